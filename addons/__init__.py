@@ -1,0 +1,1 @@
+"""mitmproxy lives here and nowhere else: interception, in small addons of one job each."""

@@ -1,0 +1,1 @@
+"""Dashcam's application: record agents on the wire, explain their runs, replay them offline."""

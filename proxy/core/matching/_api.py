@@ -1,0 +1,36 @@
+"""The contract of a matcher: does a live request correspond to a recorded one?
+
+A matcher reduces a request to a key; two requests match when their keys are equal. Keys are made
+from redacted requests on both sides. `MATCHERS` maps the names users may choose to functions.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from proxy.core.model import RequestHead
+
+
+@dataclass(slots=True, frozen=True)
+class IgnoreRule:
+    """A part of a request that does not count. `target` is json | header | query | regex.
+
+    `pattern` is a JSON path (`$.metadata.user_id`, `$.messages[*].id`), a name, or a regular
+    expression; `step` limits the rule to steps that match this glob.
+    """
+
+    target: str
+    pattern: str
+    step: str = "*"
+
+
+@dataclass(slots=True, frozen=True)
+class MatchRequest:
+    """What a matcher sees: the step, the head, the decoded body, and the rules."""
+
+    step: str
+    head: RequestHead
+    body: bytes
+    ignore: tuple[IgnoreRule, ...] = field(default=())
+
+
+type Matcher = Callable[[MatchRequest], str]

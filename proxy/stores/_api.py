@@ -1,0 +1,139 @@
+"""The contract of a store. One conformance suite, tests/conformance/test_stores.py, runs over all.
+
+Writes come from one writer thread, in batches, each one transaction: when `write` returns, the
+batch is durable (mode `durable`) or at least visible (mode `fast`). What arrives here is already
+redacted. Reads may come from any thread and from other processes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from proxy.core.model import Event, Exchange, Outcome, Run
+
+
+@dataclass(slots=True, frozen=True)
+class OpenRun:
+    """A run begins, or is seen again: label and metadata are merged into what is there."""
+
+    run: Run
+
+
+@dataclass(slots=True, frozen=True)
+class AddExchange:
+    """A finished exchange and its event; the store makes missing group events (by `own.group`)."""
+
+    exchange: Exchange
+    event: Event
+
+
+@dataclass(slots=True, frozen=True)
+class AddEvent:
+    """An event that did not go over HTTP, or that was found by looking at the exchanges."""
+
+    event: Event
+
+
+@dataclass(slots=True, frozen=True)
+class AddOutcome:
+    """A verdict. Append-only: the newest counts, but a caller's outranks the rules' for ever."""
+
+    outcome: Outcome
+
+
+@dataclass(slots=True, frozen=True)
+class CloseRun:
+    """A run ends; a later exchange of the same run id opens it again."""
+
+    run_id: str
+    ended_at: float
+
+
+type Write = OpenRun | AddExchange | AddEvent | AddOutcome | CloseRun
+
+
+@dataclass(slots=True, frozen=True)
+class RunQuery:
+    """Filters for `Store.runs`; times are Unix seconds, `text` is searched in ids, labels, URLs."""
+
+    label: str | None = None
+    outcome: str | None = None  # Completed | Failed | open | a failure mode
+    since: float | None = None
+    until: float | None = None
+    text: str | None = None
+    limit: int = 50
+
+
+class RunRow(NamedTuple):
+    """A run with what a list shows of it."""
+
+    run: Run
+    calls: int
+    errors: int
+    reason: str | None
+
+
+class Problem(NamedTuple):
+    """What `verify` found: where, and one sentence."""
+
+    where: str
+    what: str
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """Everything of one run, for export and replay: loss-free."""
+
+    run: Run
+    exchanges: list[Exchange] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+class Store(Protocol):
+    """Where runs are kept."""
+
+    url: str
+
+    def write(self, batch: Sequence[Write]) -> None:
+        """One transaction; raises StoreUnavailable when it could not be made, and then keeps
+        nothing of the batch."""
+
+    def secret(self) -> bytes:
+        """32 random bytes made with the store: the key of its pseudonyms."""
+
+    def find_run(self, ref: str) -> Run:
+        """By id, unique prefix, or `last` (newest start); RecordingNotFound names the choices."""
+
+    def runs(self, query: RunQuery) -> list[RunRow]:
+        """Newest first."""
+
+    def events(self, run_id: str) -> list[Event]:
+        """The timeline, by start."""
+
+    def exchange(self, exchange_id: str) -> Exchange:
+        """One exchange with its bodies, byte for byte."""
+
+    def exchanges(self, run_id: str) -> Iterator[Exchange]:
+        """All exchanges of a run by `seq`, one in memory at a time."""
+
+    def outcomes(self, run_id: str) -> list[Outcome]:
+        """Every verdict, oldest first; `current_outcome` of core.outcomes says which counts."""
+
+    def snapshot(self, run_id: str) -> Snapshot:
+        """The whole run."""
+
+    def last_seq(self, run_id: str) -> int:
+        """The highest `seq` stored for the run, 0 when none."""
+
+    def changes(self, after: int) -> tuple[int, list[Event]]:
+        """Events with an id above `after`, and the new high-water mark: for `tail`."""
+
+    def delete_run(self, run_id: str) -> None:
+        """Removes the run and every byte only it used."""
+
+    def verify(self) -> list[Problem]:
+        """Integrity of the file, every hash, the event tree; empty when all is well."""
+
+    def close(self) -> None:
+        """Checkpoints and lets go."""

@@ -1,0 +1,1 @@
+"""Name runs, phases and outcomes on the wire."""
