@@ -181,6 +181,15 @@ class Run:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
+class RunRow(NamedTuple):
+    """A run with what a list shows of it."""
+
+    run: Run
+    calls: int
+    errors: int
+    reason: str | None
+
+
 @dataclass(slots=True)
 class Event:
     """A row of a run's timeline.
@@ -216,6 +225,16 @@ class Outcome:
     source: str = "rules"
     rule: str | None = None
     evidence: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """Everything of one run, for export and replay: loss-free."""
+
+    run: Run
+    exchanges: list[Exchange] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
 
 
 FAILURE_MODES = ("Tool Error", "Bad Decision", "Bad Output", "Timeout", "Cost Blowup")

@@ -1,0 +1,1 @@
+"""The engine: correlate, decide, tee. Transport-neutral; adapters carry out what it decides."""

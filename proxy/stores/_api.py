@@ -6,10 +6,12 @@ redacted. Reads may come from any thread and from other processes.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from proxy.core.model import Event, Exchange, Outcome, Run
+from proxy.core.model import RunRow as RunRow  # noqa: PLC0414 - re-exported: part of this contract
+from proxy.core.model import Snapshot as Snapshot  # noqa: PLC0414 - re-exported: part of this contract
 
 
 @dataclass(slots=True, frozen=True)
@@ -64,30 +66,11 @@ class RunQuery:
     limit: int = 50
 
 
-class RunRow(NamedTuple):
-    """A run with what a list shows of it."""
-
-    run: Run
-    calls: int
-    errors: int
-    reason: str | None
-
-
 class Problem(NamedTuple):
     """What `verify` found: where, and one sentence."""
 
     where: str
     what: str
-
-
-@dataclass(slots=True)
-class Snapshot:
-    """Everything of one run, for export and replay: loss-free."""
-
-    run: Run
-    exchanges: list[Exchange] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
 
 
 class Store(Protocol):
@@ -96,8 +79,9 @@ class Store(Protocol):
     url: str
 
     def write(self, batch: Sequence[Write]) -> None:
-        """One transaction; raises StoreUnavailable when it could not be made, and then keeps
-        nothing of the batch."""
+        """One transaction, whole or not at all.
+
+        Raises StoreUnavailable when it could not be made; nothing of the batch is kept then."""
 
     def secret(self) -> bytes:
         """32 random bytes made with the store: the key of its pseudonyms."""

@@ -1,11 +1,12 @@
 """The contract of a matcher: does a live request correspond to a recorded one?
 
-A matcher reduces a request to a key; two requests match when their keys are equal. Keys are made
+A matcher reduces a request to a key; two requests match when their digests are equal. Keys are made
 from redacted requests on both sides. `MATCHERS` maps the names users may choose to functions.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from proxy.core.model import RequestHead
 
@@ -33,4 +34,22 @@ class MatchRequest:
     ignore: tuple[IgnoreRule, ...] = field(default=())
 
 
-type Matcher = Callable[[MatchRequest], str]
+class Volatile(NamedTuple):
+    """A value that was left out of a key: what it is, its text, and whether it is a whole value.
+
+    `firm` values are specific enough to tell whether an earlier answer contained them.
+    """
+
+    kind: str  # uuid | date | time | call | rpc | path | token
+    text: str
+    firm: bool
+
+
+class Key(NamedTuple):
+    """What a matcher makes of a request; `left_out` are the volatile values, in order."""
+
+    digest: str
+    left_out: tuple[Volatile, ...] = ()
+
+
+type Matcher = Callable[[MatchRequest], Key]

@@ -1,0 +1,92 @@
+"""Every run ends in one outcome. The rules in order; the first verdict wins.
+
+A caller's own outcome outranks the rules' for ever, see `current_outcome`.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from proxy.core.model import Outcome
+from proxy.core.outcomes import (
+    completed,
+    embedded_error,
+    exit_code,
+    http_status,
+    interrupted,
+    network,
+    refused,
+    timeout,
+)
+from proxy.core.outcomes._api import Facts, Rule
+from proxy.core.outcomes._timeline import failures, recoveries
+
+__all__ = [
+    "OUTCOME_RULES",
+    "as_object",
+    "current_outcome",
+    "failures",
+    "iso",
+    "judge",
+    "recoveries",
+]
+
+# Each rule is a module: `name`, and `judge(facts)`. Position is precedence.
+OUTCOME_RULES: tuple[Rule, ...] = (
+    refused,
+    timeout,
+    http_status,
+    network,
+    embedded_error,
+    interrupted,
+    exit_code,
+    completed,
+)
+
+
+def judge(facts: Facts, *, created_at: float) -> Outcome:
+    """The rules' outcome of a finished run, made at `created_at` (Unix seconds)."""
+    for rule in OUTCOME_RULES:
+        verdict = rule.judge(facts)
+        if verdict is not None:
+            return Outcome(
+                run_id=facts.run.id,
+                label=facts.run.label,
+                status=verdict.status,
+                failure_mode=verdict.failure_mode,
+                reason=verdict.reason,
+                retryable=verdict.retryable,
+                user_impact=verdict.user_impact,
+                created_at=created_at,
+                source="rules",
+                rule=rule.name,
+                evidence=verdict.evidence,
+            )
+    raise AssertionError("the last rule always has a verdict")
+
+
+def current_outcome(outcomes: Sequence[Outcome]) -> Outcome | None:
+    """The one that counts (`outcomes` oldest first): the caller's newest, else the newest."""
+    own = [outcome for outcome in outcomes if outcome.source == "caller"]
+    counting = own or outcomes
+    return counting[-1] if counting else None
+
+
+def as_object(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as the JSON object that callers exchange."""
+    return {
+        "runId": outcome.run_id,
+        "label": outcome.label,
+        "status": outcome.status,
+        "failureMode": outcome.failure_mode,
+        "reason": outcome.reason,
+        "retryable": outcome.retryable,
+        "userImpact": outcome.user_impact,
+        "createdAt": iso(outcome.created_at),
+    }
+
+
+def iso(seconds: float) -> str:
+    """Unix seconds as ISO 8601 in UTC with milliseconds, `2026-02-12T09:41:22.114Z`."""
+    when = datetime.fromtimestamp(round(seconds * 1000) / 1000, UTC)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,72 @@
+"""Wire formats: which dialect an exchange speaks, and the call it is.
+
+`recognise` always finds one: the last in the table is plain HTTP. `decode_call` never raises.
+"""
+
+from dataclasses import replace
+
+from proxy.core.calls import Call
+from proxy.core.model import Exchange, RequestHead
+from proxy.core.sockets import Turn
+from proxy.core.wire import (
+    anthropic_messages,
+    http,
+    openai_chat,
+    openai_embeddings,
+    openai_responses,
+)
+from proxy.core.wire._api import Turned, WireFormat
+from proxy.errors import FormatError
+
+__all__ = ["WIRE_FORMATS", "decode_call", "decode_turns", "recognise"]
+
+# In the order they are tried: the first that recognises an exchange decodes it.
+WIRE_FORMATS: tuple[WireFormat, ...] = (
+    openai_chat.FORMAT,
+    openai_responses.FORMAT,
+    openai_embeddings.FORMAT,
+    anthropic_messages.FORMAT,
+    http.FORMAT,
+)
+
+
+def recognise(head: RequestHead, request: bytes) -> WireFormat:
+    """The wire format of an exchange, from its request alone (body without Content-Encoding)."""
+    for candidate in WIRE_FORMATS:
+        if candidate.recognises(head, request):
+            return candidate
+    return http.FORMAT
+
+
+def decode_call(exchange: Exchange, request: bytes, response: bytes) -> Call:
+    """The call that an exchange is; bodies are given without their Content-Encoding.
+
+    Whatever its wire format cannot make sense of becomes a plain `http` call with a note, under
+    the step that its request has.
+    """
+    found = recognise(exchange.request, request)
+    try:
+        return found.decode(exchange, request, response)
+    except FormatError as err:
+        note = err.message
+    except Exception as err:  # noqa: BLE001 - a decoder's bug must not cost the recording
+        note = f"{found.name} failed on it: {type(err).__name__}: {err}"[:300]
+    try:
+        plain = http.FORMAT.decode(exchange, request, response)
+    except Exception as err:  # noqa: BLE001 - likewise
+        return Call(
+            "http", found.step(exchange.request, request), "http", notes=(note, repr(err)[:300])
+        )
+    step = found.step(exchange.request, request)
+    return replace(plain, kind="http", step=step, notes=(*plain.notes, note))
+
+
+def decode_turns(exchange: Exchange) -> tuple[Turn, ...]:
+    """The calls of a WebSocket, which holds many; empty for everything else."""
+    found = recognise(exchange.request, b"")
+    if not exchange.frames or not isinstance(found, Turned):
+        return ()
+    try:
+        return found.turns(exchange)
+    except Exception:  # noqa: BLE001 - a decoder's bug must not cost the recording
+        return ()

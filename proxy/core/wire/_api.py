@@ -2,19 +2,23 @@
 
 `WIRE_FORMATS` in this folder's `__init__` lists them in the order they are tried; the first that
 recognises an exchange decodes it. Bodies are given decoded (no Content-Encoding). A decoder never
-raises for what a peer sent: what it cannot read becomes a note.
+raises for what a peer sent: what it cannot read becomes a note; what is not its own at all may be
+given up with `FormatError`.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from proxy.core.calls import Call, CallError
 from proxy.core.model import Exchange, RequestHead
+from proxy.core.sockets import Turn
 
 
 class WireFormat(Protocol):
     """One dialect."""
 
-    name: str  # openai.chat
+    @property
+    def name(self) -> str:
+        """Its name: openai.chat."""
 
     def recognises(self, head: RequestHead, request: bytes) -> bool:
         """Whether this exchange is mine, from the request alone."""
@@ -33,3 +37,11 @@ class WireFormat(Protocol):
 
     def error(self, exchange: Exchange, response: bytes) -> CallError | None:
         """The error this exchange ended in, if any; part of `decode`, separately callable."""
+
+
+@runtime_checkable
+class Turned(Protocol):
+    """A dialect that also runs over WebSocket, where one socket holds many calls."""
+
+    def turns(self, exchange: Exchange) -> tuple[Turn, ...]:
+        """Every call on the socket, in order."""

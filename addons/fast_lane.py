@@ -1,0 +1,559 @@
+"""The fast lane: HTTP/1.1 between a client and its upstream, in place of mitmproxy's HTTP layer.
+
+Heads are parsed once, bodies only counted; the bytes themselves go through as they came, a copy to
+the recorder. The end of an answer is held until its record is safe. A request that could be read
+in two ways is refused. After an upgrade both directions are relayed, WebSocket messages are noted.
+"""
+
+import asyncio
+import contextlib
+import functools
+import time
+from collections.abc import Generator
+from typing import Any, override
+
+from mitmproxy.connection import ConnectionState
+from mitmproxy.proxy import commands, context, events
+from mitmproxy.proxy.layer import Layer
+
+from addons.hooks import WaitHook
+from addons.pooled import PooledServer
+from proxy.core import websocket
+from proxy.core.correlation import Peer, is_ours
+from proxy.core.decisions import Address, Forward, Refuse, Serve
+from proxy.core.http1 import (
+    BodyReader,
+    Framing,
+    Head,
+    body_reader,
+    head_end,
+    keeps_alive,
+    parse_request,
+    render_headers,
+    request_framing,
+)
+from proxy.core.http1_response import ResponseStream, response_head
+from proxy.core.model import End, RequestHead, ResponseHead, header
+from proxy.core.serving import Act, acts
+from proxy.engine import answers
+from proxy.engine.engine import Engine
+from proxy.engine.recorder import Tx
+from proxy.engine.upstream import STALE
+from proxy.errors import FormatError
+
+type Commands = Generator[commands.Command, Any, None]
+
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
+_PIPELINE_LIMIT = 1 << 20
+
+
+class FastLane(Layer):
+    """One client connection.
+
+    `origin` is the scheme, host and port inside a tunnel; None for a plain proxy connection, whose
+    requests carry them in their targets.
+    """
+
+    def __init__(
+        self,
+        ctx: context.Context,
+        engine: Engine,
+        peer: Peer,
+        origin: tuple[str, str, int] | None,
+    ) -> None:
+        super().__init__(ctx)
+        self._engine = engine
+        self._peer = peer
+        self._origin = origin
+        self._input = b""
+        self._tx: Tx | None = None
+        self._head: Head | None = None
+        self._body: BodyReader | None = None
+        self._answer: ResponseStream | None = None
+        self._server: PooledServer | None = None
+        self._sent = False  # something of the answer has reached the client
+        self._retried = False
+        self._upstream_head = b""
+        self._relay: tuple[websocket.Reader, websocket.Reader] | None = None
+        self._closed = False
+
+    @override
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, events.DataReceived):
+            if event.connection is self.context.client:
+                yield from self._from_client(event.data)
+            elif event.connection is self._server:
+                yield from self._from_server(event.data)
+        elif isinstance(event, events.ConnectionClosed):
+            if event.connection is self.context.client:
+                yield from self._client_closed()
+            elif event.connection is self._server:
+                yield from self._server_closed()
+
+    # From the client.
+
+    def _from_client(self, data: bytes) -> Commands:
+        if self._closed:
+            return
+        if self._relay is not None:
+            yield from self._relayed(data, from_client=True)
+            return
+        self._input = self._input + data if self._input else data
+        if len(self._input) > _PIPELINE_LIMIT and self._tx is not None and self._body is None:
+            yield from self._close_client()
+            return
+        yield from self._pump()
+
+    def _pump(self) -> Commands:
+        """Works off what the client has sent, as far as it can be."""
+        while self._input and not self._closed:
+            if self._tx is None:
+                try:
+                    if (end := head_end(self._input)) < 0:
+                        return
+                    head = parse_request(self._input)
+                    framing = request_framing(head)
+                    request = self._request_head(head)
+                except FormatError as error:
+                    yield from self._malformed(str(error))
+                    return
+                raw, self._input = self._input[:end], self._input[end:]
+                yield from self._begin(head, framing, request, raw)
+            elif self._body is not None:
+                yield from self._request_body()
+            else:
+                return  # a pipelined request waits for its turn
+
+    def _request_head(self, head: Head) -> RequestHead:
+        target = head.target.decode("latin-1")
+        method = head.method.decode("ascii")
+        if self._origin is not None:
+            if not target.startswith("/") and not (target == "*" and method == "OPTIONS"):
+                raise FormatError("the target is not in origin form")
+            scheme, host, port = self._origin
+        else:
+            scheme, host, port, target = _absolute(target)
+        return RequestHead(
+            method, scheme, host, port, target, head.version.decode("ascii"), head.headers
+        )
+
+    def _begin(self, head: Head, framing: Framing, request: RequestHead, raw: bytes) -> Commands:
+        self._head = head
+        tx = self._tx = self._engine.begin(request, self._peer, via="forward", lane="fast")
+        self._sent = self._retried = False
+        self._answer = ResponseStream(head.method)
+        self._upstream_head = _upstream_head(head, request, raw, self._origin is None)
+        self._body = body_reader(framing)
+        if framing.length == 0:
+            self._body = None
+            tx.request_end()
+        if tx.hold:
+            if self._body is None:
+                yield from self._decide_held()
+            elif _expects_continue(head):
+                yield commands.SendData(self.context.client, b"HTTP/1.1 100 Continue\r\n\r\n")
+            return
+        decision = self._engine.decide(tx)
+        if isinstance(decision, Forward):
+            yield from self._forward(decision.address)
+        elif isinstance(decision, Refuse):
+            yield from self._refuse(decision, End.REFUSED)
+
+    def _request_body(self) -> Commands:
+        tx, body, server = self._tx, self._body, self._server
+        assert tx is not None  # noqa: S101 - only called while a request is open
+        assert body is not None  # noqa: S101 - likewise
+        try:
+            fed = body.feed(self._input)
+        except FormatError as error:
+            yield from self._drop(End.CLIENT_INVALID, str(error))
+            return
+        passed, self._input = self._input[: fed.used], self._input[fed.used :]
+        for piece in fed.pieces:
+            tx.request_data(piece)
+        if fed.done:
+            self._body = None
+            tx.request_end(body.trailers)
+        if tx.hold:
+            if fed.done:
+                yield from self._decide_held()
+        elif server is not None:
+            yield commands.SendData(server, passed)
+
+    def _decide_held(self) -> Commands:
+        tx = self._tx
+        assert tx is not None  # noqa: S101 - only called while a request is open
+        found: list[Forward | Serve | Refuse] = []
+
+        async def decide() -> None:
+            found.append(await self._engine.decide_held(tx))
+
+        yield WaitHook(decide)
+        if not found:  # it failed, and was logged
+            yield from self._drop(End.INTERRUPTED, "the replay could not decide")
+            return
+        decision = found[0]
+        if isinstance(decision, Serve):
+            yield from self._serve(decision)
+        elif isinstance(decision, Refuse):
+            yield from self._refuse(decision, End.MISSED)
+        else:
+            yield from self._forward(decision.address)
+            if self._server is not None and self._tx is tx:
+                yield commands.SendData(self._server, self._body_again())
+
+    def _client_closed(self) -> Commands:
+        client = self.context.client
+        if self._relay is None and self._tx is not None and self._origin is not None:
+            half = client.state is ConnectionState.CAN_WRITE and self._origin[0] == "http"
+            if half and self._body is None:
+                return  # a half-close after the request: the answer may still be taken
+        yield from self._drop(End.CLIENT_GONE, "the client closed the connection")
+
+    # To the upstream.
+
+    def _forward(self, address: Address, *, fresh: bool = False) -> Commands:
+        tx, head = self._tx, self._head
+        assert tx is not None  # noqa: S101 - only called while a request is open
+        assert head is not None  # noqa: S101 - likewise
+        server = self._server
+        if server is not None and (
+            fresh or server.target != address or not self._trusted(server, head)
+        ):
+            yield from self._let_go()
+            server = None
+        if server is None:
+            server = PooledServer(
+                address=(address.host, address.port),
+                target=address,
+                repeatable=head.method in _IDEMPOTENT,
+                fresh=fresh,
+            )
+            self._server = server
+            error = yield commands.OpenConnection(server)
+            if error:
+                self._server = None
+                yield from self._fail(server.failed or End.UPSTREAM_REFUSED, str(error))
+                return
+        server.clean = False
+        tx.abort = functools.partial(_abort, server)
+        yield commands.SendData(server, self._upstream_head)
+
+    @staticmethod
+    def _trusted(server: PooledServer, head: Head) -> bool:
+        if server.connection is None or server.connection.is_closing():
+            return False
+        return head.method in _IDEMPOTENT or time.monotonic() - server.idle_since < STALE
+
+    def _let_go(self) -> Commands:
+        server, self._server = self._server, None
+        if server is not None and server.connection is not None:
+            yield commands.CloseConnection(server)
+
+    def _body_again(self) -> bytes:
+        """The request body as it was sent, for a held request that goes on or is sent twice."""
+        tx, head = self._tx, self._head
+        assert tx is not None  # noqa: S101 - only called while a request is open
+        assert head is not None  # noqa: S101 - likewise
+        data = tx.request_bytes
+        if not request_framing(head).chunked:
+            return data
+        ended = render_headers(tx.request_trailers)
+        return (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + b"0\r\n" + ended
+
+    # From the upstream.
+
+    def _from_server(self, data: bytes) -> Commands:
+        if self._relay is not None:
+            yield from self._relayed(data, from_client=False)
+            return
+        tx, answer = self._tx, self._answer
+        if tx is None or answer is None:
+            yield from self._let_go()  # it speaks out of turn
+            return
+        try:
+            progress = answer.feed(data)
+        except FormatError as error:
+            yield from self._broken(End.UPSTREAM_INVALID, f"the upstream broke HTTP: {error}")
+            return
+        if progress.head is not None:
+            tx.response_head(response_head(progress.head))
+        for piece in progress.pieces:
+            tx.response_data(piece)
+        if progress.raw:
+            self._sent = True
+            yield commands.SendData(self.context.client, progress.raw)
+        if progress.switched:
+            yield from self._switch(progress.held, progress.rest)
+        elif progress.done:
+            tx.response_trailers = answer.trailers
+            if progress.rest:
+                answer.done = False  # more than was asked for: not a connection to keep
+            yield from self._complete(progress.held)
+
+    def _complete(self, held: bytes) -> Commands:
+        """The answer is whole: wait for its record, then let the client have its end."""
+        tx, answer, head, server = self._tx, self._answer, self._head, self._server
+        assert tx is not None  # noqa: S101 - only called while a request is open
+        assert answer is not None  # noqa: S101 - likewise
+        assert head is not None  # noqa: S101 - likewise
+        early = self._body is not None  # answered before the request was whole
+        keep = answer.reusable and keeps_alive(head) and not early
+        if server is not None:
+            server.clean = answer.reusable and not early
+            server.idle_since = time.monotonic()
+        yield from self._finish(End.COMPLETE)
+        if held:
+            yield commands.SendData(self.context.client, held)
+        if not keep:
+            yield from self._close_client()
+            return
+        yield from self._pump()
+
+    def _finish(self, end: End, error: str | None = None) -> Commands:
+        tx, self._tx, self._answer, self._body = self._tx, None, None, None
+        if tx is None:
+            return
+        waiter = tx.finish(end, error)
+        if waiter is not None and not waiter.done():
+            yield WaitHook(functools.partial(self._engine.settled, waiter))
+
+    def _server_closed(self) -> Commands:
+        server, self._server = self._server, None
+        tx, answer = self._tx, self._answer
+        if self._relay is not None:
+            yield from self._relay_ended(from_client=False)
+            return
+        if tx is None or answer is None or server is None:
+            return
+        if tx.timed_out is not None:
+            yield from self._broken(End.UPSTREAM_TIMEOUT, tx.timed_out)
+        elif answer.eof():
+            yield from self._complete(b"")
+        elif answer.head is None and not self._sent and self._may_retry(server):
+            self._retried = True
+            self._answer = ResponseStream(self._head.method if self._head else b"")
+            yield from self._forward(server.target, fresh=True)
+            if self._server is not None and self._body is None and self._tx is tx:
+                yield commands.SendData(self._server, self._body_again())
+        elif server.lost is not None:
+            yield from self._broken(End.UPSTREAM_RESET, "the upstream reset the connection")
+        elif answer.head is None:
+            said = "the upstream closed the connection without answering"
+            yield from self._broken(End.UPSTREAM_RESET, said)
+        else:
+            said = "the upstream closed the connection in the middle of its answer"
+            yield from self._broken(End.UPSTREAM_TRUNCATED, said)
+
+    def _may_retry(self, server: PooledServer) -> bool:
+        """A kept connection died before it said anything: not the upstream's answer to this."""
+        head = self._head
+        if head is None or self._retried or self._body is not None:
+            return False
+        used = server.reused or server.idle_since > 0
+        return used and head.method in _IDEMPOTENT
+
+    def _broken(self, end: End, message: str) -> Commands:
+        """The upstream failed: an answer of ours if none has begun, else the break passed on."""
+        tx, answer = self._tx, self._answer
+        if tx is not None and answer is not None and answer.unfinished:
+            tx.response_data(answer.unfinished)
+        if self._server is not None:
+            self._server.clean = False
+        yield from self._let_go()
+        if self._sent or (tx is not None and tx.exchange.response is not None):
+            yield from self._finish(end, message)
+            yield from self._close_client()
+        else:
+            yield from self._fail(end, message)
+
+    # Answers of our own.
+
+    def _fail(self, end: End, message: str) -> Commands:
+        tx = self._tx
+        if tx is None:
+            return
+        yield from self._refuse(self._engine.failed(tx, end, message), end, message, recorded=False)
+
+    def _refuse(
+        self, refusal: Refuse, end: End, message: str | None = None, *, recorded: bool = True
+    ) -> Commands:
+        """Sends an answer of ours; it is kept in the record where it is the verdict itself."""
+        tx, head = self._tx, self._head
+        assert tx is not None  # noqa: S101 - only called while a request is open
+        assert head is not None  # noqa: S101 - likewise
+        whole = self._body is None
+        if recorded:
+            tx.response_head(ResponseHead(refusal.status, "", "HTTP/1.1", refusal.headers))
+            tx.response_data(refusal.body)
+        raw = _answer_bytes(refusal, head, close=not whole)
+        yield from self._finish(end, message or refusal.reason)
+        yield commands.SendData(self.context.client, raw)
+        if not whole or not keeps_alive(head):
+            yield from self._close_client()
+            return
+        yield from self._pump()
+
+    def _malformed(self, reason: str) -> Commands:
+        refusal = answers.malformed(reason)
+        yield commands.SendData(self.context.client, _answer_bytes(refusal, None, close=False))
+        yield from self._close_client()
+
+    def _serve(self, decision: Serve) -> Commands:
+        """Plays a recorded answer back, broken ones included."""
+        tx, head = self._tx, self._head
+        assert tx is not None  # noqa: S101 - only called while a request is open
+        assert head is not None  # noqa: S101 - likewise
+        for act in acts(decision.exchange, decision.pace, tx.exchange.request):
+            if act.delay:
+                yield WaitHook(functools.partial(asyncio.sleep, act.delay))
+            if not self.context.client.state & ConnectionState.CAN_WRITE:
+                yield from self._drop(End.CLIENT_GONE, "the client closed the connection")
+                return
+            yield from self._act(act)
+            if self._tx is None:
+                return
+
+    def _act(self, act: Act) -> Commands:
+        tx, head = self._tx, self._head
+        assert tx is not None  # noqa: S101 - only called while a request is open
+        assert head is not None  # noqa: S101 - likewise
+        if act.kind == "refuse":
+            yield from self._fail(act.end, act.error or str(act.end))
+            return
+        if act.head is not None:
+            tx.response_head(act.head)
+        for piece in act.pieces:
+            tx.response_data(piece)
+        if act.kind == "end":
+            tx.response_trailers = act.trailers
+            yield from self._finish(act.end, act.error)
+            yield commands.SendData(self.context.client, act.wire)
+            if act.close or not keeps_alive(head):
+                yield from self._close_client()
+            else:
+                yield from self._pump()
+        elif act.kind == "cut":
+            yield from self._finish(act.end, act.error)
+            yield from self._close_client()
+        elif act.kind == "hang":
+            tx.exchange.error = act.error  # the client gives up as it did then
+        else:
+            yield commands.SendData(self.context.client, act.wire)
+
+    # Upgrades.
+
+    def _switch(self, head: bytes, rest: bytes) -> Commands:
+        """101: from here on both directions are relayed as they are."""
+        tx = self._tx
+        assert tx is not None  # noqa: S101 - only called while a request is open
+        response = tx.exchange.response
+        deflate = websocket.agreed_deflate(response.headers) if response else None
+        self._relay = (
+            websocket.Reader(deflate=deflate is not None, resets=bool(deflate and deflate[0])),
+            websocket.Reader(deflate=deflate is not None, resets=bool(deflate and deflate[1])),
+        )
+        self._answer = self._body = None
+        yield commands.SendData(self.context.client, head)
+        if rest:
+            yield from self._relayed(rest, from_client=False)
+        waiting, self._input = self._input, b""
+        if waiting:
+            yield from self._relayed(waiting, from_client=True)
+
+    def _relayed(self, data: bytes, *, from_client: bool) -> Commands:
+        tx, relay = self._tx, self._relay
+        target = self._server if from_client else self.context.client
+        if tx is not None and relay is not None:
+            for message in relay[0 if from_client else 1].feed(data):
+                tx.frame(from_client=from_client, opcode=message.opcode, data=message.data)
+        if target is not None:
+            yield commands.SendData(target, data)
+
+    def _relay_ended(self, *, from_client: bool) -> Commands:
+        """One side hung up: well, when somebody had said goodbye."""
+        tx = self._tx
+        closed = tx is not None and any(f.opcode == websocket.CLOSE for f in tx.frames)
+        if closed:
+            yield from self._finish(End.COMPLETE)
+        elif from_client:
+            yield from self._finish(End.CLIENT_GONE, "the client closed without a close frame")
+        else:
+            said = "the upstream closed without a close frame"
+            yield from self._finish(End.UPSTREAM_TRUNCATED, said)
+        self._relay = None
+        if from_client:
+            yield from self._let_go()
+        yield from self._close_client()
+
+    # Ends.
+
+    def _drop(self, end: End, message: str) -> Commands:
+        """The client is gone, or cannot be talked to: nothing more goes either way."""
+        if self._relay is not None:
+            yield from self._relay_ended(from_client=True)
+            return
+        if self._tx is not None:
+            if self._answer is not None and self._answer.unfinished:
+                self._tx.response_data(self._answer.unfinished)
+            yield from self._finish(end, message)
+        yield from self._let_go()
+        yield from self._close_client()
+
+    def _close_client(self) -> Commands:
+        self._closed = True
+        self._input = b""
+        yield from self._let_go()
+        if self.context.client.state is not ConnectionState.CLOSED:
+            yield commands.CloseConnection(self.context.client)
+
+
+def _abort(server: PooledServer) -> None:
+    if server.connection is not None:
+        server.connection.abort()
+
+
+def _absolute(target: str) -> tuple[str, str, int, str]:
+    """Takes `http://host:port/path` apart."""
+    scheme, separator, rest = target.partition("://")
+    if not separator or scheme.lower() != "http":
+        raise FormatError("the target is not an absolute http URL")
+    authority, slash, path = rest.partition("/")
+    if "?" in authority:
+        authority, _, query = authority.partition("?")
+        path, slash = f"?{query}", "/"
+    host, _, port = authority.rpartition("@")[2].partition(":")
+    if authority.startswith("["):
+        host, _, port = authority[1:].partition("]")
+        port = port.removeprefix(":")
+    with contextlib.suppress(ValueError):
+        number = int(port) if port else 80
+        if host and 0 < number < 65536:  # noqa: PLR2004 - ports
+            return "http", host, number, f"/{path}" if slash else "/"
+    raise FormatError("the target's host is malformed")
+
+
+def _upstream_head(head: Head, request: RequestHead, raw: bytes, absolute: bool) -> bytes:
+    """The head as it goes on: the bytes as they came, without what was for us."""
+    ours = any(is_ours(name) for name, _ in head.headers)
+    if not ours and not absolute:
+        return raw
+    first, _, lines = raw.partition(b"\r\n")
+    if absolute:
+        first = b"%b %b %b" % (head.method, request.target.encode("latin-1"), head.version)
+    if ours:
+        kept = [line for line in lines.split(b"\r\n") if not is_ours(line.partition(b":")[0])]
+        lines = b"\r\n".join(kept)
+    return first + b"\r\n" + lines
+
+
+def _expects_continue(head: Head) -> bool:
+    return (header(head.headers, b"expect") or b"").lower() == b"100-continue"
+
+
+def _answer_bytes(refusal: Refuse, head: Head | None, *, close: bool) -> bytes:
+    reasons = {400: b"Bad Request", 403: b"Forbidden", 424: b"Failed Dependency"}
+    reason = reasons.get(refusal.status, b"Bad Gateway" if refusal.status >= 500 else b"Refused")  # noqa: PLR2004 - HTTP
+    headers = refusal.headers + (((b"connection", b"close"),) if close else ())
+    body = b"" if head is not None and head.method == b"HEAD" else refusal.body
+    return b"HTTP/1.1 %d %b\r\n" % (refusal.status, reason) + render_headers(headers) + body

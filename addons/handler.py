@@ -1,0 +1,167 @@
+"""One client connection: mitmproxy's connection handler, with our dispatch and our upstream pool.
+
+Hooks go straight to the addons through a table made once, and connections to upstreams that are a
+`PooledServer` come from the engine's pool, TLS included.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, override
+
+from mitmproxy import options as moptions
+from mitmproxy.connection import ConnectionState
+from mitmproxy.proxy import commands, events, mode_specs
+from mitmproxy.proxy.layers import modes
+from mitmproxy.proxy.server import ConnectionIO, LiveConnectionHandler
+
+from addons.hooks import WaitHook
+from addons.pooled import PooledServer
+from proxy.engine.tasks import spawn
+from proxy.engine.upstream import Pool, UpstreamError
+
+_log = logging.getLogger(__name__)
+_CLIENT_BACKLOG = 256 * 1024
+
+type Table = Mapping[str, Sequence[Callable[[Any], Any]]]
+
+
+def hook_table(addons: Sequence[object], names: Sequence[str]) -> Table:
+    """The addons' methods by hook name, in the addons' order."""
+    found = {
+        name: [method for addon in addons if (method := getattr(addon, name, None)) is not None]
+        for name in names
+    }
+    return {name: methods for name, methods in found.items() if methods}
+
+
+class Handler(LiveConnectionHandler):
+    """Handles one client connection from its first byte to its last."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        options: moptions.Options,
+        *,
+        table: Table,
+        pool: Pool,
+    ) -> None:
+        super().__init__(reader, writer, options, mode_specs.ProxyMode.parse("regular"))
+        self.layer = modes.HttpProxy(self.layer.context)
+        self._table = table
+        self._pool = pool
+
+    @override
+    async def handle_hook(self, hook: commands.StartHook) -> None:
+        with self.timeout_watchdog.disarm():
+            if isinstance(hook, WaitHook):
+                try:
+                    await hook.work()
+                except Exception:  # noqa: BLE001 - the layer must go on, or the client hangs
+                    _log.exception("a wait failed")
+                return
+            for method in self._table.get(hook.name, ()):
+                try:
+                    result = method(*hook.args())
+                    if isinstance(result, Awaitable):
+                        await result
+                except Exception:  # noqa: BLE001 - an observer never harms the observed
+                    _log.exception("%s failed", hook.name)
+
+    @override
+    async def open_connection(self, command: commands.OpenConnection) -> None:
+        server = command.connection
+        if not isinstance(server, PooledServer):
+            await super().open_connection(command)
+            return
+        lost = asyncio.Event()
+        borrower = _Borrower(self, server, lost)
+        try:
+            if server.fresh:
+                connection = await self._pool.dial(server.target, borrower)
+            else:
+                connection = await self._pool.acquire(
+                    server.target, borrower, repeatable=server.repeatable
+                )
+        except UpstreamError as error:
+            server.failed = error.end
+            server.error = str(error)
+            self.transports.pop(server, None)
+            await self.server_event(events.OpenConnectionCompleted(command, str(error)))
+            return
+        server.connection = connection
+        server.state = ConnectionState.OPEN
+        server.timestamp_start = server.timestamp_tcp_setup = time.time()
+        self.transports[server] = ConnectionIO(
+            handler=asyncio.current_task(),
+            writer=connection,  # type: ignore[arg-type]  # it is written to as a StreamWriter is
+        )
+        await self.server_event(events.OpenConnectionCompleted(command, None))
+        try:
+            await lost.wait()
+        finally:
+            self.transports.pop(server, None)
+            server.state = ConnectionState.CLOSED
+            if server.clean and not lost.is_set():
+                self._pool.release(connection)
+            else:
+                self._pool.discard(connection)
+        await self.server_event(events.ConnectionClosed(server))
+
+    def push(self, event: events.Event) -> None:
+        """An event from outside a task, at once: the layers never wait in the middle of one."""
+        if self._server_event_lock.locked():
+            spawn(self.server_event(event), "server event")
+            return
+        try:
+            self.server_event(event).send(None)
+        except StopIteration:
+            return
+        raise RuntimeError("an event waited")
+
+    def client_backlog(self) -> int:
+        """Bytes that the client has not taken yet."""
+        io = self.transports.get(self.client)
+        writer = io.writer if io else None
+        if not isinstance(writer, asyncio.StreamWriter):
+            return 0
+        return int(writer.transport.get_write_buffer_size())
+
+    @override
+    def log(self, message: str, level: int = logging.DEBUG, exc_info: Any = None) -> None:
+        if level >= logging.ERROR:
+            _log.log(level, message, exc_info=exc_info)
+
+
+class _Borrower:
+    """Passes what the pool's connection says into the layers."""
+
+    def __init__(self, handler: Handler, server: PooledServer, lost: asyncio.Event) -> None:
+        self._handler = handler
+        self._server = server
+        self._lost = lost
+
+    def upstream_data(self, data: bytes) -> None:
+        self._handler.push(events.DataReceived(self._server, data))
+        if self._handler.client_backlog() > _CLIENT_BACKLOG:
+            self._hold_back()
+
+    def upstream_closed(self, error: Exception | None) -> None:
+        self._server.lost = error
+        self._lost.set()
+
+    def _hold_back(self) -> None:
+        """Stops reading from the upstream until the client has caught up."""
+        connection = self._server.connection
+        if connection is None or connection.transport is None or connection.is_closing():
+            return
+        connection.transport.pause_reading()
+        spawn(self._resume_when_drained(), "back-pressure")
+
+    async def _resume_when_drained(self) -> None:
+        await self._handler.drain_writers()  # type: ignore[no-untyped-call]  # mitmproxy's
+        connection = self._server.connection
+        if connection is not None and connection.transport and not connection.is_closing():
+            connection.transport.resume_reading()

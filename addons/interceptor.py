@@ -1,0 +1,110 @@
+"""The forward proxy: ports that are listened on, a handler for each connection."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from mitmproxy import options as moptions
+from mitmproxy.addons.proxyserver import Proxyserver
+
+from addons import default_addons
+from addons.handler import Handler, hook_table
+from proxy.engine.engine import Engine
+from proxy.engine.ports import listen_error
+from proxy.engine.tasks import spawn
+
+_log = logging.getLogger(__name__)
+
+HOOKS = (
+    "next_layer",
+    "client_disconnected",
+    "http_connect",
+    "server_connect",
+    "tls_clienthello",
+    "tls_start_client",
+    "tls_start_server",
+    "tls_failed_server",
+    "requestheaders",
+    "request",
+    "responseheaders",
+    "response",
+    "error",
+)
+
+
+class Interceptor:
+    """Opens listeners; one of them may belong to one run."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        authority: Path,
+        upstream_ca: Path | None = None,
+        ignored: Callable[[str], bool] = lambda _host: False,
+    ) -> None:
+        self._engine = engine
+        self._runs: dict[int, str] = {}
+        addons = default_addons(
+            engine,
+            runs=self._runs,
+            authority=authority,
+            upstream_ca=upstream_ca,
+            ignored=ignored,
+        )
+        self._table = hook_table(addons, HOOKS)
+        self._options = _options()
+        self._servers: dict[int, asyncio.Server] = {}
+        self._handlers: set[asyncio.Task[None]] = set()
+
+    async def listen(self, host: str, port: int, *, run: str | None = None) -> int:
+        """Opens a listener, of `run` if given; port 0 takes a free one. Raises ListenError."""
+        try:
+            server = await asyncio.start_server(self._connected, host, port, backlog=1024)
+        except OSError as error:
+            raise listen_error(host, port, error) from error
+        bound = int(server.sockets[0].getsockname()[1])
+        self._servers[bound] = server
+        self._engine.router.own_ports.add(bound)
+        if run is not None:
+            self._runs[bound] = run
+        return bound
+
+    def forget(self, port: int) -> None:
+        """Closes a listener; connections that are open go on."""
+        server = self._servers.pop(port, None)
+        if server is not None:
+            server.close()
+        self._runs.pop(port, None)
+        self._engine.router.own_ports.discard(port)
+
+    async def stop(self) -> None:
+        """Closes every listener and every connection."""
+        for port in list(self._servers):
+            self.forget(port)
+        for handler in self._handlers:
+            handler.cancel()
+        if self._handlers:
+            await asyncio.wait(self._handlers, timeout=5)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        handler = Handler(reader, writer, self._options, table=self._table, pool=self._engine.pool)
+        task = spawn(handler.handle_client(), "client")
+        self._handlers.add(task)
+        task.add_done_callback(self._handlers.discard)
+
+
+class _Loader:
+    """Takes an addon's option definitions, as mitmproxy's own loader does."""
+
+    def __init__(self, options: moptions.Options) -> None:
+        self.add_option = options.add_option
+
+
+def _options() -> moptions.Options:
+    options = moptions.Options()
+    Proxyserver.load(None, _Loader(options))  # type: ignore[arg-type,no-untyped-call]  # defines options, needs no self
+    settings = {"connection_strategy": "lazy", "tcp_timeout": 24 * 3600}
+    options.update_known(**settings)  # type: ignore[no-untyped-call]  # mitmproxy's
+    return options

@@ -1,0 +1,199 @@
+"""Addon: records what mitmproxy's own HTTP layer carries (HTTP/2), as the same exchanges.
+
+Bodies stream through with a copy to the recorder; the end of an answer waits for its record, since
+mitmproxy sends it after the `response` hook.
+"""
+
+import time
+
+from mitmproxy import http, tls
+from mitmproxy.connection import Server
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+from addons.peers import Peers, strip
+from proxy.core.correlation import is_ours
+from proxy.core.decisions import Refuse, Serve
+from proxy.core.model import End, Headers, RequestHead, ResponseHead, header
+from proxy.core.serving import acts
+from proxy.engine.engine import Engine
+from proxy.engine.recorder import Tx
+
+_META = "dashcam"
+_FAILURES: tuple[tuple[str, End], ...] = (
+    ("client disconnected", End.CLIENT_GONE),
+    ("client closed", End.CLIENT_GONE),
+    ("stream reset by client", End.CLIENT_GONE),
+    ("certificate verify", End.UPSTREAM_TLS),
+    ("tls", End.UPSTREAM_TLS),
+    ("timed out", End.UPSTREAM_TIMEOUT),
+    ("connect call failed", End.UPSTREAM_REFUSED),
+    ("multiple exceptions", End.UPSTREAM_REFUSED),
+    ("name or service not known", End.UPSTREAM_REFUSED),
+    ("reset by server", End.UPSTREAM_RESET),
+    ("server disconnected", End.UPSTREAM_RESET),
+    ("server closed", End.UPSTREAM_TRUNCATED),
+)
+_NO_LENGTH = frozenset({b"transfer-encoding", b"connection", b"keep-alive"})
+
+
+class SlowLane:
+    """Turns flows into exchanges."""
+
+    def __init__(self, engine: Engine, peers: Peers) -> None:
+        self._engine = engine
+        self._peers = peers
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """A request's head is here: correlate, decide, tee."""
+        request = flow.request
+        peer = self._peers.of(flow.client_conn, request.headers)
+        tx = self._engine.begin(_request_head(request), peer, via="forward", lane="slow")
+        flow.metadata[_META] = tx
+        for name in [n for n, _ in request.headers.fields if is_ours(n)]:
+            request.headers.pop(name.decode("latin-1"), None)
+        strip(flow)
+        if tx.hold:
+            return
+
+        def tee(data: bytes) -> bytes:
+            if data:
+                tx.request_data(data)
+            return data
+
+        request.stream = tee
+        decision = self._engine.decide(tx)
+        if isinstance(decision, Refuse):
+            self._answer(flow, tx, decision)
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        """The request is whole."""
+        tx = _tx(flow)
+        if tx is None or tx.finished:
+            return
+        if tx.hold and flow.request.raw_content:
+            tx.request_data(flow.request.raw_content)
+        tx.request_end(flow.request.trailers.fields if flow.request.trailers else ())
+        if not tx.hold or flow.response is not None:
+            return
+        decision = await self._engine.decide_held(tx)
+        if isinstance(decision, Refuse):
+            self._answer(flow, tx, decision)
+        elif isinstance(decision, Serve):
+            self._serve(flow, tx, decision)
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        """A response's head is here: tee its body."""
+        tx = _tx(flow)
+        if tx is None or flow.response is None or tx.exchange.response is not None:
+            return
+        tx.response_head(_response_head(flow.response))
+
+        def tee(data: bytes) -> bytes:
+            if data:
+                tx.response_data(data)
+            return data
+
+        flow.response.stream = tee
+
+    async def response(self, flow: http.HTTPFlow) -> None:
+        """The answer is whole; mitmproxy sends its end when this returns."""
+        tx = _tx(flow)
+        if tx is None or tx.finished or flow.response is None:
+            return
+        if flow.response.trailers:
+            tx.response_trailers = flow.response.trailers.fields
+        end = flow.metadata.get("dashcam_end", End.COMPLETE)
+        await self._engine.settled(tx.finish(end, flow.metadata.get("dashcam_error")))
+
+    async def error(self, flow: http.HTTPFlow) -> None:
+        """The exchange broke off."""
+        tx = _tx(flow)
+        if tx is None or tx.finished:
+            return
+        message = flow.error.msg if flow.error else "the connection broke off"
+        end = End.UPSTREAM_TIMEOUT if tx.timed_out else _end_of(message)
+        await self._engine.settled(tx.finish(end, tx.timed_out or message))
+
+    def server_connect(self, data: ServerConnectionHookData) -> None:
+        """Sends a mapped host where it is mapped to; refuses Dashcam's own ports."""
+        server = data.server
+        if not isinstance(server, Server) or server.address is None:
+            return
+        host, port = server.address[:2]
+        head = RequestHead("CONNECT", "https" if server.tls else "http", host, port, "")
+        address = self._engine.router.address(head)
+        if self._engine.router.is_own(address):
+            server.error = "this is Dashcam's own port: the connection would go round in a circle"
+            return
+        if server.tls and server.sni is None:
+            server.sni = address.name
+        server.address = (address.host, address.port)
+
+    def tls_failed_server(self, data: tls.TlsData) -> None:
+        """Keeps mitmproxy's handshake error on the connection, where `error` finds it."""
+        if data.conn.error is None:
+            data.conn.error = "the TLS handshake with the upstream failed"
+
+    def _answer(self, flow: http.HTTPFlow, tx: Tx, refusal: Refuse) -> None:
+        flow.response = _made(refusal.status, refusal.headers, refusal.body)
+        tx.response_head(ResponseHead(refusal.status, "", "HTTP/2", refusal.headers))
+        tx.response_data(refusal.body)
+        flow.metadata["dashcam_end"] = End.MISSED if tx.hold else End.REFUSED
+        flow.metadata["dashcam_error"] = refusal.reason
+
+    def _serve(self, flow: http.HTTPFlow, tx: Tx, decision: Serve) -> None:
+        """A recorded answer; mitmproxy cannot be given its pieces, so it goes out as one body."""
+        recorded = decision.exchange
+        if recorded.response is None:
+            message = recorded.error or str(recorded.end)
+            refusal = self._engine.failed(tx, recorded.end, message)
+            flow.response = _made(refusal.status, refusal.headers, refusal.body)
+            flow.metadata["dashcam_end"] = recorded.end
+            flow.metadata["dashcam_error"] = message
+            return
+        tx.response_head(recorded.response)
+        for act in acts(recorded, 0.0, tx.exchange.request):
+            for piece in act.pieces:
+                tx.response_data(piece)
+        kept = tuple(
+            pair for pair in recorded.response.headers if pair[0].lower() not in _NO_LENGTH
+        )
+        flow.response = _made(recorded.response.status, kept, recorded.response_body.data)
+        flow.metadata["dashcam_end"] = recorded.end
+        flow.metadata["dashcam_error"] = recorded.error
+
+
+def _tx(flow: http.HTTPFlow) -> Tx | None:
+    tx = flow.metadata.get(_META)
+    return tx if isinstance(tx, Tx) else None
+
+
+def _request_head(request: http.Request) -> RequestHead:
+    target = request.data.path.decode("latin-1")
+    return RequestHead(
+        request.method,
+        request.scheme,
+        request.host,
+        request.port,
+        target,
+        request.http_version,
+        request.headers.fields,
+    )
+
+
+def _response_head(response: http.Response) -> ResponseHead:
+    return ResponseHead(
+        response.status_code, response.reason or "", response.http_version, response.headers.fields
+    )
+
+
+def _made(status: int, headers: Headers, body: bytes) -> http.Response:
+    now = time.time()
+    if header(headers, b"content-length") is None and status not in {204, 304}:
+        headers = (*headers, (b"content-length", str(len(body)).encode()))
+    return http.Response(b"HTTP/2.0", status, b"", http.Headers(headers), body, None, now, now)
+
+
+def _end_of(message: str) -> End:
+    lower = message.lower()
+    return next((end for said, end in _FAILURES if said in lower), End.UPSTREAM_INVALID)

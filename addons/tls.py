@@ -1,0 +1,130 @@
+"""Addon: certificates and TLS contexts for both sides.
+
+Leaf certificates come from mitmproxy's certificate store under our CA. Contexts are made once per
+certificate and reused, so that sessions resume. Clients that speak both are offered HTTP/1.1.
+"""
+
+import ipaddress
+from pathlib import Path
+
+from cryptography import x509
+from mitmproxy import certs
+from mitmproxy.proxy.context import Context
+from mitmproxy.tls import ClientHelloData, TlsData
+from OpenSSL import SSL
+
+from proxy.engine.upstream import USUAL_BUNDLES
+
+_H1, _H2 = b"http/1.1", b"h2"
+_CONTEXTS = 512
+
+
+class Tls:
+    """`authority` signs the leaves; `upstream_ca` is trusted beside the public roots."""
+
+    def __init__(self, store: certs.CertStore, upstream_ca: Path | None) -> None:
+        self._store = store
+        self._upstream_context = _verifying_context(upstream_ca)
+        self._contexts: dict[certs.Cert, SSL.Context] = {}
+
+    def tls_clienthello(self, data: ClientHelloData) -> None:
+        """The client's handshake comes first: replay must work without an upstream."""
+        data.establish_server_tls_first = False
+
+    def tls_start_client(self, data: TlsData) -> None:
+        """TLS between client and us."""
+        data.ssl_conn = SSL.Connection(self._client_context(data.context))
+        data.ssl_conn.set_accept_state()
+
+    def tls_start_server(self, data: TlsData) -> None:
+        """TLS between us and an upstream of the slow lane; verified, always."""
+        server = data.conn
+        address = getattr(server, "address", None) or ("", 0)
+        name = server.sni or data.context.client.sni or address[0]
+        server.sni = name
+        client_offers = data.context.client.alpn_offers
+        server.alpn_offers = [_H2, _H1] if _H2 in client_offers else [_H1]
+        connection = SSL.Connection(self._upstream_context)
+        _verify_name(connection, name)
+        connection.set_alpn_protos(list(server.alpn_offers))
+        connection.set_connect_state()
+        data.ssl_conn = connection
+
+    def _client_context(self, context: Context) -> SSL.Context:
+        names = [context.client.sni] if context.client.sni else []
+        if context.server.address and context.server.address[0] not in names:
+            names.append(context.server.address[0])
+        entry = self._store.get_cert(names[0] if names else None, [_general(n) for n in names])
+        found = self._contexts.get(entry.cert)
+        if found is None:
+            if len(self._contexts) >= _CONTEXTS:
+                self._contexts.clear()
+            found = self._contexts[entry.cert] = _server_context(entry)
+        return found
+
+
+def cert_store(pem: Path) -> certs.CertStore:
+    """Mitmproxy's certificate store over the key and certificate in `pem`."""
+    raw = pem.read_bytes()
+    key = certs.load_pem_private_key(raw, None)
+    authority = certs.Cert.from_pem(raw[raw.index(b"-----BEGIN CERTIFICATE") :])
+    return certs.CertStore(key, authority, None, b"", certs.DHParams(b""))
+
+
+def _server_context(entry: certs.CertStoreEntry) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.use_certificate(entry.cert.to_cryptography())
+    context.use_privatekey(entry.privatekey)
+    context.set_alpn_select_callback(_select)
+    context.set_session_id(b"dashcam")
+    context.set_session_cache_mode(SSL.SESS_CACHE_SERVER)
+    return context
+
+
+def _verifying_context(upstream_ca: Path | None) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_verify(SSL.VERIFY_PEER, None)
+    context.set_default_verify_paths()
+    for bundle in (*USUAL_BUNDLES, *([upstream_ca] if upstream_ca else ())):
+        if Path(bundle).is_file():
+            context.load_verify_locations(str(bundle))
+    return context
+
+
+def _select(_connection: SSL.Connection, offered: list[bytes]) -> bytes:
+    """HTTP/1.1 where the client speaks it: the lane that costs least and changes nothing."""
+    for choice in (_H1, _H2):
+        if choice in offered:
+            return choice
+    return SSL.NO_OVERLAPPING_PROTOCOLS  # type: ignore[return-value]  # a sentinel of pyOpenSSL's
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name.encode("idna").decode("ascii"))
+
+
+def _verify_name(connection: SSL.Connection, name: str) -> None:
+    """The certificate must be for `name`, a host name or an address."""
+    try:
+        ip = ipaddress.ip_address(name).packed
+    except ValueError:
+        host = name.encode("idna")
+        connection.set_tlsext_host_name(host)
+        _set_host(connection, host)
+    else:
+        _set_ip(connection, ip)
+
+
+def _set_host(connection: SSL.Connection, host: bytes) -> None:
+    lib, pointer = SSL._lib, connection._ssl  # type: ignore[attr-defined] # noqa: SLF001 - pyOpenSSL has no other way
+    lib.X509_VERIFY_PARAM_set1_host(lib.SSL_get0_param(pointer), host, len(host))
+
+
+def _set_ip(connection: SSL.Connection, ip: bytes) -> None:
+    lib, pointer = SSL._lib, connection._ssl  # type: ignore[attr-defined] # noqa: SLF001 - pyOpenSSL has no other way
+    lib.X509_VERIFY_PARAM_set1_ip(lib.SSL_get0_param(pointer), ip, len(ip))

@@ -1,0 +1,59 @@
+"""What every command has: its options --store, --config and --json, and what they lead to."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:  # importing it costs time that `--help` need not spend
+    from proxy.config import Settings
+
+_COMMON = ("store", "config", "as_json")
+
+
+@dataclass(slots=True, frozen=True)
+class Cli:
+    """The common options of one command line."""
+
+    store: str | None
+    config: Path | None
+    json: bool
+
+    def settings(self, **flags: Any) -> "Settings":
+        """What holds, with the command's own `flags` (None or an empty tuple: not given)."""
+        from proxy.config import load
+
+        return load({"store": self.store, **flags}, None, self.config)
+
+
+def subcommand(**attrs: Any) -> Callable[[Callable[..., int | None]], click.Command]:
+    """Makes a module's function its click command.
+
+    The function gets a `Cli` first and the command's own parameters by name; what it returns is the
+    exit code (None: 0). The command is named after its module.
+    """
+
+    def make(function: Callable[..., int | None]) -> click.Command:
+        name = function.__module__.rpartition(".")[2].rstrip("_")
+
+        @functools.wraps(function)
+        def callback(**params: Any) -> int:
+            given = {key: params.pop(key) for key in _COMMON}
+            outer = click.get_current_context().find_root().obj or {}
+            common = {key: value or outer.get(key) for key, value in given.items()}
+            config = common["config"]
+            cli = Cli(common["store"], Path(config) if config else None, bool(common["as_json"]))
+            return function(cli, **params) or 0
+
+        made = click.command(name, cls=click.Command, **attrs)(callback)
+        made.params += [
+            click.Option(["--store"], metavar="URL", help="Where runs are kept."),
+            click.Option(["--config"], metavar="FILE", help="The settings file."),
+            click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."),
+        ]
+        return made
+
+    return make

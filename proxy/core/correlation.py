@@ -1,0 +1,194 @@
+"""Which run does a request belong to? An ordered table of witnesses; the first that speaks wins.
+
+These are the witnesses that a request's head and its connection carry. What only bodies know
+(history chains, tool calls) is judged later, off the forward path.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from proxy.core.model import Headers, Own, RequestHead, header
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}")
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
+
+# Headers by which agents and gateways already name their sessions, most specific first.
+SESSION_HEADERS: tuple[bytes, ...] = (
+    b"x-claude-code-session-id",
+    b"session-id",  # Codex
+    b"session_id",  # Codex, older
+    b"conversation_id",  # Codex, older
+    b"x-opencode-session",
+    b"x-session-id",  # OpenCode
+    b"helicone-session-id",
+    b"x-litellm-session-id",
+    b"x-litellm-trace-id",
+    b"x-portkey-trace-id",
+    b"x-langsmith-trace-id",
+    b"langsmith-trace",
+)
+CORRELATION_HEADERS: tuple[bytes, ...] = (b"x-correlation-id", b"x-run-id")
+BAGGAGE_KEYS: tuple[str, ...] = ("run.id", "session.id")
+
+OWN_PREFIX = b"dashcam-"
+PROXY_HEADERS: frozenset[bytes] = frozenset({b"proxy-authorization", b"proxy-connection"})
+
+
+@dataclass(slots=True, frozen=True)
+class Peer:
+    """Who is at the other end of a client connection, as far as the transport tells.
+
+    `address` is host:port of the client; `run` the run that the listener port was opened for;
+    `user` the proxy user name; `connection` tells two connections from one address apart.
+    """
+
+    address: str = ""
+    run: str | None = None
+    user: str | None = None
+    connection: str = ""
+
+
+class Identity(NamedTuple):
+    """Whose request it is. `run_id` is None when nobody but the transport can tell."""
+
+    witness: str
+    correlation_id: str
+    run_id: str | None
+
+
+type Witness = Callable[[RequestHead, Own, Peer], str | None]
+
+
+def _own(_head: RequestHead, own: Own, _peer: Peer) -> str | None:
+    return own.run
+
+
+def _correlation_header(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
+    return _first(head.headers, CORRELATION_HEADERS)
+
+
+def _listener(_head: RequestHead, _own: Own, peer: Peer) -> str | None:
+    return peer.run
+
+
+def _user(_head: RequestHead, _own: Own, peer: Peer) -> str | None:
+    return peer.user
+
+
+def _session_header(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
+    return _first(head.headers, SESSION_HEADERS)
+
+
+def _baggage(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
+    members = _text(header(head.headers, b"baggage")) or ""
+    found = {
+        unquote(key.strip()): unquote(value.partition(";")[0].strip())
+        for key, _, value in (member.partition("=") for member in members.split(","))
+    }
+    return next((found[key] for key in BAGGAGE_KEYS if found.get(key)), None)
+
+
+def _trace(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
+    match = _TRACEPARENT.fullmatch(header(head.headers, b"traceparent") or b"")
+    return match[1].decode() if match else None
+
+
+WITNESSES: Mapping[str, Witness] = {
+    "dashcam-run": _own,
+    "correlation-header": _correlation_header,
+    "listener": _listener,
+    "proxy-user": _user,
+    "session-header": _session_header,
+    "baggage": _baggage,
+    "traceparent": _trace,
+}
+# Witnesses whose word is the run's id itself, not only something to derive one from.
+_DIRECT = frozenset({"dashcam-run", "listener", "proxy-user"})
+
+
+def identify(
+    head: RequestHead, own: Own, peer: Peer, order: tuple[str, ...] = tuple(WITNESSES)
+) -> Identity:
+    """Asks the witnesses in `order`; falls back on the client's process, which is left to find."""
+    for name in order:
+        said = WITNESSES[name](head, own, peer)
+        if said:
+            return Identity(name, said, run_id_for(name, said))
+    return Identity("process", peer.address, None)
+
+
+def run_id_for(witness: str, said: str) -> str:
+    """A run id that every process derives alike from what a witness said."""
+    if witness in _DIRECT and _RUN_ID.fullmatch(said):
+        return said
+    kind = "run" if witness in _DIRECT else witness
+    digest = hashlib.sha256(f"{kind}\0{said}".encode("utf-8", "surrogateescape")).hexdigest()
+    return f"run_{digest[:24]}"
+
+
+def read_own(headers: Headers) -> Own:
+    """Reads the `Dashcam-*` headers; values are percent-decoded, Meta is a JSON object."""
+    found = {
+        name[len(OWN_PREFIX) :].lower().decode("ascii", "replace"): value
+        for name, value in headers
+        if name[: len(OWN_PREFIX)].lower() == OWN_PREFIX
+    }
+    if not found:
+        return NO_OWN
+
+    def text(key: str) -> str | None:
+        value = _text(found.get(key))
+        return unquote(value) if value else None
+
+    return Own(
+        run=text("run"),
+        label=text("label"),
+        group=text("group"),
+        step=text("step"),
+        parent=text("parent"),
+        replay=text("replay"),
+        meta=_meta(found.get("meta")),
+    )
+
+
+NO_OWN = Own()
+
+
+def _meta(value: bytes | None) -> Mapping[str, Any]:
+    if not value:
+        return {}
+    try:
+        meta = json.loads(value)
+    except (ValueError, RecursionError):
+        return {"meta": value.decode("utf-8", "replace")}
+    return meta if isinstance(meta, dict) else {"meta": meta}
+
+
+def is_ours(name: bytes) -> bool:
+    """Whether a request header is for Dashcam or the proxy hop, and not to be forwarded."""
+    lower = name.lower()
+    return lower.startswith(OWN_PREFIX) or lower in PROXY_HEADERS
+
+
+def forwarded(headers: Headers) -> Headers:
+    """The headers that go on to the upstream: all but ours, in order, untouched."""
+    if any(is_ours(name) for name, _ in headers):
+        return tuple(pair for pair in headers if not is_ours(pair[0]))
+    return headers
+
+
+def _first(headers: Headers, names: tuple[bytes, ...]) -> str | None:
+    for name in names:
+        value = _text(header(headers, name))
+        if value:
+            return value
+    return None
+
+
+def _text(value: bytes | None) -> str | None:
+    return value.decode("utf-8", "replace").strip() if value else None

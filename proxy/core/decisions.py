@@ -1,0 +1,43 @@
+"""What the engine decides about a request; the adapters carry it out."""
+
+from dataclasses import dataclass
+
+from proxy.core.model import Exchange, Headers
+
+
+@dataclass(slots=True, frozen=True)
+class Address:
+    """Where to connect. `host` is dialled; `name` is what TLS asks for and verifies."""
+
+    scheme: str  # http | https
+    host: str
+    port: int
+    name: str
+
+
+@dataclass(slots=True, frozen=True)
+class Forward:
+    """Send it on, and tee."""
+
+    address: Address
+
+
+@dataclass(slots=True, frozen=True)
+class Serve:
+    """Answer from a recording. `pace` is seconds of replay per recorded second; 0 is at once."""
+
+    exchange: Exchange
+    pace: float = 0.0
+
+
+@dataclass(slots=True, frozen=True)
+class Refuse:
+    """Answer ourselves: a guard's refusal (403), a replay miss (424), a request we cannot take."""
+
+    status: int
+    headers: Headers
+    body: bytes
+    reason: str
+
+
+type Decision = Forward | Serve | Refuse

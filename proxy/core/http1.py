@@ -1,0 +1,330 @@
+"""HTTP/1.1 framing (RFC 9112), strict: where a message begins, where it ends, and nothing else.
+
+Heads are parsed once and forwarded as the bytes they were. Bodies are counted, not copied: a body
+reader says how far into the given bytes the message reaches and which pieces of payload that
+were. Whatever two parsers could read in two ways is refused with `FormatError` (obs-fold, bare CR
+or LF, NUL and other control bytes, doubled or odd Content-Length, Transfer-Encoding other than
+`chunked`, both together, a missing or doubled Host).
+"""
+
+import re
+from typing import NamedTuple, Protocol
+
+from proxy.core.model import Headers
+from proxy.errors import FormatError
+
+MAX_HEAD = 128 * 1024
+MAX_HEADERS = 256
+_MAX_CHUNK_LINE = 4096
+_MAX_TRAILER = 16 * 1024
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])\r\n")
+_STATUS_LINE = re.compile(rb"(HTTP/1\.[01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n")
+_HEADER = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*\r\n")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_CHUNKED = b"chunked"
+
+
+class Head(NamedTuple):
+    """A parsed request or response head; `size` is its length in bytes, blank line included."""
+
+    method: bytes  # empty for a response
+    target: bytes
+    version: bytes
+    status: int  # 0 for a request
+    reason: bytes
+    headers: Headers
+    size: int
+
+
+class Framing(NamedTuple):
+    """How a body is delimited: `length` bytes, or chunked, or until the connection closes."""
+
+    length: int | None
+    chunked: bool
+    until_close: bool
+
+
+class Fed(NamedTuple):
+    """What a body reader made of some bytes.
+
+    `used` bytes belong to this message; `pieces` is the payload in them; `mark` is where the
+    part begins that ends the message (held back until the record is safe); equal to `used` while
+    the message is not `done`.
+    """
+
+    used: int
+    pieces: list[bytes]
+    mark: int
+    done: bool
+
+
+class BodyReader(Protocol):
+    """Counts its way through one body."""
+
+    trailers: Headers
+
+    def feed(self, data: bytes) -> Fed:
+        """The next bytes of the connection."""
+
+    def eof(self) -> bool:
+        """The connection closed: whether that ends the body rightly."""
+
+
+def head_end(data: bytes | bytearray) -> int:
+    """The length of a complete head at the start of `data`, or -1; FormatError when too long."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        if len(data) > MAX_HEAD:
+            raise FormatError("the head is longer than 128 KiB")
+        if b"\n\n" in data or b"\n\r\n" in data:
+            raise FormatError("a line ends without CR LF")
+        return -1
+    if end > MAX_HEAD:
+        raise FormatError("the head is longer than 128 KiB")
+    return end + 4
+
+
+def parse_request(data: bytes) -> Head:
+    """The request head that `data` starts with (`head_end` said it is complete)."""
+    line = _REQUEST_LINE.match(data)
+    if line is None:
+        raise FormatError("the request line is malformed")
+    headers, size = _parse_headers(data, line.end())
+    head = Head(line[1], line[2], line[3], 0, b"", headers, size)
+    hosts = [value for name, value in headers if name.lower() == b"host"]
+    if len(hosts) > 1 or (not hosts and line[3] == b"HTTP/1.1"):
+        raise FormatError("there must be exactly one Host header")
+    return head
+
+
+def parse_response(data: bytes) -> Head:
+    """The response head that `data` starts with."""
+    line = _STATUS_LINE.match(data)
+    if line is None:
+        raise FormatError("the status line is malformed")
+    headers, size = _parse_headers(data, line.end())
+    return Head(b"", b"", line[1], int(line[2]), line[3] or b"", headers, size)
+
+
+def _parse_headers(data: bytes, at: int) -> tuple[Headers, int]:
+    found: list[tuple[bytes, bytes]] = []
+    match = _HEADER.match
+    while not data.startswith(b"\r\n", at):
+        line = match(data, at)
+        if line is None:
+            shown = data[at : at + 40].split(b":", 1)[0]
+            raise FormatError(f"a header line is malformed, near {shown[:40]!r}")
+        found.append((line[1], line[2]))
+        at = line.end()
+        if len(found) > MAX_HEADERS:
+            raise FormatError(f"there are more than {MAX_HEADERS} headers")
+    return tuple(found), at + 2
+
+
+def request_framing(head: Head) -> Framing:
+    """How the request's body is delimited."""
+    length, chunked = _delimiters(head)
+    if chunked and head.version == b"HTTP/1.0":
+        raise FormatError("Transfer-Encoding in an HTTP/1.0 request")
+    return Framing(None if chunked else (length or 0), chunked, until_close=False)
+
+
+def response_framing(head: Head, method: bytes) -> Framing:
+    """How the response's body is delimited, for an answer to `method`."""
+    if head.status < 200 or head.status in {204, 304} or method == b"HEAD":  # noqa: PLR2004 - RFC 9112, 6.3
+        return Framing(0, chunked=False, until_close=False)
+    length, chunked = _delimiters(head)
+    if chunked:
+        return Framing(None, chunked=True, until_close=False)
+    if length is not None:
+        return Framing(length, chunked=False, until_close=False)
+    return Framing(None, chunked=False, until_close=True)
+
+
+def _delimiters(head: Head) -> tuple[int | None, bool]:
+    length: int | None = None
+    chunked = False
+    for name, value in head.headers:
+        if len(name) == 14 and name.lower() == b"content-length":  # noqa: PLR2004 - the name's length
+            if length is not None or not _LENGTH.fullmatch(value):
+                raise FormatError("Content-Length is doubled or not a number")
+            length = int(value)
+        elif len(name) == 17 and name.lower() == b"transfer-encoding":  # noqa: PLR2004 - likewise
+            if chunked or value.lower() != _CHUNKED:
+                raise FormatError("Transfer-Encoding is doubled or not `chunked`")
+            chunked = True
+    if chunked and length is not None:
+        raise FormatError("both Content-Length and Transfer-Encoding")
+    return length, chunked
+
+
+def keeps_alive(head: Head) -> bool:
+    """Whether the connection may carry another message after this one."""
+    tokens = connection_tokens(head.headers)
+    if head.version == b"HTTP/1.1":
+        return b"close" not in tokens
+    return b"keep-alive" in tokens
+
+
+def connection_tokens(headers: Headers) -> set[bytes]:
+    """The lower-case tokens of the Connection headers."""
+    return {
+        token.strip().lower()
+        for name, value in headers
+        if name.lower() == b"connection"
+        for token in value.split(b",")
+    }
+
+
+def body_reader(framing: Framing) -> BodyReader:
+    """The reader for a body delimited like this."""
+    if framing.chunked:
+        return ChunkedBody()
+    if framing.until_close:
+        return CloseBody()
+    return LengthBody(framing.length or 0)
+
+
+class LengthBody:
+    """A body of a known length."""
+
+    def __init__(self, length: int) -> None:
+        self.left = length
+        self.trailers: Headers = ()
+
+    def feed(self, data: bytes) -> Fed:
+        """See `BodyReader`."""
+        size = len(data)
+        if size < self.left:
+            self.left -= size
+            return Fed(size, [data] if data else [], size, done=False)
+        used, self.left = self.left, 0
+        piece = data if used == size else data[:used]
+        return Fed(used, [piece] if used else [], 0, done=True)
+
+    def eof(self) -> bool:
+        """See `BodyReader`."""
+        return self.left == 0
+
+
+class CloseBody:
+    """A body that ends with its connection."""
+
+    def __init__(self) -> None:
+        self.trailers: Headers = ()
+
+    def feed(self, data: bytes) -> Fed:
+        """See `BodyReader`."""
+        return Fed(len(data), [data] if data else [], len(data), done=False)
+
+    def eof(self) -> bool:
+        """See `BodyReader`."""
+        return True
+
+
+class ChunkedBody:
+    """A chunked body. A piece is one chunk; a chunk that came in several reads is one piece.
+
+    When the connection dies inside a chunk, `rest` is what had come of it.
+    """
+
+    def __init__(self) -> None:
+        self.trailers: Headers = ()
+        self._line = b""  # an incomplete size line or trailer section
+        self._chunk: list[bytes] = []
+        self._left = 0  # payload bytes missing in the open chunk
+        self._crlf = 0  # bytes of the CR LF after it that are missing
+        self._last = False  # the zero chunk has been seen
+        self._done = False
+
+    @property
+    def rest(self) -> bytes:
+        """Payload of a chunk that is not complete yet."""
+        return b"".join(self._chunk)
+
+    def feed(self, data: bytes) -> Fed:
+        """See `BodyReader`."""
+        at, size, mark = 0, len(data), -1
+        pieces: list[bytes] = []
+        while at < size and not self._done:
+            if self._left:
+                piece = data[at : at + self._left]
+                at += len(piece)
+                self._left -= len(piece)
+                if self._left or self._chunk:
+                    self._chunk.append(piece)
+                    piece = b""
+                if not self._left:
+                    pieces.append(piece or b"".join(self._chunk))
+                    self._chunk.clear()
+                continue
+            if self._crlf:
+                want = b"\r\n"[2 - self._crlf :]
+                got = data[at : at + len(want)]
+                if got != want[: len(got)]:
+                    raise FormatError("a chunk does not end where it says")
+                at += len(got)
+                self._crlf -= len(got)
+                continue
+            if self._last:
+                mark = max(mark, 0)
+                at = self._trailer(data, at)
+                continue
+            start, at, length = self._size_line(data, at)
+            if length is None:
+                continue
+            if length:
+                self._left, self._crlf = length, 2
+            else:
+                self._last, mark = True, max(start, 0)
+        return Fed(at, pieces, mark if mark >= 0 else at, done=self._done)
+
+    def _size_line(self, data: bytes, at: int) -> tuple[int, int, int | None]:
+        end = data.find(b"\n", at)
+        if end < 0:
+            self._line += data[at:]
+            if len(self._line) > _MAX_CHUNK_LINE:
+                raise FormatError("a chunk size line is too long")
+            return at, len(data), None
+        line = self._line + data[at : end + 1] if self._line else data[at : end + 1]
+        self._line = b""
+        found = _CHUNK_LINE.fullmatch(line)
+        if found is None:
+            raise FormatError("a chunk size line is malformed")
+        return at, end + 1, int(found[1], 16)
+
+    def _trailer(self, data: bytes, at: int) -> int:
+        section = self._line + data[at:]
+        if section.startswith(b"\r\n"):
+            self._done = True
+            used = 2 - len(self._line)
+            self._line = b""
+            return at + used
+        end = section.find(b"\r\n\r\n")
+        if end < 0:
+            if len(section) > _MAX_TRAILER:
+                raise FormatError("the trailers are too long")
+            self._line = section
+            return len(data)
+        self.trailers, _ = _parse_headers(section, 0)
+        used = end + 4 - len(self._line)
+        self._line = b""
+        self._done = True
+        return at + used
+
+    def eof(self) -> bool:
+        """See `BodyReader`."""
+        return self._done
+
+
+def chunk(data: bytes) -> bytes:
+    """`data` as one chunk on the wire."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def render_headers(headers: Headers) -> bytes:
+    """Header lines and the blank line after them."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers]) + b"\r\n"

@@ -1,0 +1,190 @@
+"""Normalised JSON: the same tree without what differs from run to run.
+
+Keys are walked in order, so that identifiers get the same number whatever order they came in. What
+is replaced is kept in `Normaliser.left_out`.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import orjson
+
+from proxy.core import canonical
+from proxy.core.matching import dates, ids, temp
+from proxy.core.matching._api import Volatile
+
+JSON_TEXT: Final = "<json>"  # in front of a string that was JSON itself: normalised inside
+
+# Fields that hold the id of a tool call, whatever it looks like.
+CALL_FIELDS: Final = frozenset(("tool_call_id", "tool_use_id", "toolUseId", "toolCallId"))
+# Objects whose `id` or `call_id` is one: by their type, or by the field they stand in.
+CALL_TYPES: Final = frozenset(
+    ("function", "tool_use", "server_tool_use", "tool-call", "tool-result", "tool_call", "tool_result")
+)
+_CALL_SUFFIXES: Final = ("_call", "_call_output", "_tool_result")
+CALL_PARENTS: Final = frozenset(
+    ("tool_calls", "toolCalls", "functionCall", "functionResponse", "function_call", "function_response")
+)
+# Fields whose value is left out if it looks random (in snake case).
+TOKEN_FIELDS: Final = frozenset(
+    (
+        "client_request_id", "correlation_id", "idempotency_key", "idempotency_token", "nonce",
+        "request_id", "request_token", "span_id", "trace_id", "traceparent", "x_request_id",
+    )
+)  # fmt: skip
+# Fields whose number, if it is of the size of a Unix time, is one.
+UNIX_FIELDS: Final = frozenset(
+    (
+        "client_time", "client_timestamp", "created_at", "current_time", "generated_at", "iat",
+        "issued_at", "now", "request_time", "requested_at", "sent_at", "time", "timestamp", "ts",
+        "updated_at", "_", "_t", "_ts", "cachebuster", "cb", "nocache",
+    )
+)  # fmt: skip
+_UNIX_TEXT: Final = re.compile(r"(?:1[4-9]|20)\d{8}(?:\d{3}|\d{6}|\.\d{1,9})?")
+_UNIX_SCALES: Final = (1, 1_000, 1_000_000, 1_000_000_000)
+_UNIX_SPAN: Final = (1_400_000_000, 2_100_000_000)  # 2014 to 2036
+
+_RPC_META: Final = ("progressToken", "traceparent", "tracestate", "baggage")
+_SHORTEST: Final = 5  # characters of the shortest volatile value
+_FIRM: Final = frozenset(("uuid", "time"))
+_ROUNDED: Final = float(1 << 63)
+
+
+class RoundedError(Exception):
+    """The tree holds a float that may stand for a larger integer: parse again, exactly."""
+
+
+class Normaliser:
+    """Normalises the parts of one request; identifiers are numbered across all of them."""
+
+    __slots__ = ("_leaf", "_numbers", "_regexes", "left_out")
+
+    def __init__(self, regexes: Iterable[re.Pattern[str]] = ()) -> None:
+        self.left_out: list[Volatile] = []
+        self._numbers: dict[str, int] = {}
+        self._regexes = tuple(regexes)
+        self._leaf = ""
+
+    def found(self, kind: str, text: str) -> str:
+        """Notes a volatile value; what stands in its place."""
+        firm = kind in _FIRM or (kind == "date" and text == self._leaf)
+        self.left_out.append(Volatile(kind, text, firm))
+        if kind in ("uuid", "call"):
+            number = self._numbers.setdefault(text.lower(), len(self._numbers) + 1)
+            return f"<{kind}:{number}>"
+        return "" if kind == "token" else f"<{kind}>"
+
+    def ignored(self, text: str) -> str:
+        """`text` without what the regexes of ignore rules match."""
+        for pattern in self._regexes:
+            text = pattern.sub("", text)
+        return text
+
+    def text(self, text: str, field: str = "") -> str:
+        """A text that is no JSON; `field` is the name it goes by."""
+        if self._regexes:
+            text = self.ignored(text)
+        if len(text) < _SHORTEST:
+            return text
+        self._leaf = text
+        # What has no hyphen, slash or digit in the right place is done after a few scans in C.
+        if "-" in text:
+            text = ids.traces(text, self.found)
+        if "_" in text or "functions." in text:
+            text = ids.calls(text, self.found)
+        before = ids.snake(field) if field else ""
+        if "-" in text:
+            text = ids.uuids(text, self.found, before)
+        if "20" in text or ":" in text:
+            text = dates.replace(text, self.found, before)
+        if "/" in text or "\\" in text:
+            text = temp.replace(text, self.found)
+        return text
+
+    def value(self, text: str, field: str = "") -> str:
+        """A text value that may be JSON, a token or a time, going by the name of its field."""
+        if text[:1] in ("{", "[") and text[-1:] in ("}", "]") and (tree := _parse(text)) is not None:
+            inner = canonical.dumps(self.tree(tree, field))
+            return JSON_TEXT + inner.decode("utf-8", "surrogatepass")
+        if field:
+            if field in CALL_FIELDS:
+                return self.found("call", text)
+            name = ids.snake(field)
+            if name in TOKEN_FIELDS and ids.is_token(text):
+                self.found("token", text)
+                return "<token>"
+            if name in UNIX_FIELDS and _UNIX_TEXT.fullmatch(text):
+                return self.found("unix", text)
+        return self.text(text, field)
+
+    def tree(self, value: Any, field: str = "") -> Any:
+        """A JSON value; raises RoundedError where a float may be a rounded integer."""
+        kind = type(value)
+        if kind is str:
+            return self.value(value, field) if len(value) >= _SHORTEST or self._regexes else value
+        if kind is dict:
+            return self._object(value, field)
+        if kind is list:
+            return [self.tree(item, field) for item in value]
+        if kind is float and (value >= _ROUNDED or value < -_ROUNDED) and value.is_integer():
+            raise RoundedError
+        if (kind is int or kind is float) and field and _is_unix(value, field):
+            return self.found("unix", str(value))
+        return value
+
+    def _object(self, value: dict[str, Any], field: str) -> dict[str, Any]:
+        calls = _call_fields(value, field)
+        out = {}
+        for key in sorted(value):
+            item = value[key]
+            if key in calls and type(item) is str:
+                out[key] = self.found("call", item)
+            else:
+                out[key] = self.tree(item, key)
+        return out
+
+
+def _parse(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _call_fields(value: dict[str, Any], field: str) -> tuple[str, ...]:
+    """The fields of an object that hold the id of a tool call."""
+    kind = value.get("type")
+    if field in CALL_PARENTS or (kind.__class__ is str and _is_call(kind)):
+        return ("id", "call_id")
+    return ()
+
+
+def _is_call(kind: str) -> bool:
+    return kind in CALL_TYPES or kind.endswith(_CALL_SUFFIXES)
+
+
+def _is_unix(value: float, field: str) -> bool:
+    if ids.snake(field) not in UNIX_FIELDS:
+        return False
+    low, high = _UNIX_SPAN
+    return any(low * scale <= value < high * scale for scale in _UNIX_SCALES)
+
+
+def plain_rpc(tree: Any) -> Any:
+    """A JSON-RPC message (or batch) without its id, progress token and trace context."""
+    if type(tree) is list:
+        return [plain_rpc(item) for item in tree]
+    if type(tree) is not dict or "jsonrpc" not in tree:
+        return tree
+    out = {key: value for key, value in tree.items() if key != "id"}
+    params = out.get("params")
+    if type(params) is dict:
+        meta = params.get("_meta")
+        params = {key: value for key, value in params.items() if key != "_meta"}
+        if type(meta) is dict and (kept := {k: v for k, v in meta.items() if k not in _RPC_META}):
+            params["_meta"] = kept
+        if tree.get("method") == "notifications/cancelled":
+            params.pop("requestId", None)
+        out["params"] = params
+    return out

@@ -1,0 +1,241 @@
+"""A run in its portable form: `*.dashcam.jsonl`, text, one JSON object a line.
+
+    {"format":"dashcam-recording","version":1,"created_by":…,"run":{…},"counts":{…},"ignore":[…]}
+    {"exchange":{…}}      by place in the run
+    {"event":{…}}         by start
+    {"outcome":{…}}       oldest first
+    {"end":{"lines":N,"digest":"sha256:…"}}
+
+Nothing is lost on the way out and back. The same run gives the same bytes. The last line counts the
+lines before it and carries the digest of their bytes (line ends as LF); a digest of null says that
+somebody edited the file on purpose. Anything else that is not as described is refused with the
+number of the line. docs/recordings.md describes every field.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import orjson
+
+from proxy.core import canonical, records
+from proxy.core.matching import IgnoreRule
+from proxy.core.model import Event, Exchange, Outcome, Run, Snapshot
+from proxy.errors import RecordingFormatError
+
+FORMAT: Final = "dashcam-recording"
+VERSION: Final = 1
+SUFFIX: Final = ".dashcam.jsonl"
+CREATED_BY: Final = "dashcam"
+MAX_LINE: Final = 512 * 1024 * 1024  # bytes; an exchange is one line
+
+_RECORDS: Final[Mapping[str, records.Record]] = {
+    "exchange": records.EXCHANGE,
+    "event": records.EVENT,
+    "outcome": records.OUTCOME,
+}
+_PLURAL: Final = {"exchange": "exchanges", "event": "events", "outcome": "outcomes"}
+
+
+@dataclass(slots=True, frozen=True)
+class Header:
+    """The first line. `counts` has `exchanges`, `events` and `outcomes`."""
+
+    run: Run
+    counts: Mapping[str, int]
+    ignore: tuple[IgnoreRule, ...] = ()
+    created_by: str = CREATED_BY
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Where the reader is."""
+
+    line: int = 0
+    hash: Any = field(default_factory=hashlib.sha256)
+    seen: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_PLURAL.values(), 0))
+
+    def fail(self, what: str, *, hint: str | None = None) -> RecordingFormatError:
+        return RecordingFormatError(f"line {self.line}: {what}", hint=hint)
+
+
+def ignore_rules(run: Run) -> tuple[IgnoreRule, ...]:
+    """The rules that a run carries, kept in its metadata under `ignore`; ValueError if broken."""
+    return tuple(records.read(records.IGNORE, rule) for rule in run.metadata.get("ignore", ()))
+
+
+def with_ignore_rules(run: Run, rules: Iterable[IgnoreRule]) -> Run:
+    """A copy of `run` that carries exactly these rules."""
+    metadata = {key: value for key, value in run.metadata.items() if key != "ignore"}
+    if written := [records.write(records.IGNORE, rule) for rule in rules]:
+        metadata["ignore"] = written
+    return replace(run, metadata=metadata)
+
+
+def dump(snapshot: Snapshot) -> Iterator[bytes]:
+    """The lines of a recording, each with its line end; the same snapshot gives the same bytes."""
+    run = snapshot.run
+    lines = {
+        "exchange": sorted(snapshot.exchanges, key=lambda one: (one.seq, one.started_at, one.id)),
+        "event": sorted(snapshot.events, key=lambda one: (one.started_at, one.id or 0)),
+        "outcome": sorted(snapshot.outcomes, key=lambda one: one.created_at),
+    }
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "created_by": CREATED_BY,
+        "run": records.write(records.RUN, with_ignore_rules(run, ())),
+        "counts": {_PLURAL[kind]: len(values) for kind, values in lines.items()},
+        "ignore": [records.write(records.IGNORE, rule) for rule in ignore_rules(run)],
+    }
+    total = hashlib.sha256()
+    count = 0
+    for record in _records(header, lines, run.id):
+        line = _line(record)
+        total.update(line)
+        count += 1
+        yield line
+    yield _line({"end": {"lines": count, "digest": f"sha256:{total.hexdigest()}"}})
+
+
+def _records(header: Any, lines: Mapping[str, list[Any]], run_id: str) -> Iterator[dict[str, Any]]:
+    yield header
+    for kind, values in lines.items():
+        for value in values:
+            written = records.write(_RECORDS[kind], value)
+            if written["run_id"] == run_id:
+                del written["run_id"]
+            yield {kind: written}
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    """One line; what orjson cannot spell (huge integers, lone surrogates) is wrapped as text."""
+    try:
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        escaped = json.dumps(record, separators=(",", ":"))
+        return orjson.dumps({"escaped": escaped}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def load(lines: Iterable[bytes]) -> Snapshot:
+    """The whole run; RecordingFormatError as `read`."""
+    snapshot: Snapshot | None = None
+    for item in read(lines):
+        match item:
+            case Header():
+                snapshot = Snapshot(with_ignore_rules(item.run, item.ignore))
+            case Exchange() if snapshot is not None:
+                snapshot.exchanges.append(item)
+            case Event() if snapshot is not None:
+                snapshot.events.append(item)
+            case Outcome() if snapshot is not None:
+                snapshot.outcomes.append(item)
+    if snapshot is None:
+        raise RecordingFormatError("line 1: the file is empty")
+    return snapshot
+
+
+def read(lines: Iterable[bytes]) -> Iterator[Header | Exchange | Event | Outcome]:
+    """The header, then everything else in order, one in memory at a time.
+
+    Args:
+        lines: the file's lines with their ends, as iterating over a binary file gives them.
+
+    Raises:
+        RecordingFormatError: it is no recording, newer than this program, damaged or cut off; the
+            message starts with the number of the line. The digest is compared at the end.
+    """
+    at = _Progress()
+    header: Header | None = None
+    ended = False
+    for raw in lines:
+        at.line += 1
+        if ended:
+            raise at.fail("there is more after the end of the recording")
+        line = raw[:-2] + b"\n" if raw.endswith(b"\r\n") else raw  # git may have changed them
+        data = _parse(at, line)
+        if header is None:
+            header = _header(at, data)
+            yield header
+        elif "end" in data:
+            _check_end(at, data, header)
+            ended = True
+        else:
+            yield _record(at, data, header.run.id)
+        at.hash.update(line)
+    at.line += 1
+    if header is None:
+        raise at.fail("the file is empty", hint="Export the run again.")
+    if not ended:
+        raise at.fail("the file was cut off here: its last line is missing", hint=_AGAIN)
+
+
+_AGAIN: Final = "Export the run again, or take the file from version control."
+_EDITED: Final = 'If you edited it on purpose, put "digest":null into its last line.'
+
+
+def _parse(at: _Progress, line: bytes) -> dict[str, Any]:
+    if len(line) > MAX_LINE:
+        raise at.fail(f"longer than {MAX_LINE >> 20} MiB")
+    if not line.endswith(b"\n"):
+        raise at.fail("the file was cut off in the middle of this line", hint=_AGAIN)
+    try:
+        data = orjson.loads(line)
+        if type(data) is dict and data.keys() == {"escaped"}:
+            data = canonical.loads(data["escaped"])
+    except (ValueError, TypeError) as why:
+        if at.line == 1:
+            raise at.fail("this is no Dashcam recording") from None
+        raise at.fail(f"not JSON: {why}", hint=_AGAIN) from None
+    if type(data) is not dict:
+        raise at.fail("not a JSON object" if at.line > 1 else "this is no Dashcam recording")
+    return data
+
+
+def _header(at: _Progress, data: dict[str, Any]) -> Header:
+    version = data.pop("version", None)
+    if data.pop("format", None) != FORMAT or type(version) is not int:
+        raise at.fail("this is no Dashcam recording")
+    if version > VERSION:
+        what = f"written by a newer Dashcam (format {version}, this program reads {VERSION})"
+        raise at.fail(what, hint="Upgrade Dashcam.")
+    if version < 1:
+        raise at.fail(f"unknown format version {version}")
+    counts = data.pop("counts", None)
+    if type(counts) is not dict or counts.keys() != at.seen.keys():
+        raise at.fail("counts: exchanges, events and outcomes expected")
+    try:
+        created_by = data.pop("created_by", "")
+        run = records.read(records.RUN, data.pop("run", None))
+        rules = tuple(records.read(records.IGNORE, rule) for rule in data.pop("ignore", ()))
+    except (ValueError, TypeError) as why:
+        raise at.fail(str(why)) from None
+    if data:
+        raise at.fail(f"unknown field {min(data)!r}")
+    return Header(run, counts, rules, str(created_by))
+
+
+def _record(at: _Progress, data: dict[str, Any], run_id: str) -> Exchange | Event | Outcome:
+    kind = next(iter(data), "")
+    if len(data) != 1 or kind not in _RECORDS:
+        raise at.fail(f"one of {', '.join(_RECORDS)} or end expected")
+    at.seen[_PLURAL[kind]] += 1
+    try:
+        return records.read(_RECORDS[kind], data[kind], run_id=run_id)  # type: ignore[no-any-return]  # by its table
+    except ValueError as why:
+        raise at.fail(f"{kind}: {why}") from None
+
+
+def _check_end(at: _Progress, data: dict[str, Any], header: Header) -> None:
+    end = data["end"]
+    if len(data) != 1 or type(end) is not dict or end.keys() != {"lines", "digest"}:
+        raise at.fail("end: lines and digest expected")
+    if end["digest"] is None:
+        return
+    if end["lines"] != at.line - 1 or dict(header.counts) != at.seen:
+        raise at.fail(f"lines are missing: {at.line - 1} here, {end['lines']} written", hint=_AGAIN)
+    if end["digest"] != f"sha256:{at.hash.hexdigest()}":
+        what = "the lines above are not what was written here (their digest differs)"
+        raise at.fail(what, hint=_EDITED)

@@ -1,0 +1,191 @@
+"""What a replay answers from: the recorded exchanges of one or more runs, indexed.
+
+A fixture is keyed by run, step and call index, and by what the matchers make of its request. The
+index is built as far as it is needed: bodies are normalised the first time that a request to the
+same place is no byte-for-byte match. It can be shared by any number of playbacks.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from proxy.core.matching import MATCHERS, IgnoreRule, Key, MatchRequest, exact, ignore, normalised
+from proxy.core.model import Body, End, Exchange, RequestHead
+from proxy.core.replay import plain
+from proxy.core.replay.origins import Origins
+
+type Steps = Callable[[RequestHead, bytes], str]
+type Redact = Callable[[RequestHead, bytes], tuple[RequestHead, bytes]]
+type Place = tuple[str, str, str]
+
+_NO_FIXTURE: Final = frozenset((End.MISSED, End.CLIENT_INVALID))
+_NONE: Final[Sequence[int]] = ()
+
+
+class Fixture:
+    """One recorded exchange; `position` is its place among all fixtures, from 0."""
+
+    __slots__ = ("_exchange", "_index", "_key", "_load", "_step", "_steps", "position", "rules")
+
+    def __init__(
+        self,
+        position: int,
+        exchange: Exchange,
+        steps: Steps,
+        rules: tuple[IgnoreRule, ...],
+        load: Callable[[str], Exchange] | None,
+    ) -> None:
+        self.position = position
+        self.rules = rules
+        self._exchange = exchange
+        self._steps = steps
+        self._load = load
+        self._step = exchange.own.step
+        self._key: Key | None = None
+
+    @property
+    def head(self) -> RequestHead:
+        """The recorded request's line and headers."""
+        return self._exchange.request
+
+    @property
+    def run_id(self) -> str:
+        """The run it was recorded in."""
+        return self._exchange.run_id
+
+    @property
+    def seq(self) -> int:
+        """Its place in its run, from 1."""
+        return self._exchange.seq
+
+    @property
+    def step(self) -> str:
+        """Its step: the one the client named, else derived from the request."""
+        if self._step is None:
+            self._step = self._steps(self.head, plain.request(self.head, self.load().request_body.data))
+        return self._step
+
+    def load(self) -> Exchange:
+        """The whole exchange, with its bodies."""
+        return self._exchange if self._load is None else self._load(self._exchange.id)
+
+    def request(self) -> MatchRequest:
+        """The recorded request as the matchers take it."""
+        body = plain.request(self.head, self.load().request_body.data)
+        return MatchRequest(self.step if self.rules else "", self.head, body, self.rules)
+
+    def key(self) -> Key:
+        """The normalised key, made once."""
+        if self._key is None:
+            self._key = normalised.key(self.request())
+        return self._key
+
+
+class Fixtures:
+    """The index; see the module."""
+
+    def __init__(
+        self,
+        fixtures: Sequence[Fixture],
+        by_exact: dict[str, list[int]],
+        by_place: dict[Place, list[int]],
+        steps: Steps,
+        rules: tuple[IgnoreRule, ...],
+        redact: Redact | None,
+    ) -> None:
+        self.all = fixtures
+        self.rules = rules
+        self._by_exact = by_exact
+        self._by_place = by_place
+        self._by_key: dict[str, list[int]] = defaultdict(list)
+        self._keyed: set[Place] = set()
+        self._by_step: dict[str, list[int]] | None = None
+        self._steps = steps
+        self._redact = redact
+        self.origins = Origins(self)
+
+    @classmethod
+    def of(
+        cls,
+        exchanges: Iterable[Exchange],
+        *,
+        steps: Steps,
+        ignore_rules: Iterable[IgnoreRule] = (),
+        redact: Redact | None = None,
+        load: Callable[[str], Exchange] | None = None,
+    ) -> "Fixtures":
+        """Index recorded exchanges, in the order in which they are to be served.
+
+        Args:
+            exchanges: by `seq`; those that no replay can answer with are left out.
+            steps: the step of a request, given its head and decoded body.
+            ignore_rules: what does not count, on both sides.
+            redact: what recording did to requests; done to live ones before they are compared.
+            load: gives an exchange by its id. If given, bodies are not kept here.
+
+        Raises:
+            ConfigError: an ignore rule cannot be used.
+        """
+        rules = ignore.check(ignore_rules)
+        fixtures: list[Fixture] = []
+        by_exact: dict[str, list[int]] = defaultdict(list)
+        by_place: dict[Place, list[int]] = defaultdict(list)
+        for exchange in exchanges:
+            if exchange.end in _NO_FIXTURE:
+                continue
+            position = len(fixtures)
+            whole = Fixture(position, exchange, steps, rules, None)
+            request = whole.request()
+            by_exact[exact.key(request).digest].append(position)
+            by_place[normalised.place(request)].append(position)
+            if load is not None:
+                bare = replace(exchange, request_body=Body(), response_body=Body(), frames=())
+                whole = Fixture(position, bare, steps, rules, load)
+            fixtures.append(whole)
+        return cls(tuple(fixtures), dict(by_exact), dict(by_place), steps, rules, redact)
+
+    def __len__(self) -> int:
+        return len(self.all)
+
+    def request(self, head: RequestHead, body: bytes, step: str | None) -> MatchRequest:
+        """A live request as the matchers take it: redacted like the recording, decoded."""
+        data = plain.request(head, body)
+        if self._redact is not None:
+            head, data = self._redact(head, data)
+        return MatchRequest(step or self._steps(head, data), head, data, self.rules)
+
+    def exactly(self, request: MatchRequest) -> Sequence[int]:
+        """Positions of the fixtures whose request is this one byte for byte, in order."""
+        return self._by_exact.get(MATCHERS["exact"](request).digest, _NONE)
+
+    def normally(self, place: Place, digest: str) -> Sequence[int]:
+        """Positions of the fixtures at a place with a normalised key, in order."""
+        self.key_place(place)
+        return self._by_key.get(digest, _NONE)
+
+    def key_place(self, place: Place) -> None:
+        """Makes the normalised keys of all fixtures at a place, once."""
+        if place in self._keyed:
+            return
+        for position in self._by_place.get(place, _NONE):
+            self._by_key[self.all[position].key().digest].append(position)
+        self._keyed.add(place)
+
+    def at_place(self, place: Place) -> Sequence[int]:
+        """Positions of the fixtures at a place, in order."""
+        return self._by_place.get(place, _NONE)
+
+    def of_step(self, step: str) -> Sequence[int]:
+        """Positions of the fixtures of a step, in order."""
+        return self.by_step.get(step, _NONE)
+
+    @property
+    def by_step(self) -> dict[str, list[int]]:
+        """Positions by step; the call index of a fixture is its place in its list."""
+        if self._by_step is None:
+            found: dict[str, list[int]] = defaultdict(list)
+            for fixture in self.all:
+                found[fixture.step].append(fixture.position)
+            self._by_step = dict(found)
+        return self._by_step

@@ -1,0 +1,200 @@
+"""One replay session: it has its own cursor over fixtures that others may share."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from proxy.core.diff import Change, changes
+from proxy.core.matching import MatchRequest, normalised
+from proxy.core.model import Exchange, Own, RequestHead
+from proxy.core.replay.fixtures import Fixture, Fixtures, Place
+from proxy.core.replay.near import NearMiss, nearest
+from proxy.core.replay.report import Report
+
+type How = Literal["exact", "normalised", "sequence", "again"]
+
+MATCHES: Final = ("normalised", "exact", "sequence")
+
+_LOOPBACK: Final = ("localhost", "::1", "[::1]")
+
+
+@dataclass(slots=True, frozen=True)
+class Hit:
+    """A recorded answer. `divergences` is what differs in `sequence`; empty otherwise."""
+
+    exchange: Exchange
+    fixture: Fixture
+    how: How
+    divergences: tuple[Change, ...] = ()
+
+
+@dataclass(slots=True, frozen=True)
+class Miss:
+    """No recorded call matches. `near` are the closest ones, nearest first, at most three."""
+
+    step: str
+    head: RequestHead
+    near: tuple[NearMiss, ...]
+    reason: str
+
+
+class Playback:
+    """Answers requests from fixtures, each fixture once unless `reuse`.
+
+    Args:
+        fixtures: shared, never changed.
+        match: normalised | exact | sequence (the next call of the step, whatever it asks).
+        reuse: serve the last matching call again when all have been served.
+        before: only fixtures with a lower `seq` are served (a fork goes live from there).
+    """
+
+    def __init__(
+        self,
+        fixtures: Fixtures,
+        match: str = "normalised",
+        *,
+        reuse: bool = False,
+        before: int | None = None,
+    ) -> None:
+        if match not in MATCHES:
+            raise ValueError(f"match is one of {', '.join(MATCHES)}, not {match!r}")
+        self.fixtures = fixtures
+        self.match = match
+        self.reuse = reuse
+        self.before = before
+        self._served: set[int] = set()
+        self._queues: dict[int, _Queue] = {}
+        self._ports: dict[int, int] = {}  # live port of a local service -> the recorded one
+        self._report = Report()
+
+    @property
+    def spent(self) -> bool:
+        """Whether every fixture that may be served has been."""
+        return next(self._unused(), None) is None
+
+    def decide(
+        self, head: RequestHead, body: bytes, *, step: str | None = None, own: Own | None = None
+    ) -> Hit | Miss:
+        """The recorded answer to a request, or why there is none.
+
+        Args:
+            head: the live request.
+            body: its body as it was on the wire.
+            step: the step the request belongs to, if something else than the request says so.
+            own: the client's `Dashcam-*` headers; their step comes first.
+        """
+        request = self.fixtures.request(head, body, (own.step if own else None) or step)
+        answer = self._find(request)
+        if isinstance(answer, Hit):
+            self._served.add(answer.fixture.position)
+            self._report.served_one(answer.fixture, answer.divergences)
+        else:
+            self._report.missed_one(answer.step, head, answer.near)
+        return answer
+
+    def refuse(self, host: str, url: str) -> None:
+        """Notes a request to a host that is not allowed in replay, and has no recorded call."""
+        self._report.refused_one(host, url)
+
+    def passed(self, host: str, url: str) -> None:
+        """Notes a request that went to a live host, because it is allowed by name."""
+        self._report.passed_one(host, url)
+
+    def report(self) -> Report:
+        """What happened so far; what has not been served counts as unused."""
+        return self._report.with_unused(self.fixtures.all[at] for at in self._unused())
+
+    def _unused(self) -> Iterator[int]:
+        for fixture in self.fixtures.all:
+            if fixture.position not in self._served and self._allowed(fixture):
+                yield fixture.position
+
+    def _allowed(self, fixture: Fixture) -> bool:
+        return self.before is None or fixture.seq < self.before
+
+    def _find(self, request: MatchRequest) -> Hit | Miss:
+        if self.match == "sequence":
+            return self._in_sequence(request)
+        request = self._at_recorded_port(request)
+        if hit := self._exactly(request):
+            return hit
+        if self.match == "exact":
+            return self._miss(request, "no recorded call is the same byte for byte")
+        return self._normally(request)
+
+    def _exactly(self, request: MatchRequest) -> Hit | None:
+        positions = self.fixtures.exactly(request)
+        for position in self._pending(positions):
+            return self._hit(position, "exact")
+        return self._again(positions)
+
+    def _normally(self, request: MatchRequest) -> Hit | Miss:
+        key = normalised.key(request)
+        positions = self.fixtures.normally(normalised.place(request), key.digest)
+        conflict = None
+        for position in self._pending(positions):
+            recorded = self.fixtures.all[position].key()
+            conflict = self.fixtures.origins.conflict(recorded.left_out, key.left_out)
+            if conflict is None:
+                return self._hit(position, "normalised")
+        if conflict is None and (hit := self._again(positions)):
+            return hit
+        if conflict is not None:
+            old, new = conflict
+            return self._miss(request, f"{old!r} came from a recorded answer; here it is {new!r}")
+        if positions:
+            return self._miss(request, "every recorded call like this one has been served")
+        return self._miss(request, "no recorded call matches")
+
+    def _in_sequence(self, request: MatchRequest) -> Hit | Miss:
+        positions = self.fixtures.of_step(request.step)
+        for position in self._pending(positions):
+            fixture = self.fixtures.all[position]
+            recorded = normalised.view(replace(fixture.request(), step=request.step)).tree
+            found = changes(recorded, normalised.view(request).tree)
+            return self._hit(position, "sequence", tuple(found))
+        if hit := self._again(positions):
+            return hit
+        if positions:
+            return self._miss(request, f"all {len(positions)} recorded calls of this step are served")
+        return self._miss(request, "nothing is recorded for this step")
+
+    def _hit(self, position: int, how: How, divergences: tuple[Change, ...] = ()) -> Hit:
+        fixture = self.fixtures.all[position]
+        return Hit(fixture.load(), fixture, how, divergences)
+
+    def _again(self, positions: Sequence[int]) -> Hit | None:
+        """The last of them once more, if that is wanted and they have all been served."""
+        if not self.reuse:
+            return None
+        served = [at for at in positions if at in self._served]
+        return self._hit(served[-1], "again") if served else None
+
+    def _miss(self, request: MatchRequest, reason: str) -> Miss:
+        near = nearest(self.fixtures, request, self._served)
+        return Miss(request.step, request.head, near, reason)
+
+    def _pending(self, positions: Sequence[int]) -> Iterator[int]:
+        """Those not served yet, in order. What has been served is looked at once, not every time."""
+        queue = self._queues.get(id(positions))
+        if queue is None:
+            queue = self._queues[id(positions)] = _Queue(positions)
+        return (at for at in queue.left(self._served) if self._allowed(self.fixtures.all[at]))
+
+    def _at_recorded_port(self, request: MatchRequest) -> MatchRequest:
+        """A local service may listen on another port now, if only one recorded one can be meant."""
+        head = request.head
+        if not _is_loopback(head.host):
+            return request
+        if (known := self._ports.get(head.port)) is not None:
+            return replace(request, head=replace(head, port=known))
+        recorded = self._recorded_ports(normalised.place(request), head.host)
+        if head.port in recorded:
+            return request
+        free = recorded - set(self._ports.values())
+        moved = [replace(request, head=replace(head, port=port)) for port in sorted(free)]
+        fitting = [one for one in moved if self._knows(one)]
+        if len(fitting) != 1:
+            return request
+        self._ports[head.port] = fitting[0].head.port
+        return fitting[0]

@@ -1,0 +1,137 @@
+"""A recorded exchange as the acts that play it back over HTTP/1.1, broken ones included.
+
+Chunks leave with their recorded boundaries; `pace` is seconds of replay per recorded second, 0 for
+at once. What the client saw fail fails again: an answer that was cut off is cut off at the same
+byte, and one that the client did not wait for is not finished.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from proxy.core.http1 import chunk, render_headers
+from proxy.core.model import End, Exchange, Headers, RequestHead, ResponseHead, header
+
+_WRITE = 64 * 1024  # pieces are joined up to this size when nothing is to be waited for
+_CHUNKED: Headers = ((b"transfer-encoding", b"chunked"),)
+_NO_BODY = frozenset({204, 304})
+
+
+@dataclass(slots=True, frozen=True)
+class Act:
+    """One thing to do, `delay` seconds after the one before.
+
+    kind: data (send `wire`), end (send `wire`, which ends the message), cut (close in the middle),
+    hang (say nothing more), refuse (there was no answer: fail as `end` says).
+    `head` and `pieces` are what `wire` amounts to, for the record.
+    """
+
+    kind: str
+    delay: float = 0.0
+    wire: bytes = b""
+    head: ResponseHead | None = None
+    pieces: tuple[bytes, ...] = ()
+    trailers: Headers = ()
+    end: End = End.COMPLETE
+    error: str | None = None
+    close: bool = False
+
+
+def acts(exchange: Exchange, pace: float, request: RequestHead) -> Iterator[Act]:
+    """The acts that answer `request` as `exchange` was answered."""
+    head = exchange.response
+    if head is None:
+        kind = "hang" if exchange.end is End.CLIENT_GONE else "refuse"
+        delay = (exchange.ended_us or 0) / 1e6 * pace
+        yield Act(kind, delay=delay, end=exchange.end, error=exchange.error)
+        return
+    framed = _Framed.of(head, request)
+    queue = list(_pieces(exchange, pace))
+    whole = exchange.end in {End.COMPLETE, End.REFUSED, End.MISSED}
+    first = (exchange.first_byte_us or 0) / 1e6 * pace
+    last = queue.pop() if whole and queue else None
+    yield from _sent(framed, head, first, queue)
+    if whole:
+        delay, pieces = last if last is not None else (0.0, ())
+        trailers = exchange.response_body.trailers
+        yield Act(
+            "end",
+            delay=delay,
+            wire=framed.wire(pieces) + framed.ending(trailers),
+            pieces=pieces,
+            trailers=trailers,
+            close=framed.close,
+        )
+    else:
+        kind = "hang" if exchange.end is End.CLIENT_GONE else "cut"
+        delay = max(0, (exchange.ended_us or 0) - _last_at(exchange)) / 1e6 * pace
+        yield Act(kind, delay=delay, end=exchange.end, error=exchange.error, close=True)
+
+
+@dataclass(slots=True, frozen=True)
+class _Framed:
+    """How the answer is delimited now: as it was then, or chunked where it came over HTTP/2."""
+
+    headers: Headers
+    chunked: bool
+    bodiless: bool
+    close: bool
+
+    @classmethod
+    def of(cls, head: ResponseHead, request: RequestHead) -> "_Framed":
+        bodiless = request.method == "HEAD" or head.status in _NO_BODY
+        chunked = (header(head.headers, b"transfer-encoding") or b"").lower() == b"chunked"
+        length = header(head.headers, b"content-length") is not None
+        headers = head.headers
+        if not (chunked or length or bodiless) and not head.http_version.startswith("HTTP/1"):
+            headers, chunked = headers + _CHUNKED, True
+        close = not (chunked or length or bodiless)
+        asked = (header(headers, b"connection") or b"").lower()
+        return cls(headers, chunked, bodiless, close or b"close" in asked)
+
+    def wire(self, pieces: tuple[bytes, ...]) -> bytes:
+        if self.bodiless:
+            return b""
+        return b"".join([chunk(piece) for piece in pieces] if self.chunked else pieces)
+
+    def ending(self, trailers: Headers) -> bytes:
+        return b"0\r\n" + render_headers(trailers) if self.chunked and not self.bodiless else b""
+
+
+def _sent(
+    framed: _Framed,
+    head: ResponseHead,
+    first: float,
+    queue: list[tuple[float, tuple[bytes, ...]]],
+) -> Iterator[Act]:
+    """The head, and every piece but the last."""
+    line = b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason.encode("latin-1", "replace"))
+    wire = line + render_headers(framed.headers)
+    yield Act("data", delay=first, wire=wire, head=head)
+    for delay, pieces in queue:
+        yield Act("data", delay=delay, wire=framed.wire(pieces), pieces=pieces)
+
+
+def _pieces(exchange: Exchange, pace: float) -> Iterator[tuple[float, tuple[bytes, ...]]]:
+    """The body's pieces with the time before each; at pace 0 joined into larger writes."""
+    data, at, before = exchange.response_body.data, 0, exchange.first_byte_us or 0
+    joined: list[bytes] = []
+    size = 0
+    for part in exchange.response_body.parts:
+        piece = data[at : at + part.size]
+        at += part.size
+        if pace:
+            yield max(0, part.at_us - before) / 1e6 * pace, (piece,)
+            before = part.at_us
+            continue
+        joined.append(piece)
+        size += len(piece)
+        if size >= _WRITE:
+            yield 0.0, tuple(joined)
+            joined, size = [], 0
+    if joined:
+        yield 0.0, tuple(joined)
+
+
+def _last_at(exchange: Exchange) -> int:
+    parts = exchange.response_body.parts
+    return parts[-1].at_us if parts else exchange.first_byte_us or 0

@@ -1,0 +1,57 @@
+"""Answers that Dashcam gives itself, in the shape that the provider's own clients understand."""
+
+from proxy.core import wire
+from proxy.core.decisions import Refuse
+from proxy.core.model import End, Headers, RequestHead
+
+GUARD_STATUS = 403
+MISS_STATUS = 424
+
+_STATUS_OF_END = {
+    End.UPSTREAM_REFUSED: 502,
+    End.UPSTREAM_TLS: 502,
+    End.UPSTREAM_RESET: 502,
+    End.UPSTREAM_TRUNCATED: 502,
+    End.UPSTREAM_INVALID: 502,
+    End.UPSTREAM_TIMEOUT: 504,
+    End.CLIENT_INVALID: 400,
+    End.REFUSED: GUARD_STATUS,
+    End.MISSED: MISS_STATUS,
+}
+
+
+def failed(head: RequestHead, request: bytes, end: End, message: str) -> Refuse:
+    """The answer when an upstream could not be had before any byte of its answer came."""
+    body = wire.recognise(head, request).error_body(
+        _STATUS_OF_END[end], f"Dashcam: {message}", type_=str(end)
+    )
+    return Refuse(_STATUS_OF_END[end], _headers(body), body, str(end))
+
+
+def refused(head: RequestHead, request: bytes, status: int, reason: str, message: str) -> Refuse:
+    """The answer of a guard, or of a replay that has no recorded call for this request."""
+    body = wire.recognise(head, request).error_body(status, message, type_=reason)
+    extra: Headers = (
+        (b"x-should-retry", b"false"),
+        (b"dashcam-refused", reason.encode("ascii", "replace")),
+    )
+    return Refuse(status, _headers(body, extra), body, reason)
+
+
+def malformed(reason: str) -> Refuse:
+    """The answer to a request that is not understood whole; it repeats nothing of it."""
+    body = f"Dashcam: the request was refused: {reason}\n".encode()
+    headers: Headers = (
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    )
+    return Refuse(400, headers, body, "malformed request")
+
+
+def _headers(body: bytes, extra: Headers = ()) -> Headers:
+    return (
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        *extra,
+    )

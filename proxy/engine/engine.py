@@ -1,0 +1,165 @@
+"""The engine: every way in asks it what to do with a request, and tells it what passed.
+
+tx = engine.begin(head, peer, via=…, lane=…)
+decision = engine.decide(tx) or, when tx.hold, await engine.decide_held(tx) once the body is in
+tx.request_data(…) tx.response_head(…) tx.response_data(…)
+waiter = tx.finish(End.…); await engine.settled(waiter); release the end of the answer
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from proxy.core.correlation import NO_OWN, OWN_PREFIX, Peer, read_own
+from proxy.core.decisions import Decision, Forward, Refuse
+from proxy.core.model import End, Exchange, Own, RequestHead, Run
+from proxy.engine import answers
+from proxy.engine.clock import ticks, wall
+from proxy.engine.recorder import Tx
+from proxy.engine.router import Router
+from proxy.engine.runs import RunBook
+from proxy.engine.tasks import spawn
+from proxy.engine.upstream import Pool
+from proxy.engine.writer import Writer
+from proxy.stores._api import OpenRun
+
+_log = logging.getLogger(__name__)
+_COMMIT_BUDGET = 0.25  # seconds that an answer waits for its record (durable)
+_SWEEP = 1.0
+
+
+class Replays(Protocol):
+    """What the engine asks of a replayer."""
+
+    def wants(self, own: Own) -> bool:
+        """Whether this request is to be answered from a recording."""
+
+    async def decide(self, tx: Tx) -> Decision:
+        """Serve, Refuse (a miss), or Forward where the user allowed it by name."""
+
+
+@dataclass(slots=True, frozen=True)
+class Limits:
+    """Seconds. `response` is how long an upstream may be silent in the middle of an exchange."""
+
+    response: float = 600.0
+    idle_run: float = 300.0
+
+
+@dataclass(slots=True)
+class Engine:
+    """One per process."""
+
+    runs: RunBook
+    writer: Writer
+    pool: Pool
+    router: Router
+    limits: Limits = Limits()
+    replays: Replays | None = None
+    on_finish: list[Callable[[Exchange], None]] = field(default_factory=list)
+    _open: set[Tx] = field(default_factory=set)
+    _sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Starts the writer and the sweeper."""
+        self.writer.start()
+        self._sweeper = spawn(self._sweep(), "sweeper")
+
+    async def stop(self) -> None:
+        """Ends what is open as interrupted, closes every run, writes everything."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for tx in list(self._open):
+            tx.finish(End.INTERRUPTED, "Dashcam was stopped")
+        closing = [self.close_run(run_id, ended_by="stop") for run_id in list(self.runs.live)]
+        if closing:
+            await asyncio.gather(*closing)
+        self.pool.close()
+        await asyncio.get_running_loop().run_in_executor(None, self.writer.stop)
+
+    def open_run(self, run: Run) -> None:
+        """Announces a run; it stays open until it is closed by name."""
+        self.runs.open(run)
+        self.writer.put(OpenRun(run))
+
+    def close_run(
+        self, run_id: str, *, exit_code: int | None = None, ended_by: str = "told"
+    ) -> asyncio.Future[None]:
+        """Ends a run; done when its outcome is stored."""
+        self.runs.close(run_id)
+        return self.writer.close_run(run_id, wall(), exit_code=exit_code, ended_by=ended_by)
+
+    def begin(self, head: RequestHead, peer: Peer, *, via: str, lane: str) -> Tx:
+        """A request's head has come in."""
+        own = NO_OWN
+        for name, _ in head.headers:
+            if name[:8].lower() == OWN_PREFIX:
+                own = read_own(head.headers)
+                break
+        joined = self.runs.join(head, own, peer)
+        if joined.news is not None:
+            self.writer.put(OpenRun(joined.news))
+        tx = Tx(joined.live.run.id, joined.seq, via, lane, head, own, peer, self._finished)
+        tx.hold = self.replays is not None and self.replays.wants(own)
+        self._open.add(tx)
+        return tx
+
+    def decide(self, tx: Tx) -> Decision:
+        """What to do with a request that need not be held."""
+        address = self.router.address(tx.exchange.request)
+        if self.router.is_own(address):
+            return self.loop_refused(tx)
+        return Forward(address)
+
+    async def decide_held(self, tx: Tx) -> Decision:
+        """What to do with a request that is whole."""
+        if self.replays is None:
+            return self.decide(tx)
+        return await self.replays.decide(tx)
+
+    def loop_refused(self, tx: Tx) -> Refuse:
+        """A request to Dashcam's own port, through Dashcam."""
+        where = tx.exchange.request.authority
+        message = f"{where} is Dashcam itself: this request would go round in a circle"
+        return answers.refused(tx.exchange.request, tx.request_bytes, 508, "loop", message)
+
+    def failed(self, tx: Tx, end: End, message: str) -> Refuse:
+        """The answer when the upstream could not be had."""
+        return answers.failed(tx.exchange.request, tx.request_bytes, end, message)
+
+    async def settled(self, waiter: asyncio.Future[None] | None) -> None:
+        """Waits until the record is safe, within the budget that an answer may be held for."""
+        if waiter is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(waiter), _COMMIT_BUDGET)
+
+    def _finished(self, tx: Tx) -> asyncio.Future[None] | None:
+        self._open.discard(tx)
+        tx.abort = None
+        exchange = tx.exchange
+        live = self.runs.live.get(exchange.run_id)
+        if live is not None:
+            live.calls += 1
+            live.errors += not exchange.ok
+        self.runs.leave(exchange.run_id)
+        for hear in self.on_finish:
+            hear(exchange)
+        return self.writer.exchange(tx)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP)
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Stops exchanges whose upstream is silent for too long; closes runs that are idle."""
+        before = ticks() - round(self.limits.response * 1e6)
+        for tx in [tx for tx in self._open if tx.activity < before and tx.abort is not None]:
+            tx.timed_out = f"no byte from the upstream for {self.limits.response:g} s"
+            assert tx.abort is not None  # noqa: S101 - chosen for it above
+            tx.abort()
+        for run_id in self.runs.idle(self.limits.idle_run):
+            self.close_run(run_id, ended_by="idle")

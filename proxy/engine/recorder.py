@@ -1,0 +1,162 @@
+"""One exchange while it happens: the adapters tell it what passes, it keeps bytes and times.
+
+Everything here runs on the forward path, so it only appends. Reading, redacting and storing happen
+in the writer, after `finish`.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from proxy.core.correlation import Peer
+from proxy.core.decisions import Decision
+from proxy.core.model import (
+    Body,
+    End,
+    Exchange,
+    Frame,
+    Headers,
+    Own,
+    Part,
+    RequestHead,
+    ResponseHead,
+)
+from proxy.engine.clock import new_id, ticks, wall
+
+
+class Tx:
+    """An exchange in the making. `hold` asks the adapter to wait for the whole request body."""
+
+    __slots__ = (
+        "_finish",
+        "_request",
+        "_response",
+        "_start",
+        "abort",
+        "activity",
+        "decision",
+        "error",
+        "exchange",
+        "finished",
+        "frames",
+        "hold",
+        "peer",
+        "playback",
+        "request_trailers",
+        "response_trailers",
+        "timed_out",
+    )
+
+    def __init__(  # noqa: PLR0917 - called on the hot path, by position
+        self,
+        run_id: str,
+        seq: int,
+        via: str,
+        lane: str,
+        head: RequestHead,
+        own: Own,
+        peer: Peer,
+        finish: Callable[["Tx"], asyncio.Future[None] | None],
+    ) -> None:
+        self._start = ticks()
+        self._finish = finish
+        self._request: list[tuple[int, bytes]] = []
+        self._response: list[tuple[int, bytes]] = []
+        self.activity = self._start
+        self.peer = peer
+        self.hold = False
+        self.decision: Decision | None = None
+        self.playback: object | None = None
+        self.finished = False
+        self.timed_out: str | None = None
+        self.abort: Callable[[], None] | None = None  # how the adapter is stopped when it hangs
+        self.error: str | None = None
+        self.frames: list[Frame] = []
+        self.request_trailers: Headers = ()
+        self.response_trailers: Headers = ()
+        self.exchange = Exchange(
+            id=new_id("ex"),
+            run_id=run_id,
+            seq=seq,
+            via=via,
+            started_at=wall(),
+            request=head,
+            own=own,
+            lane=lane,
+        )
+
+    def now(self) -> int:
+        """Microseconds since the exchange began."""
+        self.activity = ticks()
+        return self.activity - self._start
+
+    def request_data(self, data: bytes) -> None:
+        """A piece of the request body came in."""
+        self._request.append((self.now(), data))
+
+    def request_end(self, trailers: Headers = ()) -> None:
+        """The request is whole."""
+        self.exchange.request_end_us = self.now()
+        self.request_trailers = trailers
+
+    @property
+    def request_bytes(self) -> bytes:
+        """The request body so far."""
+        return b"".join([data for _, data in self._request])
+
+    def response_head(self, head: ResponseHead) -> None:
+        """The response has begun."""
+        self.exchange.response = head
+        self.exchange.first_byte_us = self.now()
+
+    def response_data(self, data: bytes) -> None:
+        """A piece of the response body came in."""
+        self._response.append((self.now(), data))
+
+    def frame(self, *, from_client: bool, opcode: int, data: bytes) -> None:
+        """A whole WebSocket message passed."""
+        self.frames.append(Frame(self.now(), from_client, opcode, data))
+
+    def finish(self, end: End, error: str | None = None) -> asyncio.Future[None] | None:
+        """The exchange is over; only the first call counts.
+
+        Returns what to wait for before the end of the answer is released, or None.
+        """
+        if self.finished:
+            return None
+        self.finished = True
+        exchange = self.exchange
+        exchange.ended_us = self.now()
+        exchange.end = end
+        exchange.error = error
+        return self._finish(self)
+
+    def build(self) -> Exchange:
+        """The finished exchange with its bodies; called once, off the forward path."""
+        exchange = self.exchange
+        exchange.request_body = _body(self._request, self.request_trailers)
+        exchange.response_body = _body(self._response, self.response_trailers)
+        exchange.frames = tuple(self.frames)
+        return exchange
+
+    @property
+    def size(self) -> int:
+        """About how many bytes this exchange holds in memory."""
+        return (
+            2048
+            + sum(len(data) for _, data in self._request)
+            + sum(len(data) for _, data in self._response)
+            + sum(len(frame.data) for frame in self.frames)
+        )
+
+
+def _body(pieces: list[tuple[int, bytes]], trailers: Headers) -> Body:
+    if not pieces and not trailers:
+        return EMPTY
+    return Body(
+        b"".join([data for _, data in pieces]),
+        tuple([Part(at, len(data)) for at, data in pieces]),
+        trailers,
+    )
+
+
+EMPTY = Body()

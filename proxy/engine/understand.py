@@ -1,0 +1,171 @@
+"""From an exchange to its event: decode, name, price, summarise. Runs in the writer."""
+
+from typing import Any
+
+import orjson
+
+from proxy.core import encoding, wire
+from proxy.core.calls import Call, Message, ToolUse
+from proxy.core.model import End, Event, Exchange, Headers, header
+
+_EXCERPT = 2000
+
+
+def event_of(exchange: Exchange) -> Event:
+    """The timeline row of a finished exchange; never raises for what a peer sent."""
+    call = understand(exchange)
+    latency = exchange.ended_us or 0
+    response = exchange.response
+    data: dict[str, Any] = {
+        "exchangeId": exchange.id,
+        "seq": exchange.seq,
+        "step": exchange.own.step or call.step,
+        "method": exchange.request.method,
+        "url": exchange.request.url,
+        "statusCode": response.status if response else None,
+        "end": str(exchange.end),
+        "error": error_text(exchange, call),
+        "latencyMs": _ms(latency),
+        "ttfbMs": _ms(exchange.first_byte_us),
+        "requestBytes": len(exchange.request_body.data),
+        "responseBytes": len(exchange.response_body.data),
+        "attempt": exchange.attempt,
+    }
+    if exchange.attempt > 1:
+        data["retryOf"] = exchange.retry_of
+        data["retryReason"] = exchange.retry_reason
+        data["backoffMs"] = _ms(exchange.backoff_us)
+    if exchange.frames:
+        data["frames"] = len(exchange.frames)
+    if exchange.served_from:
+        data["servedFrom"] = exchange.served_from
+    if exchange.notes:
+        data["notes"] = list(exchange.notes)
+    data["call"] = summary(call)
+    return Event(
+        run_id=exchange.run_id,
+        kind=call.kind,
+        name=exchange.own.step or call.step,
+        started_at=exchange.started_at,
+        ended_at=exchange.started_at + latency / 1e6,
+        status="error" if data["error"] else "ok",
+        data=data,
+    )
+
+
+def understand(exchange: Exchange) -> Call:
+    """The exchange decoded by its wire format."""
+    request = plain(exchange.request.headers, exchange.request_body.data)
+    response = plain(
+        exchange.response.headers if exchange.response else (), exchange.response_body.data
+    )
+    return wire.decode_call(exchange, request, response)
+
+
+def plain(headers: Headers, body: bytes) -> bytes:
+    """The body without its Content-Encoding, as far as it can be decoded."""
+    coding = header(headers, b"content-encoding")
+    return encoding.decode(body, coding.decode("latin-1")).data if coding and body else body
+
+
+def error_text(exchange: Exchange, call: Call) -> str | None:
+    """One line of what went wrong on the wire or in the answer; None when nothing did."""
+    if exchange.end is not End.COMPLETE:
+        return exchange.error or str(exchange.end).replace("_", " ")
+    if call.error is not None:
+        status = exchange.response.status if exchange.response else None
+        prefix = f"{status} " if status and status >= 400 else ""  # noqa: PLR2004 - HTTP
+        return f"{prefix}{call.error.type}: {call.error.message}"[:_EXCERPT]
+    if exchange.response is not None and exchange.response.status >= 400:  # noqa: PLR2004 - HTTP
+        return f"{exchange.response.status} {exchange.response.reason}".strip()
+    return None
+
+
+def summary(call: Call) -> dict[str, Any]:
+    """What the timeline shows of a call; its bodies have the rest."""
+    usage = call.usage
+    found: dict[str, Any] = {
+        "protocol": call.protocol,
+        "provider": call.provider,
+        "model": call.model,
+        "servedModel": call.served_model,
+        "settings": dict(call.settings),
+        "messages": len(call.messages),
+        "tools": [tool.name for tool in call.tools],
+        "toolUses": [_tool_use(use) for use in (call.reply.tool_uses if call.reply else ())],
+        "reply": _reply(call.reply),
+        "finishReason": call.finish_reason,
+        "inputTokens": usage.input_tokens,
+        "outputTokens": usage.output_tokens,
+        "cacheReadTokens": usage.cache_read_tokens,
+        "cacheWriteTokens": usage.cache_write_tokens,
+        "reasoningTokens": usage.reasoning_tokens,
+        "usage": usage.source if call.kind == "llm_call" else None,
+        "serviceTier": call.service_tier,
+        "requestId": call.request_id,
+        "responseId": call.response_id,
+        "streamed": call.streamed or None,
+        "complete": call.complete,
+        "session": dict(call.session),
+        "rateLimits": dict(call.rate_limits),
+        "input": _bounded(call.input),
+        "output": _bounded(call.output),
+        "retrieval": _retrieval(call),
+        "error": _error(call),
+        "notes": list(call.notes),
+    }
+    return {key: value for key, value in found.items() if value not in (None, [], {}, "")}
+
+
+def _tool_use(use: ToolUse) -> dict[str, Any]:
+    arguments = use.arguments if use.arguments is not None else use.raw
+    return {"id": use.id, "name": use.name, "arguments": _bounded(arguments)}
+
+
+def _reply(reply: Message | None) -> str | None:
+    return reply.text[:_EXCERPT] if reply and reply.text else None
+
+
+def _retrieval(call: Call) -> dict[str, Any] | None:
+    found = call.retrieval
+    if found is None:
+        return None
+    return {
+        "query": found.query,
+        "topK": found.top_k,
+        "filter": _bounded(found.filter),
+        "results": [
+            {"docId": doc.id, "chunkId": doc.chunk_id, "score": doc.score}
+            for doc in found.documents[:100]
+        ],
+    }
+
+
+def _error(call: Call) -> dict[str, Any] | None:
+    error = call.error
+    if error is None:
+        return None
+    return {
+        "type": error.type,
+        "message": error.message[:_EXCERPT],
+        "code": error.code,
+        "where": error.where,
+        "embedded": error.embedded,
+    }
+
+
+def _bounded(value: Any) -> Any:
+    """The value itself when it is small, else the beginning of its JSON."""
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    try:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    except (TypeError, ValueError):
+        text = str(value)
+    if len(text) <= _EXCERPT:
+        return value
+    return text[:_EXCERPT] + "…"
+
+
+def _ms(microseconds: int | None) -> float | None:
+    return None if microseconds is None else round(microseconds / 1000, 3)

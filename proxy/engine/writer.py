@@ -1,0 +1,306 @@
+"""The one thread that writes: redact, understand, commit in groups, then tell who waits.
+
+Nothing here may hurt the traffic. The queue is bounded in bytes; what cannot be stored is dropped
+and counted as a gap with its time and reason, so that answered = stored + gaps, exactly.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+from proxy.core.model import Event, Exchange, Outcome, Run
+from proxy.engine.recorder import Tx
+from proxy.engine.retries import Retries
+from proxy.engine.understand import event_of
+from proxy.errors import StoreError, StoreUnavailable
+from proxy.stores._api import (
+    AddExchange,
+    AddOutcome,
+    CloseRun,
+    OpenRun,
+    Store,
+    Write,
+)
+
+_log = logging.getLogger(__name__)
+
+QUEUE_BYTES = 64 * 1024 * 1024
+_BATCH_ITEMS = 256
+_BATCH_BYTES = 4 * 1024 * 1024
+_FAST_LINGER = 0.02  # seconds that the lossy mode gathers for
+_GIVE_UP = 5.0  # seconds that a batch is tried again while the store is unavailable
+
+
+class Redacts(Protocol):
+    """What the writer asks of a redactor."""
+
+    def exchange(self, exchange: Exchange) -> Exchange:
+        """A copy without secrets."""
+
+
+type Judge = Callable[[Run, list[Event], int | None, str], Outcome]
+
+
+@dataclass(slots=True, frozen=True)
+class Gap:
+    """Calls that were answered and not stored: how many, since when, why."""
+
+    at: float
+    reason: str
+
+
+@dataclass(slots=True, eq=False)
+class _Finished:
+    tx: Tx
+    size: int
+    waiter: asyncio.Future[None] | None
+    given_up: bool = False  # its answer was released without waiting any longer
+
+
+@dataclass(slots=True)
+class _Plain:
+    writes: tuple[Write, ...]
+    waiter: asyncio.Future[None] | None = None
+
+
+@dataclass(slots=True)
+class _Close:
+    run_id: str
+    ended_at: float
+    exit_code: int | None
+    ended_by: str
+    waiter: asyncio.Future[None] | None = None
+
+
+type _Item = _Finished | _Plain | _Close | Literal["stop"]
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the writer has done; read by the API and by summaries."""
+
+    stored: int = 0
+    gaps: int = 0
+    late: int = 0  # stored, but after the answer had been let go
+    commits: int = 0
+    queued_bytes: int = 0
+    last_commit: float = 0.0
+    recent: deque[Gap] = field(default_factory=lambda: deque(maxlen=100))
+
+
+class Writer:
+    """Owns the thread. `durability` is durable or fast; `loop` is where waiters live."""
+
+    def __init__(
+        self,
+        store: Store,
+        redactor: Redacts,
+        judge: Judge,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        durability: str = "durable",
+    ) -> None:
+        self._store = store
+        self._redactor = redactor
+        self._judge = judge
+        self._loop = loop
+        self._durability = durability
+        self._retries = Retries()
+        self._bases: dict[str, int] = {}
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="dashcam-writer", daemon=True)
+        self._lock = threading.Lock()
+        self.counters = Counters()
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def exchange(self, tx: Tx) -> asyncio.Future[None] | None:
+        """Takes a finished exchange; in durable mode returns what its answer waits for."""
+        size = tx.size
+        with self._lock:
+            full = self.counters.queued_bytes + size > QUEUE_BYTES
+            if not full:
+                self.counters.queued_bytes += size
+        if full:
+            self._gap(f"the queue holds {QUEUE_BYTES >> 20} MiB")
+            return None
+        waiter = self._loop.create_future() if self._durability != "fast" else None
+        self._queue.put(_Finished(tx, size, waiter))
+        return waiter
+
+    def write(self, *writes: Write) -> asyncio.Future[None]:
+        """Writes that are not exchanges; the future is done once they are committed."""
+        waiter = self._loop.create_future()
+        self._queue.put(_Plain(writes, waiter))
+        return waiter
+
+    def put(self, *writes: Write) -> None:
+        """As `write`, with nobody waiting."""
+        self._queue.put(_Plain(writes))
+
+    def close_run(
+        self, run_id: str, ended_at: float, *, exit_code: int | None = None, ended_by: str = "told"
+    ) -> asyncio.Future[None]:
+        """Ends a run: judges it unless its caller already has, and closes it."""
+        waiter = self._loop.create_future()
+        self._queue.put(_Close(run_id, ended_at, exit_code, ended_by, waiter))
+        return waiter
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """Writes what is queued and ends the thread."""
+        self._queue.put("stop")
+        self._thread.join(timeout)
+
+    # In the thread from here on.
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            batch, stopping = self._gather()
+            if batch:
+                try:
+                    self._store_batch(batch)
+                except Exception:  # noqa: BLE001 - the thread must live; the loss is counted
+                    _log.exception("the writer dropped a batch")
+                    self._lose(batch, "an internal error; see the log")
+
+    def _gather(self) -> tuple[list[_Item], bool]:
+        first = self._queue.get()
+        if first == "stop":
+            return [], True
+        batch: list[_Item] = [first]
+        size = first.size if isinstance(first, _Finished) else 0
+        if self._durability == "fast" and self._queue.qsize() < _BATCH_ITEMS:
+            time.sleep(_FAST_LINGER)
+        while len(batch) < _BATCH_ITEMS and size < _BATCH_BYTES:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item == "stop":
+                return batch, True
+            if isinstance(item, _Finished):
+                size += item.size
+            batch.append(item)
+        return batch, False
+
+    def _store_batch(self, batch: list[_Item]) -> None:
+        """Commits a batch; a run's close comes after what was queued before it."""
+        group: list[_Item] = []
+        for item in batch:
+            if isinstance(item, _Close):
+                self._commit(group, self._writes(group))
+                group = []
+                self._commit([item], self._closing(item))
+            else:
+                group.append(item)
+        self._commit(group, self._writes(group))
+
+    def _writes(self, group: list[_Item]) -> list[Write]:
+        writes: list[Write] = []
+        for item in list(group):
+            if isinstance(item, _Plain):
+                for write in item.writes:
+                    if isinstance(write, OpenRun):
+                        self._base(write.run.id)
+                writes.extend(item.writes)
+            elif isinstance(item, _Finished):
+                try:
+                    writes.append(self._exchange(item.tx))
+                except Exception:  # noqa: BLE001 - one exchange must not cost the others
+                    _log.exception("an exchange could not be prepared for the store")
+                    group.remove(item)
+                    self._lose([item], "it could not be prepared; see the log")
+        return writes
+
+    def _exchange(self, tx: Tx) -> AddExchange:
+        exchange = tx.build()
+        exchange.durability = self._durability
+        if exchange.seq:
+            exchange.seq += self._base(exchange.run_id)
+        clean = self._redactor.exchange(exchange)
+        self._retries.annotate(clean)
+        return AddExchange(clean, event_of(clean))
+
+    def _base(self, run_id: str) -> int:
+        """Calls that earlier processes have stored for the run."""
+        base = self._bases.get(run_id)
+        if base is None:
+            base = self._bases[run_id] = self._store.last_seq(run_id)
+        return base
+
+    def _closing(self, item: _Close) -> list[Write]:
+        self._bases.pop(item.run_id, None)
+        writes: list[Write] = [CloseRun(item.run_id, item.ended_at)]
+        if not any(outcome.source == "caller" for outcome in self._store.outcomes(item.run_id)):
+            run = replace(self._store.find_run(item.run_id), ended_at=item.ended_at)
+            events = self._store.events(item.run_id)
+            writes.append(AddOutcome(self._judge(run, events, item.exit_code, item.ended_by)))
+        return writes
+
+    def _commit(self, group: list[_Item], writes: list[Write]) -> None:
+        if not writes:
+            self._settle(group)
+            return
+        deadline = time.monotonic() + _GIVE_UP
+        pause = 0.01
+        while True:
+            try:
+                self._store.write(writes)
+            except StoreUnavailable as error:
+                if time.monotonic() >= deadline:
+                    _log.error("the store is unavailable: %s", error.message)
+                    self._lose(group, error.message)
+                    return
+                time.sleep(pause)
+                pause = min(pause * 2, 0.25)
+            except StoreError as error:
+                _log.error("the store refused a batch: %s", error.message)
+                self._lose(group, error.message)
+                return
+            else:
+                break
+        self.counters.commits += 1
+        self.counters.last_commit = time.time()
+        self._settle(group)
+
+    def _settle(self, group: list[_Item]) -> None:
+        finished = [item for item in group if isinstance(item, _Finished)]
+        with self._lock:
+            self.counters.queued_bytes -= sum(item.size for item in finished)
+            self.counters.stored += len(finished)
+        self._wake(group)
+
+    def _lose(self, group: list[_Item], reason: str) -> None:
+        finished = [item for item in group if isinstance(item, _Finished)]
+        with self._lock:
+            self.counters.queued_bytes -= sum(item.size for item in finished)
+        for _ in finished:
+            self._gap(reason)
+        self._wake(group)
+
+    def _gap(self, reason: str) -> None:
+        with self._lock:
+            self.counters.gaps += 1
+            self.counters.recent.append(Gap(time.time(), reason))
+
+    def _wake(self, group: list[_Item]) -> None:
+        waiters = [
+            item.waiter for item in group if not isinstance(item, str) and item.waiter is not None
+        ]
+        if waiters and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_resolve, waiters)
+
+
+def _resolve(waiters: list[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)

@@ -1,0 +1,150 @@
+"""The CA bundle of a run: the roots its clients trusted before, and our CA.
+
+Every client's CA variable but Node's replaces what the client trusts, it does not add to it; so
+the bundle must hold the public roots too, or traffic that Dashcam passes on untouched would fail.
+"""
+
+import base64
+import binascii
+import importlib
+import os
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+
+BUNDLE_NAME = "ca-bundle.pem"
+TRUST_STORE_NAME = "ca-bundle.p12"
+TRUST_STORE_PASSWORD = "changeit"  # noqa: S105 - Java's customary one; the file holds no secret
+
+# Variables that replace the roots of everything built on OpenSSL, and of Go.
+_GENERAL_FILE = "SSL_CERT_FILE"
+_GENERAL_FOLDERS = "SSL_CERT_DIR"
+# Variables of one client each: what they point to is trusted in addition.
+_SINGLE_FILES = (
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "AWS_CA_BUNDLE",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "NODE_EXTRA_CA_CERTS",
+    "GIT_SSL_CAINFO",
+    "PIP_CERT",
+    "CARGO_HTTP_CAINFO",
+    "DENO_CERT",
+    "CODEX_CA_CERTIFICATE",
+    "HTTPLIB2_CA_CERTS",
+    "NIX_SSL_CERT_FILE",
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+)
+# Where systems keep their roots in one file.
+_SYSTEM_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Alpine
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Fedora, RHEL
+    "/etc/pki/tls/certs/ca-bundle.crt",  # older Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # macOS, BSD, Alpine
+    "/opt/homebrew/etc/ca-certificates/cert.pem",
+    "/usr/local/etc/ca-certificates/cert.pem",
+)
+_LARGEST = 8 << 20  # a bundle of roots has some 200 kB; anything beyond this is something else
+
+_CERTIFICATE = re.compile(
+    rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
+)
+
+
+def write_bundle(folder: Path, ca_pem: bytes, env: Mapping[str, str]) -> Path:
+    """Write `ca-bundle.pem`, mode 0600, into `folder`: our CA first, then the roots of `env`.
+
+    Roots are what `SSL_CERT_FILE` and `SSL_CERT_DIR` point to, else the system's, else certifi's;
+    and, added to them, what the CA variables of single clients point to. Each certificate is
+    written once. Files that are missing or hold no certificate are passed over, as the clients
+    that were pointed to them would have failed anyway.
+    """
+    path = folder / BUNDLE_NAME
+    lines = [
+        b"-----BEGIN CERTIFICATE-----\n" + _wrapped(der) + b"-----END CERTIFICATE-----\n"
+        for der in _distinct(ca_pem, env)
+    ]
+    _write_private(path, b"".join(lines))
+    return path
+
+
+def write_trust_store(folder: Path, bundle: Path) -> Path:
+    """Write the certificates of `bundle` as a PKCS12 trust store, which is what Java reads."""
+    certs = []
+    for number, der in enumerate(_certificates(bundle.read_bytes())):
+        try:
+            cert = x509.load_der_x509_certificate(der)
+        except ValueError:  # odd roots exist; Java would not read them either
+            continue
+        certs.append(pkcs12.PKCS12Certificate(cert, f"root-{number}".encode()))
+    path = folder / TRUST_STORE_NAME
+    lock = BestAvailableEncryption(TRUST_STORE_PASSWORD.encode())
+    _write_private(path, pkcs12.serialize_java_truststore(certs, lock))
+    return path
+
+
+def _distinct(ca_pem: bytes, env: Mapping[str, str]) -> list[bytes]:
+    roots = list(_general(env)) or list(_system()) or list(_certifi())
+    single = (der for name in _SINGLE_FILES for der in _from_file(env.get(name)))
+    return list(dict.fromkeys([*_certificates(ca_pem), *roots, *single]))
+
+
+def _general(env: Mapping[str, str]) -> Iterator[bytes]:
+    yield from _from_file(env.get(_GENERAL_FILE))
+    for folder in env.get(_GENERAL_FOLDERS, "").split(os.pathsep):
+        if folder and Path(folder).is_dir():
+            for path in sorted(Path(folder).iterdir()):
+                yield from _from_file(str(path))
+
+
+def _system() -> Iterator[bytes]:
+    compiled_in = ssl.get_default_verify_paths().openssl_cafile
+    for name in (*_SYSTEM_FILES, compiled_in):
+        found = list(_from_file(name))
+        if found:
+            yield from found
+            return
+
+
+def _certifi() -> Iterator[bytes]:
+    try:
+        certifi = importlib.import_module("certifi")
+    except ImportError:
+        return
+    yield from _from_file(certifi.where())
+
+
+def _from_file(name: str | None) -> Iterator[bytes]:
+    if not name:
+        return
+    path = Path(name)
+    try:
+        if path.is_file() and path.stat().st_size <= _LARGEST:
+            yield from _certificates(path.read_bytes())
+    except OSError:  # unreadable for us, so for the client too
+        return
+
+
+def _certificates(pem: bytes) -> Iterator[bytes]:
+    """The certificates of a PEM text as DER; blocks that are not base64 are passed over."""
+    for block in _CERTIFICATE.finditer(pem):
+        try:
+            yield base64.b64decode(b"".join(block[1].split()), validate=True)
+        except binascii.Error:
+            continue
+
+
+def _wrapped(der: bytes) -> bytes:
+    text = base64.b64encode(der)
+    return b"".join(text[at : at + 64] + b"\n" for at in range(0, len(text), 64))
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(data)

@@ -1,0 +1,43 @@
+# ruff: noqa: INP001 - not a package: its folder is put on the PYTHONPATH of a recorded child
+"""Loaded by every Python of a recorded run, before its program: see `_dashcam_preload`.
+
+It stands in front of the site's own `sitecustomize`, so it loads that one too, in its own name.
+This file must parse under any Python; the rest is for 3.8 and later.
+"""
+
+import os
+import sys
+
+
+def _install():  # type: ignore[no-untyped-def]  # noqa: ANN202 - must parse under any Python
+    if sys.version_info < (3, 8):
+        return
+    try:
+        import _dashcam_preload  # noqa: PLC0415 - not for older Pythons
+
+        _dashcam_preload.install(os.environ)
+    except Exception as err:  # noqa: BLE001 - a recorder must never break what it records
+        if os.environ.get("DASHCAM_DEBUG"):
+            sys.stderr.write("dashcam: python preload: %r\n" % (err,))
+
+
+def _chain():  # type: ignore[no-untyped-def]  # noqa: ANN202 - must parse under any Python
+    """Load the `sitecustomize` that would have been found without us; its errors are its own."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    ours = sys.modules.pop(__name__, None)
+    hidden = [path for path in sys.path if os.path.abspath(path or ".") == here]
+    kept = list(sys.path)
+    sys.path[:] = [path for path in kept if path not in hidden]
+    try:
+        import sitecustomize  # type: ignore[import-not-found]  # noqa: F401, PLC0415
+    except ImportError as err:
+        if getattr(err, "name", None) != "sitecustomize":
+            raise
+        sys.modules[__name__] = ours  # type: ignore[assignment]
+    finally:
+        added = [path for path in sys.path if path not in kept]
+        sys.path[:] = kept + added
+
+
+_install()
+_chain()

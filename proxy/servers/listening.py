@@ -1,0 +1,66 @@
+"""A listening aiohttp server: opened with one clear line on failure, errors that repeat nothing."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import override
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from proxy.engine.ports import listen_error
+
+_log = logging.getLogger(__name__)
+
+
+class _Handler(RequestHandler):
+    """aiohttp's own, but what was malformed is not repeated in the answer or the log."""
+
+    __slots__ = ()
+
+    @override
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if status >= 500:  # noqa: PLR2004 - HTTP
+            _log.error("a request failed", exc_info=exc)
+        self.force_close()
+        said = "the request is malformed" if status < 500 else "internal error"  # noqa: PLR2004 - HTTP
+        return web.Response(status=status, text=f"Dashcam: {said}\n")
+
+
+@dataclass(slots=True)
+class Listening:
+    """An open port."""
+
+    runner: web.AppRunner
+    server: asyncio.Server
+    port: int
+
+    async def stop(self) -> None:
+        """Stops listening, and ends open requests."""
+        self.server.close()
+        await self.runner.cleanup()
+
+
+async def listen(app: web.Application, host: str, port: int) -> Listening:
+    """Serves `app`. Raises ListenError."""
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, auto_decompress=False)
+    await runner.setup()
+    manager = runner.server
+    assert manager is not None  # noqa: S101 - setup made it
+    loop = asyncio.get_running_loop()
+
+    def handler() -> RequestHandler:
+        return _Handler(manager, loop=loop, **manager._kwargs)  # noqa: SLF001 - as Server makes its own
+
+    try:
+        server = await loop.create_server(handler, host, port, backlog=1024)
+    except OSError as error:
+        await runner.cleanup()
+        raise listen_error(host, port, error) from error
+    return Listening(runner, server, int(server.sockets[0].getsockname()[1]))
