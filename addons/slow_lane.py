@@ -7,7 +7,6 @@ mitmproxy sends it after the `response` hook.
 import time
 
 from mitmproxy import http, tls
-from mitmproxy.connection import Server
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from addons.peers import Peers, strip
@@ -117,9 +116,12 @@ class SlowLane:
     def server_connect(self, data: ServerConnectionHookData) -> None:
         """Sends a mapped host where it is mapped to; refuses Dashcam's own ports."""
         server = data.server
-        if not isinstance(server, Server) or server.address is None:
+        if server.address is None:
             return
         host, port = server.address[:2]
+        if not self._engine.may_dial(host):
+            server.error = f"a replay contacts no host, and {host} was not allowed by name"
+            return
         head = RequestHead("CONNECT", "https" if server.tls else "http", host, port, "")
         address = self._engine.router.address(head)
         if self._engine.router.is_own(address):

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit, urlunsplit
 from proxy.cli._common import Cli
 from proxy.core.model import Event, Exchange, Outcome, Run, Snapshot
 from proxy.errors import ConfigError, RecordingNotFound
-from proxy.stores import open_store
 from proxy.stores._api import Store
 
 _SQLITE = "sqlite:///"
@@ -65,6 +64,8 @@ def reading(cli: Cli) -> Iterator[Store]:
     url = cli.settings().store
     if is_missing(url):
         raise nothing_yet(url)
+    from proxy.stores import open_store
+
     store = open_store(url, create=False)
     try:
         yield store
@@ -75,6 +76,8 @@ def reading(cli: Cli) -> Iterator[Store]:
 @contextmanager
 def writing(cli: Cli) -> Iterator[Store]:
     """The store, made if it is not there."""
+    from proxy.stores import open_store
+
     store = open_store(cli.settings().store, create=True)
     try:
         yield store

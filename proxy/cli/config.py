@@ -1,6 +1,7 @@
 """`dashcam config`: what holds, and where it came from."""
 
 import json
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -70,15 +71,15 @@ def text(value: Any) -> str:
 
 def skeleton() -> Iterator[str]:
     """A settings file with every setting commented out at its default."""
-    table_name = ""
+    section = ""
     for setting in SETTINGS:
-        table_, _, key = setting.name.rpartition(".")
-        if table_ != table_name:
-            yield f"[{table_}]"
-            table_name = table_
-        yield f"# {setting.help}"
+        inside, _, key = setting.name.rpartition(".")
+        if inside != section:
+            yield f"[{inside}]"
+            section = inside
+        yield from textwrap.wrap(setting.help, 96, initial_indent="# ", subsequent_indent="# ")
         yield f"# It takes {setting.kind.words}; in the environment: {setting.env}."
-        yield f"# {key} = {'' if setting.default is None else _toml(setting.default)}".rstrip()
+        yield f"# {key} = {_toml('PATH' if setting.default is None else setting.default)}"
         yield ""
 
 

@@ -6,11 +6,9 @@ levels when writing) goes through the standard library, so that no value changes
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any
 
 import orjson
-
-type Algorithm = Literal["sha256", "blake2b"]
 
 _EXACT = 1 << 63  # orjson reads integers beyond 64 bits as floats
 
@@ -48,11 +46,9 @@ def loads(data: bytes | str) -> Any:
         raise ValueError("nested too deep for JSON") from None
 
 
-def digest(data: bytes, algorithm: Algorithm = "sha256") -> str:
-    """`algorithm:hex`; sha256 (256 bits) for what is kept, blake2b (160 bits) for keys in memory."""
-    if algorithm == "sha256":
-        return "sha256:" + hashlib.sha256(data).hexdigest()
-    return "blake2b:" + hashlib.blake2b(data, digest_size=20).hexdigest()
+def digest(data: bytes) -> str:
+    """`sha256:` and the digest in hex: what is kept says how it was made."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def _spell(value: Any, *, sort: bool) -> bytes:

@@ -14,7 +14,7 @@ from proxy.core import canonical
 from proxy.core.matching.trees import JSON_TEXT
 
 MAX_CHANGES: Final = 200
-EXCERPT: Final = 120  # characters of context and change together
+EXCERPT: Final = 88  # characters of context and change together
 
 _ALIGNED: Final = 2_000  # list items that are aligned
 _SENTENCES: Final = 1_500  # of one text that are aligned

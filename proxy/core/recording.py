@@ -4,18 +4,22 @@
     {"exchange":{…}}      by place in the run
     {"event":{…}}         by start
     {"outcome":{…}}       oldest first
-    {"end":{"lines":N,"digest":"sha256:…"}}
+    {"end":{"lines":N,"crc32":"…","digest":"sha256:…"}}
 
 Nothing is lost on the way out and back. The same run gives the same bytes. The last line counts the
-lines before it and carries the digest of their bytes (line ends as LF); a digest of null says that
-somebody edited the file on purpose. Anything else that is not as described is refused with the
-number of the line. docs/recordings.md describes every field.
+lines before it, has eight hex digits for each of them (to name the one that is damaged), and the
+digest of all of them (line ends as LF). `"edited":true` in the first line says that somebody
+changed the file on purpose: then these are not compared. Anything else that is not as described is
+refused with the number of the line. docs/recordings.md describes every field.
 """
 
 import hashlib
 import json
+import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from textwrap import wrap
 from typing import Any, Final
 
 import orjson
@@ -47,6 +51,7 @@ class Header:
     counts: Mapping[str, int]
     ignore: tuple[IgnoreRule, ...] = ()
     created_by: str = CREATED_BY
+    edited: bool = False
 
 
 @dataclass(slots=True)
@@ -54,6 +59,7 @@ class _Progress:
     """Where the reader is."""
 
     line: int = 0
+    sums: list[str] = field(default_factory=list)  # one a line
     hash: Any = field(default_factory=hashlib.sha256)
     seen: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_PLURAL.values(), 0))
 
@@ -77,7 +83,7 @@ def with_ignore_rules(run: Run, rules: Iterable[IgnoreRule]) -> Run:
 def dump(snapshot: Snapshot) -> Iterator[bytes]:
     """The lines of a recording, each with its line end; the same snapshot gives the same bytes."""
     run = snapshot.run
-    lines = {
+    lines: dict[str, list[Any]] = {
         "exchange": sorted(snapshot.exchanges, key=lambda one: (one.seq, one.started_at, one.id)),
         "event": sorted(snapshot.events, key=lambda one: (one.started_at, one.id or 0)),
         "outcome": sorted(snapshot.outcomes, key=lambda one: one.created_at),
@@ -91,13 +97,14 @@ def dump(snapshot: Snapshot) -> Iterator[bytes]:
         "ignore": [records.write(records.IGNORE, rule) for rule in ignore_rules(run)],
     }
     total = hashlib.sha256()
-    count = 0
+    sums: list[str] = []
     for record in _records(header, lines, run.id):
         line = _line(record)
         total.update(line)
-        count += 1
+        sums.append(_sum(line))
         yield line
-    yield _line({"end": {"lines": count, "digest": f"sha256:{total.hexdigest()}"}})
+    digest = f"sha256:{total.hexdigest()}"
+    yield _line({"end": {"lines": len(sums), "crc32": "".join(sums), "digest": digest}})
 
 
 def _records(header: Any, lines: Mapping[str, list[Any]], run_id: str) -> Iterator[dict[str, Any]]:
@@ -115,8 +122,16 @@ def _line(record: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
-        escaped = json.dumps(record, separators=(",", ":"))
+        escaped = json.dumps(record, separators=(",", ":"), default=_fragment)
         return orjson.dumps({"escaped": escaped}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _fragment(fragment: orjson.Fragment) -> Any:
+    return orjson.loads(fragment.contents)
+
+
+def _sum(line: bytes) -> str:
+    return f"{zlib.crc32(line):08x}"
 
 
 def load(lines: Iterable[bytes]) -> Snapshot:
@@ -155,15 +170,18 @@ def read(lines: Iterable[bytes]) -> Iterator[Header | Exchange | Event | Outcome
         if ended:
             raise at.fail("there is more after the end of the recording")
         line = raw[:-2] + b"\n" if raw.endswith(b"\r\n") else raw  # git may have changed them
-        data = _parse(at, line)
         if header is None:
-            header = _header(at, data)
+            header = _header(at, _parse(at, line))
             yield header
-        elif "end" in data:
-            _check_end(at, data, header)
-            ended = True
         else:
+            data = _parse(at, line) if header.edited else _parse_quickly(at, line)
+            if "end" in data:
+                if not header.edited:
+                    _check_end(at, data, header)
+                ended = True
+                continue
             yield _record(at, data, header.run.id)
+        at.sums.append(_sum(line))
         at.hash.update(line)
     at.line += 1
     if header is None:
@@ -173,7 +191,8 @@ def read(lines: Iterable[bytes]) -> Iterator[Header | Exchange | Event | Outcome
 
 
 _AGAIN: Final = "Export the run again, or take the file from version control."
-_EDITED: Final = 'If you edited it on purpose, put "digest":null into its last line.'
+_EDITED: Final = 'If you edited it on purpose, put "edited":true into its first line.'
+_BODY: Final = re.compile(rb',"(request|response)_body":\{"bytes":(\d+),"json":')
 
 
 def _parse(at: _Progress, line: bytes) -> dict[str, Any]:
@@ -194,6 +213,37 @@ def _parse(at: _Progress, line: bytes) -> dict[str, Any]:
     return data
 
 
+def _parse_quickly(at: _Progress, line: bytes) -> dict[str, Any]:
+    """As `_parse`, but JSON bodies are cut out of the line by their size, as they are.
+
+    What a size says is checked as far as it can be without parsing; the digest at the end of the
+    file vouches for the rest. A line that is not as it is written here is parsed as a whole.
+    """
+    bodies: dict[str, bytes] = {}
+    pieces: list[bytes] = []
+    done = 0
+    while match := _BODY.search(line, done):
+        start, end = match.end(), match.end() + int(match[2][:12])
+        name = match[1].decode() + "_body"
+        if name in bodies or line[end : end + 1] not in (b",", b"}"):
+            return _parse(at, line)
+        bodies[name] = line[start:end]
+        pieces += line[done:start], b'"\\u0000%d"' % len(bodies)
+        done = end
+    if not bodies or len(line) > MAX_LINE:
+        return _parse(at, line)
+    try:
+        data = orjson.loads(b"".join((*pieces, line[done:])))
+        for number, (name, body) in enumerate(bodies.items(), 1):
+            written = data["exchange"][name]
+            if written["json"] != f"\0{number}":
+                return _parse(at, line)
+            written["json"] = records.Raw(body)
+    except (ValueError, TypeError, KeyError):
+        return _parse(at, line)
+    return data  # type: ignore[no-any-return]  # an object: it has a member
+
+
 def _header(at: _Progress, data: dict[str, Any]) -> Header:
     version = data.pop("version", None)
     if data.pop("format", None) != FORMAT or type(version) is not int:
@@ -208,13 +258,14 @@ def _header(at: _Progress, data: dict[str, Any]) -> Header:
         raise at.fail("counts: exchanges, events and outcomes expected")
     try:
         created_by = data.pop("created_by", "")
+        edited = data.pop("edited", False) is True
         run = records.read(records.RUN, data.pop("run", None))
         rules = tuple(records.read(records.IGNORE, rule) for rule in data.pop("ignore", ()))
     except (ValueError, TypeError) as why:
         raise at.fail(str(why)) from None
     if data:
         raise at.fail(f"unknown field {min(data)!r}")
-    return Header(run, counts, rules, str(created_by))
+    return Header(run, counts, rules, str(created_by), edited)
 
 
 def _record(at: _Progress, data: dict[str, Any], run_id: str) -> Exchange | Event | Outcome:
@@ -230,12 +281,14 @@ def _record(at: _Progress, data: dict[str, Any], run_id: str) -> Exchange | Even
 
 def _check_end(at: _Progress, data: dict[str, Any], header: Header) -> None:
     end = data["end"]
-    if len(data) != 1 or type(end) is not dict or end.keys() != {"lines", "digest"}:
-        raise at.fail("end: lines and digest expected")
-    if end["digest"] is None:
+    if len(data) != 1 or type(end) is not dict or end.keys() != {"lines", "crc32", "digest"}:
+        raise at.fail("end: lines, crc32 and digest expected")
+    if end["digest"] == f"sha256:{at.hash.hexdigest()}" and dict(header.counts) == at.seen:
         return
-    if end["lines"] != at.line - 1 or dict(header.counts) != at.seen:
-        raise at.fail(f"lines are missing: {at.line - 1} here, {end['lines']} written", hint=_AGAIN)
-    if end["digest"] != f"sha256:{at.hash.hexdigest()}":
-        what = "the lines above are not what was written here (their digest differs)"
-        raise at.fail(what, hint=_EDITED)
+    if end["lines"] == at.line - 1 and type(end["crc32"]) is str:
+        written = wrap(end["crc32"], 8)
+        pairs = enumerate(zip(written, at.sums, strict=False), 1)
+        at.line = next((line for line, (old, new) in pairs if old != new), at.line)
+        raise at.fail("not what was written here: damaged, or edited", hint=_EDITED)
+    missing = f"{end['lines']} lines were written before this one, {at.line - 1} are here"
+    raise at.fail(missing, hint=_AGAIN)

@@ -1,8 +1,8 @@
 """The values of a run as JSON and back: the lines of a recording.
 
-Each class has a table of its fields in the order they are written. A field that has its default is
-left out. Reading is strict: an unknown field, a missing one or one of the wrong type is a ValueError
-whose message names the field.
+Each class has a table of its fields in the order they are written. A field that has its default
+is left out. Reading is strict: an unknown field, a missing one or one of the wrong type is a
+ValueError whose message names the field.
 """
 
 import base64
@@ -38,6 +38,12 @@ class Field(NamedTuple):
     read: Callable[[Any], Any]
     write: Callable[[Any], Any] = lambda value: value
     default: Any = _REQUIRED
+
+
+class Raw(NamedTuple):
+    """A JSON text that was taken out of its line as it is."""
+
+    data: bytes
 
 
 class Record(NamedTuple):
@@ -137,9 +143,8 @@ def _write_bytes(data: bytes) -> dict[str, Any]:
     """As JSON where that gives the same bytes back, else as text, else as base64."""
     if data[:1] in (b"{", b"["):
         try:
-            value = orjson.loads(data)
-            if orjson.dumps(value) == data:
-                return {"json": value}
+            if orjson.dumps(orjson.loads(data)) == data:
+                return {"json": orjson.Fragment(data)}
         except (orjson.JSONDecodeError, TypeError):
             pass
     try:
@@ -156,6 +161,8 @@ def _base64(value: Any) -> bytes:
 
 
 def _json(value: Any) -> bytes:
+    if type(value) is Raw:
+        return value.data
     try:
         return orjson.dumps(value)
     except TypeError as why:
@@ -164,7 +171,7 @@ def _json(value: Any) -> bytes:
 
 _BYTES: Mapping[str, Callable[[Any], bytes]] = {
     "json": _json,
-    "text": lambda value: _text(value).encode(),  # type: ignore[no-any-return]  # checked by _text
+    "text": lambda value: _text(value).encode(),
     "base64": _base64,
 }
 
@@ -189,11 +196,15 @@ def _header_text(value: Any) -> bytes:
 
 
 def _read_headers(value: Any) -> Headers:
-    return tuple((_header_text(name), _header_text(text)) for name, text in map(_pair, _list(value)))
+    return tuple(
+        (_header_text(name), _header_text(text)) for name, text in map(_pair, _list(value))
+    )
 
 
 def _write_body(body: Body) -> dict[str, Any]:
     out = _write_bytes(body.data) if body.data else {}
+    if "json" in out:  # its size lets a reader take it out of the line without parsing it
+        out = {"bytes": len(body.data), **out}
     if body.parts:
         out["parts"] = [list(part) for part in body.parts]
     if body.trailers:
@@ -203,6 +214,7 @@ def _write_body(body: Body) -> dict[str, Any]:
 
 def _read_body(value: Any) -> Body:
     rest = dict(_object(value))
+    _int(rest.pop("bytes", 0))
     data = _read_bytes(rest)
     pairs = map(_pair, _list(rest.pop("parts", [])))
     parts = tuple(Part(_int(at), _int(size)) for at, size in pairs)
@@ -226,7 +238,9 @@ def _read_frame(value: Any) -> Frame:
     sender = rest.pop("from", None)
     if sender not in ("client", "server"):
         raise ValueError("from: client or server expected")
-    frame = Frame(_int(rest.pop("at_us", None)), sender == "client", _int(rest.pop("opcode", None)), data)
+    frame = Frame(
+        _int(rest.pop("at_us", None)), sender == "client", _int(rest.pop("opcode", None)), data
+    )
     if rest:
         raise ValueError(f"unknown field {min(rest)!r}")
     return frame
@@ -285,10 +299,7 @@ EXCHANGE = Record(
         _plain("started_at", _number),
         Field("own", *_of(_OWN), Own()),
         Field("request", *_of(_REQUEST)),
-        Field("request_body", _read_body, _write_body, Body()),
         Field("response", *_of(_RESPONSE), None),
-        Field("response_body", _read_body, _write_body, Body()),
-        Field("frames", _tuple_of(_read_frame), lambda frames: list(map(_write_frame, frames)), ()),
         Field("end", _end, str, End.COMPLETE),
         _plain("error", _or_none(_text), None),
         _plain("request_end_us", _or_none(_int), None),
@@ -302,6 +313,9 @@ EXCHANGE = Record(
         _plain("durability", _text, "durable"),
         _plain("lane", _text, ""),
         Field("notes", _tuple_of(_text), list, ()),
+        Field("request_body", _read_body, _write_body, Body()),
+        Field("response_body", _read_body, _write_body, Body()),
+        Field("frames", _tuple_of(_read_frame), lambda frames: list(map(_write_frame, frames)), ()),
     ),
 )
 

@@ -12,9 +12,9 @@ _TEXT, _BINARY = 1, 2
 
 
 class FrameEvent(NamedTuple):
-    """A frame that holds a JSON object; `index` is its place among the exchange's frames."""
+    """A frame that holds a JSON object; `place` is its index among the exchange's frames."""
 
-    index: int
+    place: int
     at_us: int
     from_client: bool
     value: dict[str, Any]
@@ -32,11 +32,11 @@ class Turn(NamedTuple):
 
 def frame_events(exchange: Exchange) -> Iterator[FrameEvent]:
     """The frames that hold JSON objects, in order; binary ones may (some clients send them so)."""
-    for index, frame in enumerate(exchange.frames):
+    for place, frame in enumerate(exchange.frames):
         if frame.opcode in (_TEXT, _BINARY) and frame.data[:1].lstrip() in (b"{", b""):
             value = loose.parse(frame.data).value
             if isinstance(value, dict):
-                yield FrameEvent(index, frame.at_us, frame.from_client, value)
+                yield FrameEvent(place, frame.at_us, frame.from_client, value)
 
 
 def together(turns: Sequence[Turn]) -> Call | None:

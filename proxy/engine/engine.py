@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from proxy.core.correlation import NO_OWN, OWN_PREFIX, Peer, read_own
@@ -36,6 +36,9 @@ class Replays(Protocol):
 
     def wants(self, own: Own) -> bool:
         """Whether this request is to be answered from a recording."""
+
+    def may_dial(self, host: str) -> bool:
+        """Whether a connection that is not a request's own may go to `host`."""
 
     async def decide(self, tx: Tx) -> Decision:
         """Serve, Refuse (a miss), or Forward where the user allowed it by name."""
@@ -80,9 +83,9 @@ class Engine:
         self.pool.close()
         await asyncio.get_running_loop().run_in_executor(None, self.writer.stop)
 
-    def open_run(self, run: Run) -> None:
-        """Announces a run; it stays open until it is closed by name."""
-        self.runs.open(run)
+    def open_run(self, run: Run, *, group: str | None = None) -> None:
+        """Announces a run; it stays open until it is closed by name. `group` is its first phase."""
+        self.runs.open(run).group = group
         self.writer.put(OpenRun(run))
 
     def close_run(
@@ -102,6 +105,8 @@ class Engine:
         joined = self.runs.join(head, own, peer)
         if joined.news is not None:
             self.writer.put(OpenRun(joined.news))
+        if joined.live.group and own.group is None:
+            own = replace(own, group=joined.live.group)
         tx = Tx(joined.live.run.id, joined.seq, via, lane, head, own, peer, self._finished)
         tx.hold = self.replays is not None and self.replays.wants(own)
         self._open.add(tx)
@@ -119,6 +124,10 @@ class Engine:
         if self.replays is None:
             return self.decide(tx)
         return await self.replays.decide(tx)
+
+    def may_dial(self, host: str) -> bool:
+        """Whether anything may be connected to `host`: in replay, only what was allowed by name."""
+        return self.replays is None or self.replays.may_dial(host)
 
     def loop_refused(self, tx: Tx) -> Refuse:
         """A request to Dashcam's own port, through Dashcam."""

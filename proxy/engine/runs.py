@@ -17,6 +17,7 @@ class LiveRun:
     in_flight: int = 0
     last_activity: float = 0.0
     held: bool = False
+    group: str | None = None  # of calls that name none
     calls: int = 0
     errors: int = 0
 

@@ -10,11 +10,13 @@ import importlib
 import os
 import re
 import ssl
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+from cryptography.utils import CryptographyDeprecationWarning
 
 BUNDLE_NAME = "ca-bundle.pem"
 TRUST_STORE_NAME = "ca-bundle.p12"
@@ -51,6 +53,7 @@ _SYSTEM_FILES = (
 )
 _LARGEST = 8 << 20  # a bundle of roots has some 200 kB; anything beyond this is something else
 
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
 _CERTIFICATE = re.compile(
     rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
 )
@@ -76,12 +79,14 @@ def write_bundle(folder: Path, ca_pem: bytes, env: Mapping[str, str]) -> Path:
 def write_trust_store(folder: Path, bundle: Path) -> Path:
     """Write the certificates of `bundle` as a PKCS12 trust store, which is what Java reads."""
     certs = []
-    for number, der in enumerate(_certificates(bundle.read_bytes())):
-        try:
-            cert = x509.load_der_x509_certificate(der)
-        except ValueError:  # odd roots exist; Java would not read them either
-            continue
-        certs.append(pkcs12.PKCS12Certificate(cert, f"root-{number}".encode()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # old roots are odd
+        for number, der in enumerate(_certificates(bundle.read_bytes())):
+            try:
+                cert = x509.load_der_x509_certificate(der)
+            except ValueError:  # too odd: Java would not read it either
+                continue
+            certs.append(pkcs12.PKCS12Certificate(cert, f"root-{number}".encode()))
     path = folder / TRUST_STORE_NAME
     lock = BestAvailableEncryption(TRUST_STORE_PASSWORD.encode())
     _write_private(path, pkcs12.serialize_java_truststore(certs, lock))
@@ -90,7 +95,10 @@ def write_trust_store(folder: Path, bundle: Path) -> Path:
 
 def _distinct(ca_pem: bytes, env: Mapping[str, str]) -> list[bytes]:
     roots = list(_general(env)) or list(_system()) or list(_certifi())
-    single = (der for name in _SINGLE_FILES for der in _from_file(env.get(name)))
+    # the variables mostly name one and the same file
+    names = dict.fromkeys(env[name] for name in _SINGLE_FILES if env.get(name))
+    names.pop(env.get(_GENERAL_FILE, ""), None)
+    single = (der for name in names for der in _from_file(name))
     return list(dict.fromkeys([*_certificates(ca_pem), *roots, *single]))
 
 
@@ -98,8 +106,10 @@ def _general(env: Mapping[str, str]) -> Iterator[bytes]:
     yield from _from_file(env.get(_GENERAL_FILE))
     for folder in env.get(_GENERAL_FOLDERS, "").split(os.pathsep):
         if folder and Path(folder).is_dir():
-            for path in sorted(Path(folder).iterdir()):
-                yield from _from_file(str(path))
+            names = sorted(os.listdir(folder))
+            # where `openssl rehash` has been, the same files stand there under other names too
+            for name in [name for name in names if _HASHED.fullmatch(name)] or names:
+                yield from _from_file(str(Path(folder, name)))
 
 
 def _system() -> Iterator[bytes]:

@@ -1,10 +1,10 @@
 """The contract of a matcher: does a live request correspond to a recorded one?
 
-A matcher reduces a request to a key; two requests match when their digests are equal. Keys are made
-from redacted requests on both sides. `MATCHERS` maps the names users may choose to functions.
+A matcher reduces a request to a key; two requests match when the `id` of their keys is equal. Keys
+are made from redacted requests on both sides. `MATCHERS` maps the names users may choose to functions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ class Volatile(NamedTuple):
 class Key(NamedTuple):
     """What a matcher makes of a request; `left_out` are the volatile values, in order."""
 
-    digest: str
+    id: Hashable
     left_out: tuple[Volatile, ...] = ()
 
 

@@ -75,7 +75,7 @@ def _json(body: bytes, normaliser: Normaliser, paths: Sequence[str]) -> Any:
         del normaliser.left_out[mark:]
         return {"json": _normal(_exact(canonical.loads(body)), normaliser, paths)}
     except RecursionError:
-        return {"bytes": canonical.digest(body, "blake2b")}
+        return {"bytes": canonical.digest(body)}
 
 
 def _normal(value: Any, normaliser: Normaliser, paths: Sequence[str]) -> Any:
@@ -112,7 +112,9 @@ def _split(body: bytes, boundary: bytes) -> list[bytes] | None:
     pieces = (b"\r\n" + body).split(b"\r\n--" + boundary)
     if len(pieces) < 2:  # noqa: PLR2004 - before and after the first boundary
         return None
-    return [piece.lstrip(b" \t").removeprefix(b"\r\n") for piece in pieces[1:] if piece[:2] != b"--"]
+    return [
+        piece.lstrip(b" \t").removeprefix(b"\r\n") for piece in pieces[1:] if piece[:2] != b"--"
+    ]
 
 
 def _part(part: bytes, normaliser: Normaliser, paths: Sequence[str]) -> dict[str, Any]:
@@ -138,4 +140,4 @@ def _text(body: bytes, normaliser: Normaliser) -> dict[str, str]:
             return {"text": normaliser.text(body.decode())}
         except UnicodeDecodeError:
             pass
-    return {"bytes": canonical.digest(body, "blake2b")}
+    return {"bytes": canonical.digest(body)}

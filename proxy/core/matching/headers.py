@@ -21,7 +21,7 @@ _USUAL: Final = frozenset(("*/*", "*", "application/json", "text/event-stream", 
 
 
 def content_headers(headers: Headers, ignored: frozenset[str] = frozenset()) -> dict[str, str]:
-    """Name to value of the headers that count, without what says nothing; `ignored` in lower case."""
+    """Name to value of the headers that count; `ignored` are names in lower case."""
     found: dict[str, str] = {}
     for raw_name, raw_value in headers:
         name = raw_name.lower()

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 _UUID: Final = re.compile(
-    # Starts with a literal hyphen, which is found fast; the eight digits before are looked at after.
+    # Starts with a literal hyphen, which is found fast; the eight digits before come after that.
     r"-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}(?![0-9a-zA-Z-])"
 )
 _EIGHT: Final = re.compile(r"(?<![0-9a-zA-Z-])[0-9a-fA-F]{8}$")
@@ -75,12 +75,14 @@ def uuids(text: str, found: Callable[[str, str], str], before: str = "") -> str:
 def calls(text: str, found: Callable[[str, str], str]) -> str:
     """`text` with the ids of tool calls replaced by `found("call", id)`."""
     if any(map(text.__contains__, _CALL_NEEDLES)):
-        return _CALL.sub(lambda match: found("call", match[0]) if _mixed(match[0]) else match[0], text)
+        return _CALL.sub(
+            lambda match: found("call", match[0]) if _mixed(match[0]) else match[0], text
+        )
     return text
 
 
 def is_token(text: str) -> bool:
-    """Whether a whole value looks drawn at random: a UUID, long hex, or letters mixed with digits."""
+    """Whether a whole value looks drawn at random: long, and letters mixed with digits."""
     if not _TOKEN.fullmatch(text):
         return False
     digits = sum(map(str.isdigit, text))

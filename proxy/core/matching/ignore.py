@@ -23,7 +23,9 @@ _STEP: Final = re.compile(
     r"\.\.(?P<deep>[^.\[\]]+)|\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]|\[(?P<every>\*)\]"
     r"|\[(?P<quote>['\"])(?P<quoted>(?:\\.|(?!(?P=quote)).)*)(?P=quote)\]"
 )
-_GONE: Final = object()  # marks a list item that is taken out; the others keep their places till the end
+_GONE: Final = (
+    object()
+)  # marks a list item that is taken out; the others keep their places till the end
 
 type Steps = tuple[tuple[str, str | int], ...]
 
@@ -67,7 +69,7 @@ def regex(pattern: str) -> re.Pattern[str]:
 
 
 def check(rules: Iterable[IgnoreRule]) -> tuple[IgnoreRule, ...]:
-    """The rules, once each of them is known to be usable; ConfigError names the first that is not."""
+    """The rules, all of them usable; ConfigError names the first that is not."""
     checked = tuple(rules)
     for rule in checked:
         if rule.target not in TARGETS:

@@ -57,7 +57,7 @@ def view(request: MatchRequest) -> View:
 def key(request: MatchRequest) -> Key:
     """Equal for requests that differ only in what is volatile."""
     tree, left_out = view(request)
-    return Key(canonical.digest(canonical.canonical(tree), "blake2b"), left_out)
+    return Key(canonical.digest(canonical.canonical(tree)), left_out)
 
 
 def place(request: MatchRequest) -> tuple[str, str, str]:

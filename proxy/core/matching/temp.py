@@ -6,6 +6,7 @@ runs; `/tmp/orders.csv` and `/tmp/customers.csv` are two files.
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Final
 
 _UNIX: Final = re.compile(
@@ -31,7 +32,7 @@ def _is_random(token: str) -> bool:
     """Letters and digits mixed through each other, or a case that changes as in no word."""
     if not token.isalpha():
         return _WORDY.fullmatch(token) is None
-    changes = sum(a.isupper() != b.isupper() for a, b in zip(token, token[1:], strict=False))
+    changes = sum(a.isupper() != b.isupper() for a, b in pairwise(token))
     return len(token) <= _MKDTEMP and changes > _SWITCHES
 
 

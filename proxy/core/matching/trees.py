@@ -20,11 +20,26 @@ JSON_TEXT: Final = "<json>"  # in front of a string that was JSON itself: normal
 CALL_FIELDS: Final = frozenset(("tool_call_id", "tool_use_id", "toolUseId", "toolCallId"))
 # Objects whose `id` or `call_id` is one: by their type, or by the field they stand in.
 CALL_TYPES: Final = frozenset(
-    ("function", "tool_use", "server_tool_use", "tool-call", "tool-result", "tool_call", "tool_result")
+    (
+        "function",
+        "tool_use",
+        "server_tool_use",
+        "tool-call",
+        "tool-result",
+        "tool_call",
+        "tool_result",
+    )
 )
 _CALL_SUFFIXES: Final = ("_call", "_call_output", "_tool_result")
 CALL_PARENTS: Final = frozenset(
-    ("tool_calls", "toolCalls", "functionCall", "functionResponse", "function_call", "function_response")
+    (
+        "tool_calls",
+        "toolCalls",
+        "functionCall",
+        "functionResponse",
+        "function_call",
+        "function_response",
+    )
 )
 # Fields whose value is left out if it looks random (in snake case).
 TOKEN_FIELDS: Final = frozenset(
@@ -104,7 +119,11 @@ class Normaliser:
 
     def value(self, text: str, field: str = "") -> str:
         """A text value that may be JSON, a token or a time, going by the name of its field."""
-        if text[:1] in ("{", "[") and text[-1:] in ("}", "]") and (tree := _parse(text)) is not None:
+        if (
+            text[:1] in ("{", "[")
+            and text[-1:] in ("}", "]")
+            and (tree := _parse(text)) is not None
+        ):
             inner = canonical.dumps(self.tree(tree, field))
             return JSON_TEXT + inner.decode("utf-8", "surrogatepass")
         if field:

@@ -6,11 +6,12 @@ same place is no byte-for-byte match. It can be shared by any number of playback
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from proxy.core.matching import MATCHERS, IgnoreRule, Key, MatchRequest, exact, ignore, normalised
+from proxy.core.matching import IgnoreRule, Key, MatchRequest, exact, ignore, normalised
+from proxy.core import canonical
 from proxy.core.model import Body, End, Exchange, RequestHead
 from proxy.core.replay import plain
 from proxy.core.replay.origins import Origins
@@ -26,7 +27,7 @@ _NONE: Final[Sequence[int]] = ()
 class Fixture:
     """One recorded exchange; `position` is its place among all fixtures, from 0."""
 
-    __slots__ = ("_exchange", "_index", "_key", "_load", "_step", "_steps", "position", "rules")
+    __slots__ = ("_exchange", "_key", "_load", "_step", "_steps", "position", "rules", "size")
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Fixture:
     ) -> None:
         self.position = position
         self.rules = rules
+        self.size = len(exchange.request_body.data)
         self._exchange = exchange
         self._steps = steps
         self._load = load
@@ -63,7 +65,9 @@ class Fixture:
     def step(self) -> str:
         """Its step: the one the client named, else derived from the request."""
         if self._step is None:
-            self._step = self._steps(self.head, plain.request(self.head, self.load().request_body.data))
+            self._step = self._steps(
+                self.head, plain.request(self.head, self.load().request_body.data)
+            )
         return self._step
 
     def load(self) -> Exchange:
@@ -88,21 +92,24 @@ class Fixtures:
     def __init__(
         self,
         fixtures: Sequence[Fixture],
-        by_exact: dict[str, list[int]],
+        *,
+        by_exact: dict[Hashable, list[int]],
         by_place: dict[Place, list[int]],
         steps: Steps,
         rules: tuple[IgnoreRule, ...],
         redact: Redact | None,
+        digested: bool,
     ) -> None:
         self.all = fixtures
         self.rules = rules
         self._by_exact = by_exact
         self._by_place = by_place
-        self._by_key: dict[str, list[int]] = defaultdict(list)
+        self._by_key: dict[Hashable, list[int]] = defaultdict(list)
         self._keyed: set[Place] = set()
         self._by_step: dict[str, list[int]] | None = None
         self._steps = steps
         self._redact = redact
+        self._digested = digested
         self.origins = Origins(self)
 
     @classmethod
@@ -129,7 +136,7 @@ class Fixtures:
         """
         rules = ignore.check(ignore_rules)
         fixtures: list[Fixture] = []
-        by_exact: dict[str, list[int]] = defaultdict(list)
+        by_exact: dict[Hashable, list[int]] = defaultdict(list)
         by_place: dict[Place, list[int]] = defaultdict(list)
         for exchange in exchanges:
             if exchange.end in _NO_FIXTURE:
@@ -137,13 +144,23 @@ class Fixtures:
             position = len(fixtures)
             whole = Fixture(position, exchange, steps, rules, None)
             request = whole.request()
-            by_exact[exact.key(request).digest].append(position)
+            by_exact[_exact(request, digested=load is not None)].append(position)
             by_place[normalised.place(request)].append(position)
             if load is not None:
                 bare = replace(exchange, request_body=Body(), response_body=Body(), frames=())
+                size = whole.size
                 whole = Fixture(position, bare, steps, rules, load)
+                whole.size = size
             fixtures.append(whole)
-        return cls(tuple(fixtures), dict(by_exact), dict(by_place), steps, rules, redact)
+        return cls(
+            tuple(fixtures),
+            by_exact=dict(by_exact),
+            by_place=dict(by_place),
+            steps=steps,
+            rules=rules,
+            redact=redact,
+            digested=load is not None,
+        )
 
     def __len__(self) -> int:
         return len(self.all)
@@ -157,24 +174,28 @@ class Fixtures:
 
     def exactly(self, request: MatchRequest) -> Sequence[int]:
         """Positions of the fixtures whose request is this one byte for byte, in order."""
-        return self._by_exact.get(MATCHERS["exact"](request).digest, _NONE)
+        return self._by_exact.get(_exact(request, digested=self._digested), _NONE)
 
-    def normally(self, place: Place, digest: str) -> Sequence[int]:
+    def normally(self, place: Place, key: Key) -> Sequence[int]:
         """Positions of the fixtures at a place with a normalised key, in order."""
         self.key_place(place)
-        return self._by_key.get(digest, _NONE)
+        return self._by_key.get(key.id, _NONE)
 
     def key_place(self, place: Place) -> None:
         """Makes the normalised keys of all fixtures at a place, once."""
         if place in self._keyed:
             return
         for position in self._by_place.get(place, _NONE):
-            self._by_key[self.all[position].key().digest].append(position)
+            self._by_key[self.all[position].key().id].append(position)
         self._keyed.add(place)
 
     def at_place(self, place: Place) -> Sequence[int]:
         """Positions of the fixtures at a place, in order."""
         return self._by_place.get(place, _NONE)
+
+    def ports(self, host: str) -> frozenset[int]:
+        """The ports that the recording knows of a host."""
+        return frozenset(one.head.port for one in self.all if one.head.host == host)
 
     def of_step(self, step: str) -> Sequence[int]:
         """Positions of the fixtures of a step, in order."""
@@ -189,3 +210,10 @@ class Fixtures:
                 found[fixture.step].append(fixture.position)
             self._by_step = dict(found)
         return self._by_step
+
+
+def _exact(request: MatchRequest, *, digested: bool) -> Hashable:
+    """The exact key; with a digest instead of the body where bodies are not kept in memory."""
+    if digested:
+        request = replace(request, body=canonical.digest(request.body).encode())
+    return exact.key(request).id

@@ -31,7 +31,7 @@ class Origins:
     def conflict(
         self, recorded: tuple[Volatile, ...], live: tuple[Volatile, ...]
     ) -> tuple[str, str] | None:
-        """The first pair of differing values, one of which an answer contained; None if none did."""
+        """The first pair of differing values one of which an answer contained, if any."""
         if recorded == live:
             return None
         for old, new in zip(_placed(recorded), _placed(live), strict=True):
@@ -55,8 +55,8 @@ class Origins:
                 if value.firm:
                     self._asked.setdefault(value.text.lower(), fixture.position)
             for text in _texts(fixture.load()):
-                for value in _values(text):
-                    answered.setdefault(value.lower(), fixture.position)
+                for found in _values(text):
+                    answered.setdefault(found.lower(), fixture.position)
         return answered
 
 

@@ -7,7 +7,8 @@ from typing import Final, Literal
 from proxy.core.diff import Change, changes
 from proxy.core.matching import MatchRequest, normalised
 from proxy.core.model import Exchange, Own, RequestHead
-from proxy.core.replay.fixtures import Fixture, Fixtures, Place
+from proxy.core.replay.adapt import adapted
+from proxy.core.replay.fixtures import Fixture, Fixtures
 from proxy.core.replay.near import NearMiss, nearest
 from proxy.core.replay.report import Report
 
@@ -20,7 +21,10 @@ _LOOPBACK: Final = ("localhost", "::1", "[::1]")
 
 @dataclass(slots=True, frozen=True)
 class Hit:
-    """A recorded answer. `divergences` is what differs in `sequence`; empty otherwise."""
+    """A recorded answer, adapted to the request where its protocol demands it.
+
+    `divergences` is what differs in `sequence`; empty otherwise.
+    """
 
     exchange: Exchange
     fixture: Fixture
@@ -63,7 +67,7 @@ class Playback:
         self.reuse = reuse
         self.before = before
         self._served: set[int] = set()
-        self._queues: dict[int, _Queue] = {}
+        self._queues: dict[int, _Queue] = {}  # by the identity of a list of the fixtures' index
         self._ports: dict[int, int] = {}  # live port of a local service -> the recorded one
         self._report = Report()
 
@@ -83,14 +87,15 @@ class Playback:
             step: the step the request belongs to, if something else than the request says so.
             own: the client's `Dashcam-*` headers; their step comes first.
         """
-        request = self.fixtures.request(head, body, (own.step if own else None) or step)
+        named = (own.step if own else None) or step
+        request = self.fixtures.request(self._at_recorded_port(head, body, named), body, named)
         answer = self._find(request)
-        if isinstance(answer, Hit):
-            self._served.add(answer.fixture.position)
-            self._report.served_one(answer.fixture, answer.divergences)
-        else:
+        if isinstance(answer, Miss):
             self._report.missed_one(answer.step, head, answer.near)
-        return answer
+            return answer
+        self._served.add(answer.fixture.position)
+        self._report.served_one(answer.fixture, answer.divergences)
+        return replace(answer, exchange=adapted(answer.exchange, head, body))
 
     def refuse(self, host: str, url: str) -> None:
         """Notes a request to a host that is not allowed in replay, and has no recorded call."""
@@ -115,7 +120,6 @@ class Playback:
     def _find(self, request: MatchRequest) -> Hit | Miss:
         if self.match == "sequence":
             return self._in_sequence(request)
-        request = self._at_recorded_port(request)
         if hit := self._exactly(request):
             return hit
         if self.match == "exact":
@@ -130,7 +134,7 @@ class Playback:
 
     def _normally(self, request: MatchRequest) -> Hit | Miss:
         key = normalised.key(request)
-        positions = self.fixtures.normally(normalised.place(request), key.digest)
+        positions = self.fixtures.normally(normalised.place(request), key)
         conflict = None
         for position in self._pending(positions):
             recorded = self.fixtures.all[position].key()
@@ -156,7 +160,9 @@ class Playback:
         if hit := self._again(positions):
             return hit
         if positions:
-            return self._miss(request, f"all {len(positions)} recorded calls of this step are served")
+            return self._miss(
+                request, f"all {len(positions)} recorded calls of this step are served"
+            )
         return self._miss(request, "nothing is recorded for this step")
 
     def _hit(self, position: int, how: How, divergences: tuple[Change, ...] = ()) -> Hit:
@@ -175,26 +181,57 @@ class Playback:
         return Miss(request.step, request.head, near, reason)
 
     def _pending(self, positions: Sequence[int]) -> Iterator[int]:
-        """Those not served yet, in order. What has been served is looked at once, not every time."""
+        """Those not served yet, in order; what has been served is not looked at every time."""
         queue = self._queues.get(id(positions))
         if queue is None:
             queue = self._queues[id(positions)] = _Queue(positions)
         return (at for at in queue.left(self._served) if self._allowed(self.fixtures.all[at]))
 
-    def _at_recorded_port(self, request: MatchRequest) -> MatchRequest:
+    def _at_recorded_port(self, head: RequestHead, body: bytes, step: str | None) -> RequestHead:
         """A local service may listen on another port now, if only one recorded one can be meant."""
-        head = request.head
         if not _is_loopback(head.host):
-            return request
+            return head
         if (known := self._ports.get(head.port)) is not None:
-            return replace(request, head=replace(head, port=known))
-        recorded = self._recorded_ports(normalised.place(request), head.host)
-        if head.port in recorded:
-            return request
-        free = recorded - set(self._ports.values())
-        moved = [replace(request, head=replace(head, port=port)) for port in sorted(free)]
-        fitting = [one for one in moved if self._knows(one)]
+            return replace(head, port=known)
+        ports = self.fixtures.ports(head.host)
+        if head.port in ports:
+            return head
+        free = ports.difference(self._ports.values())
+        moved = [replace(head, port=port) for port in sorted(free)]
+        fitting = [one for one in moved if self._knows(self.fixtures.request(one, body, step))]
         if len(fitting) != 1:
-            return request
-        self._ports[head.port] = fitting[0].head.port
+            return head
+        self._ports[head.port] = fitting[0].port
         return fitting[0]
+
+    def _knows(self, request: MatchRequest) -> bool:
+        if self.match == "sequence":
+            return bool(self.fixtures.of_step(request.step))
+        if self.fixtures.exactly(request):
+            return True
+        if self.match == "exact":
+            return False
+        key = normalised.key(request)
+        return bool(self.fixtures.normally(normalised.place(request), key))
+
+
+class _Queue:
+    """Positions in order, of which those served at the front are never looked at again."""
+
+    __slots__ = ("_first", "_positions")
+
+    def __init__(self, positions: Sequence[int]) -> None:
+        self._positions = positions
+        self._first = 0
+
+    def left(self, served: set[int]) -> Iterator[int]:
+        positions = self._positions
+        while self._first < len(positions) and positions[self._first] in served:
+            self._first += 1
+        for index in range(self._first, len(positions)):
+            if positions[index] not in served:
+                yield positions[index]
+
+
+def _is_loopback(host: str) -> bool:
+    return host in _LOOPBACK or host.startswith("127.")

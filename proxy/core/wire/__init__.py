@@ -10,10 +10,18 @@ from proxy.core.model import Exchange, RequestHead
 from proxy.core.sockets import Turn
 from proxy.core.wire import (
     anthropic_messages,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere_v2,
+    gemini_generate,
+    gemini_interactions,
     http,
+    ollama,
     openai_chat,
     openai_embeddings,
+    openai_realtime,
     openai_responses,
+    rerank,
 )
 from proxy.core.wire._api import Turned, WireFormat
 from proxy.errors import FormatError
@@ -24,8 +32,16 @@ __all__ = ["WIRE_FORMATS", "decode_call", "decode_turns", "recognise"]
 WIRE_FORMATS: tuple[WireFormat, ...] = (
     openai_chat.FORMAT,
     openai_responses.FORMAT,
+    openai_realtime.FORMAT,
     openai_embeddings.FORMAT,
     anthropic_messages.FORMAT,
+    gemini_generate.FORMAT,
+    gemini_interactions.FORMAT,
+    bedrock_converse.FORMAT,
+    bedrock_invoke.FORMAT,
+    cohere_v2.FORMAT,
+    rerank.FORMAT,
+    ollama.FORMAT,
     http.FORMAT,
 )
 

@@ -164,7 +164,7 @@ class OpenAIResponses(Dialect):
             )
         return sockets.Turn(
             self.call(exchange, b"", asked, answer),
-            *(turn.first.index, turn.last.index),
+            *(turn.first.place, turn.last.place),
             *(turn.first.at_us, turn.last.at_us),
         )
 

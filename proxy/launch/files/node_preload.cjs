@@ -332,12 +332,13 @@ function patchHttp2(proxy) {
 /** One warning comes from a switch that Dashcam set, so the program's stderr is spared it. */
 function dropWarning(code) {
   const emit = process.emit;
-  process.emit = function (name, warning, ...rest) {
+  const sparing = function (name, warning, ...rest) {
     if (name === 'warning' && warning && warning.code === code) return false;
     return emit.call(this, name, warning, ...rest);
   };
+  process.emit = sparing;
   setImmediate(() => {
-    if (process.emit !== emit) process.emit = emit;
+    if (process.emit === sparing) process.emit = emit;
   }).unref();
 }
 

@@ -1,0 +1,39 @@
+# Everything goes through these. `make demo` and `make test` need nothing installed but Python and make.
+UV ?= $(shell command -v uv 2>/dev/null)
+ifeq ($(UV),)
+UV := .tools/bin/uv
+endif
+RUN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format clean
+
+help:           ## what there is to call
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+.tools/bin/uv:
+	python3 -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+setup: $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv) ## the environment, from the lock
+	@$(UV) sync --quiet --frozen
+
+demo: setup     ## record an agent, show its run, replay it offline: no keys, no network
+	$(RUN)/dashcam demo
+
+test: setup     ## every test
+	$(RUN)/python -m pytest -q -n 2 --dist loadgroup
+
+check: setup    ## style, types, layers, mirrored tests
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/python scripts/check_mirror.py
+
+format: setup   ## put the code in its form
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+
+clean:          ## what these made
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

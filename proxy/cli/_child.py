@@ -1,0 +1,90 @@
+"""Runs a command in the trust kit of a run, for `run` and `replay`."""
+
+import os
+import secrets
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from proxy.cli._serving import Serving
+from proxy.core.model import Run
+from proxy.launch.child import run_child
+from proxy.launch.environment import child_environment
+from proxy.launch.kit import temporary_kit
+from proxy.stores._api import OpenRun
+
+SIGNALLED = 128
+
+
+@dataclass(slots=True, frozen=True)
+class Ended:
+    """How the command ended."""
+
+    exit_code: int
+
+    @property
+    def by(self) -> str:
+        """exit, or signal."""
+        return "signal" if self.exit_code > SIGNALLED else "exit"
+
+
+async def run_in(
+    where: Serving, run: Run, argv: Sequence[str], *, loopback: bool, token: str
+) -> Ended:
+    """Runs `argv` with everything it calls going through `where`, and closes its run."""
+    port = await where.ports.open(run.id)
+    api = f"http://dashcam:{token}@127.0.0.1:{where.api_port}"
+    code = await in_kit(
+        where.authority.cert_pem, run.id, argv, port=port, api=api, token=token, loopback=loopback
+    )
+    ended = Ended(code)
+    run.metadata["exitCode"] = code
+    engine = where.runtime.engine
+    engine.writer.put(OpenRun(run))
+    children = [live for live in engine.runs.live if live != run.id]
+    for child in children:
+        await engine.close_run(child, exit_code=code, ended_by=ended.by)
+    await engine.close_run(run.id, exit_code=code, ended_by=ended.by)
+    return ended
+
+
+async def in_kit(
+    ca_pem: bytes,
+    run_id: str,
+    argv: Sequence[str],
+    *,
+    port: int,
+    api: str,
+    token: str,
+    loopback: bool,
+) -> int:
+    """Runs `argv` with the run's listener as its proxy."""
+    with temporary_kit(ca_pem, os.environ) as kit:
+        env = child_environment(
+            os.environ,
+            proxy=f"http://{run_id}:x@127.0.0.1:{port}",
+            run_id=run_id,
+            api=api,
+            token=token,
+            kit=kit,
+            loopback=loopback,
+        )
+        return await run_child(list(argv), env)
+
+
+def new_token() -> str:
+    """A token for one API of one process."""
+    return secrets.token_urlsafe(32)
+
+
+def metadata(meta: Sequence[str], argv: Sequence[str]) -> dict[str, Any]:
+    """The run's metadata: what was asked for with --meta, and the command."""
+    found: dict[str, Any] = dict(item.split("=", 1) for item in meta)
+    return {**found, "command": list(argv)}
+
+
+def say(*lines: str) -> None:
+    """Lines on stderr: stdout is the command's."""
+    for line in lines:
+        print(f"dashcam: {line}", file=sys.stderr)

@@ -1,0 +1,174 @@
+"""`dashcam diff`: two runs, step by step."""
+
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from typing import Any, NamedTuple
+
+import click
+
+from proxy.cli._common import Cli, subcommand
+from proxy.cli._header import outcome_spans
+from proxy.cli._print import Line, Span, put, put_json
+from proxy.cli._source import Source, source
+from proxy.cli._text import duration
+from proxy.cli._timeline import one_line, status
+from proxy.core.model import CALL_KINDS, Event
+from proxy.core.objects import run_object
+from proxy.core.outcomes import as_object, current_outcome
+
+# What is compared of two aligned calls: how it is called, and where it is found.
+COMPARED: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("status", ("statusCode",)),
+    ("end", ("end",)),
+    ("error", ("error",)),
+    ("url", ("url",)),
+    ("model", ("call", "model")),
+    ("settings", ("call", "settings")),
+    ("tools", ("call", "tools")),
+    ("asks for", ("call", "toolUses")),
+    ("input", ("call", "input")),
+    ("output", ("call", "output")),
+    ("reply", ("call", "reply")),
+    ("finish", ("call", "finishReason")),
+    ("input tokens", ("call", "inputTokens")),
+    ("output tokens", ("call", "outputTokens")),
+)
+
+
+class Change(NamedTuple):
+    """One thing that is not the same in two aligned calls."""
+
+    what: str
+    before: Any
+    after: Any
+
+
+class Pair(NamedTuple):
+    """Two aligned calls; one of them is None where the other run has no such step."""
+
+    before: Event | None
+    after: Event | None
+    changes: list[Change]
+
+    @property
+    def step(self) -> str:
+        """The step's name."""
+        event = self.before or self.after
+        return event.name if event else ""
+
+    @property
+    def same(self) -> bool:
+        """Both are there, and nothing that is compared differs."""
+        return self.before is not None and self.after is not None and not self.changes
+
+
+@subcommand()
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+def command(cli: Cli, *, before: str, after: str) -> None:
+    """Compare two runs step by step.
+
+    Calls are aligned by their step; the first difference is the one to look at. A and B are ids,
+    unique prefixes, `last`, or recordings' files.
+    """
+    with source(cli, before) as one, source(cli, after) as other:
+        pairs = align(calls(one), calls(other))
+        if cli.json:
+            put_json(document(one, other, pairs))
+        else:
+            put(page(one, other, pairs))
+
+
+def calls(found: Source) -> list[Event]:
+    """The calls of a run by their number."""
+    found_calls = [event for event in found.events if event.kind in CALL_KINDS]
+    return sorted(found_calls, key=lambda event: (event.data.get("seq") or 0, event.started_at))
+
+
+def align(one: Sequence[Event], other: Sequence[Event]) -> list[Pair]:
+    """Pairs of calls with the same step, in order, and the calls that only one run has."""
+    names = [event.name for event in one], [event.name for event in other]
+    pairs: list[Pair] = []
+    for tag, a, b, c, d in SequenceMatcher(None, *names, autojunk=False).get_opcodes():
+        if tag == "equal":
+            both = zip(one[a:b], other[c:d], strict=True)
+            pairs += [Pair(was, now, changes(was, now)) for was, now in both]
+        else:
+            pairs += [Pair(event, None, []) for event in one[a:b]]
+            pairs += [Pair(None, event, []) for event in other[c:d]]
+    return pairs
+
+
+def changes(before: Event, after: Event) -> list[Change]:
+    """What differs between two calls of the same step."""
+    found = ((what, _at(before, path), _at(after, path)) for what, path in COMPARED)
+    return [Change(what, was, now) for what, was, now in found if was != now]
+
+
+def document(one: Source, other: Source, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """The comparison as a JSON object."""
+    first = next((at for at, pair in enumerate(pairs) if not pair.same), None)
+    return {
+        "a": _run(one),
+        "b": _run(other),
+        "same": first is None,
+        "firstDifference": first,
+        "steps": [
+            {
+                "step": pair.step,
+                "a": pair.before and pair.before.data.get("seq"),
+                "b": pair.after and pair.after.data.get("seq"),
+                "changes": [change._asdict() for change in pair.changes],
+            }
+            for pair in pairs
+        ],
+    }
+
+
+def page(one: Source, other: Source, pairs: Sequence[Pair]) -> Iterator[Line]:
+    """The comparison for reading."""
+    for sign, found, style in (("-", one, "red"), ("+", other, "green")):
+        verdict = outcome_spans(current_outcome(found.outcomes))
+        yield [(f"{sign} {found.run.id}", style), (f"  {found.run.label}  ", ""), *verdict]
+    yield []
+    first = True
+    for pair in pairs:
+        mark: Span = ("   first difference", "bold yellow") if first and not pair.same else ("", "")
+        first = first and pair.same
+        yield [*_title(pair), mark]
+        for change in pair.changes:
+            yield [(f"      {change.what}", "bold")]
+            yield [(f"      - {one_line(change.before)}", "red")]
+            yield [(f"      + {one_line(change.after)}", "green")]
+    yield []
+    different = sum(not pair.same for pair in pairs)
+    total = f"{len(pairs)} steps, {different} different" if different else "no difference"
+    yield [(total, "bold")]
+
+
+def _title(pair: Pair) -> Iterator[Span]:
+    for event, sign, style in ((pair.before, "-", "red"), (pair.after, "+", "green")):
+        if event is not None and (pair.before is None or pair.after is None):
+            yield (f"{sign} #{event.data.get('seq')} {event.name}  {status(event)}", style)
+    if pair.before is not None and pair.after is not None:
+        style = "dim" if pair.same else "yellow"
+        sign = " " if pair.same else "~"
+        yield (f"{sign} #{pair.before.data.get('seq')} {pair.before.name}", style)
+        yield (f"  {_took(pair.before)} → {_took(pair.after)}", "dim")
+
+
+def _took(event: Event) -> str:
+    latency = event.data.get("latencyMs")
+    return duration(latency if isinstance(latency, int | float) else None)
+
+
+def _at(event: Event, path: Sequence[str]) -> Any:
+    found: Any = event.data
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _run(found: Source) -> dict[str, Any]:
+    verdict = current_outcome(found.outcomes)
+    return run_object(found.run) | {"verdict": as_object(verdict) if verdict else None}

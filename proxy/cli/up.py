@@ -1,0 +1,102 @@
+"""`dashcam up`: the recording proxy, the gateway and the API as a service."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from proxy.cli._common import Cli, subcommand
+
+if TYPE_CHECKING:
+    from proxy.cli._serving import Serving
+    from proxy.config import Settings
+
+
+@subcommand(
+    help="Record as a service: forward proxy, gateway and API, until told to stop.",
+    epilog="""\b
+Examples:
+  dashcam up
+  dashcam up --listen 127.0.0.1:9080 --api 127.0.0.1:9081
+  dashcam up --replay last                # answer from a recording; contacts nobody
+  dashcam up --upstream mine=https://llm.example.com/v1
+
+Agents use it as HTTPS_PROXY=http://127.0.0.1:8080 with the CA of `dashcam ca bundle`, or by
+base URL: http://127.0.0.1:8081/openai/v1, /anthropic, /mine.""",
+)
+@click.option("--listen", metavar="HOST:PORT", help="The forward proxy (127.0.0.1:8080).")
+@click.option("--api", metavar="HOST:PORT", help="The gateway and the API (127.0.0.1:8081).")
+@click.option("--durability", metavar="MODE", help="durable or fast.")
+@click.option("--replay", metavar="RUN", multiple=True, help="Answer from this recording.")
+@click.option("--pace", metavar="PACE", help="instant, recorded, or a factor.")
+@click.option("--match", metavar="HOW", help="exact, normalised or sequence.")
+@click.option("--upstream-ca", metavar="FILE", help="A PEM file of CAs that upstreams may have.")
+@click.option("--upstream", metavar="NAME=URL", multiple=True, help="An upstream by name.")
+@click.option("--ignore", metavar="HOST", multiple=True, help="A host to leave alone.")
+def command(cli: Cli, *, upstream_ca: str | None, upstream: Sequence[str], **flags: Any) -> int:
+    """See the help."""
+    if upstream_ca:
+        flags["upstream_ca"] = Path(upstream_ca)
+    settings = cli.settings(**flags, upstreams=list(upstream) or None)
+    token = os.environ.get("DASHCAM_TOKEN") or None
+    return asyncio.run(_serve(settings, token))
+
+
+async def _serve(settings: "Settings", token: str | None) -> int:
+    from proxy import runtime as composition
+    from proxy.cli._serving import serving
+    from proxy.engine.replayer import Mode
+    from proxy.errors import ConfigError
+
+    local = {"127.0.0.1", "::1", "localhost"}
+    if settings.api.host not in local and not token:
+        raise ConfigError(
+            f"the API would listen on {settings.api.host} for everybody",
+            hint="set DASHCAM_TOKEN to a secret that callers must send, or stay on 127.0.0.1",
+        )
+    composition.raise_file_limit()
+    async with serving(settings, api=settings.api, token=token, host=settings.listen.host) as where:
+        if settings.replay:
+            mode = Mode(settings.match, settings.pace, allow=settings.replay_allow)
+            replayer = await asyncio.to_thread(
+                composition.replayer, where.runtime, settings.replay, mode
+            )
+            replayer.on_miss = lambda text: print(text, file=sys.stderr)
+            where.api.reports = replayer.reports
+        else:
+            composition.replay_on_request(where.runtime, Mode(settings.match, settings.pace))
+        port = await where.interceptor.listen(settings.listen.host, settings.listen.port)
+        _announce(where, settings, port)
+        await _stopped()
+    return 0
+
+
+def _announce(where: "Serving", settings: "Settings", port: int) -> None:
+    from proxy.cli._source import shown
+
+    proxy = f"http://{settings.listen._replace(port=port)}"
+    api = f"http://{settings.api._replace(port=where.api_port)}"
+    doing = f"replaying {', '.join(settings.replay)}" if settings.replay else "recording"
+    for line in (
+        f"{doing}, into {shown(settings.store)}",
+        f"proxy    HTTPS_PROXY={proxy}  (trust the CA: `dashcam ca bundle`)",
+        f"gateway  {api}/openai/v1, {api}/anthropic, …",
+        f"API      {api}/api/v1",
+    ):
+        print(f"dashcam: {line}", file=sys.stderr, flush=True)
+
+
+async def _stopped() -> None:
+    """Waits for SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop.set)
+    await stop.wait()

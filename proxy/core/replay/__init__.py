@@ -1,0 +1,53 @@
+"""Replay: what was recorded is served again, each call once, and what differs is reported.
+
+fixtures = Fixtures.of(exchanges, steps=…, ignore_rules=…)      shared, immutable
+playback = Playback(fixtures, match="normalised")                one session, its own cursor
+answer = playback.decide(head, body)                             Hit | Miss
+for step in script(answer.exchange, pace): …                     what to send and when
+playback.report().exit_code                                      0, 2 or 125
+"""
+
+from proxy.core.replay.adapt import adapted
+from proxy.core.replay.explain import miss_body, miss_text, rule_body
+from proxy.core.replay.fixtures import Fixture, Fixtures
+from proxy.core.replay.near import Difference, NearMiss
+from proxy.core.replay.playback import MATCHES, Hit, Miss, Playback
+from proxy.core.replay.report import Report
+from proxy.core.replay.script import (
+    AwaitFrame,
+    Fail,
+    Hold,
+    SendChunk,
+    SendEnd,
+    SendFrame,
+    SendHead,
+    Step,
+    pace_of,
+    script,
+)
+
+__all__ = [
+    "MATCHES",
+    "AwaitFrame",
+    "Difference",
+    "Fail",
+    "Fixture",
+    "Fixtures",
+    "Hit",
+    "Hold",
+    "Miss",
+    "NearMiss",
+    "Playback",
+    "Report",
+    "SendChunk",
+    "SendEnd",
+    "SendFrame",
+    "SendHead",
+    "Step",
+    "adapted",
+    "miss_body",
+    "miss_text",
+    "pace_of",
+    "rule_body",
+    "script",
+]

@@ -1,0 +1,152 @@
+"""Answers requests from recordings: one set of fixtures, one session for each live run.
+
+Nothing is contacted unless its host was allowed by name. A miss says so, in the provider's own
+error shape, with the recorded call that comes closest.
+"""
+
+import asyncio
+import fnmatch
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.core.decisions import Decision, Forward, Refuse, Serve
+from proxy.core.model import Own
+from proxy.core.replay import (
+    Fixtures,
+    Hit,
+    Miss,
+    Playback,
+    Report,
+    adapted,
+    joined,
+    miss_body,
+    miss_text,
+)
+from proxy.engine import answers
+from proxy.engine.recorder import Tx
+from proxy.engine.router import Router
+
+_WIDTH = 100
+
+
+@dataclass(slots=True, frozen=True)
+class Mode:
+    """How a recording is played back. `pace` is seconds of replay per recorded second."""
+
+    match: str = "normalised"
+    pace: float = 0.0
+    reuse: bool = False
+    allow: tuple[str, ...] = ()  # hosts, or host globs, that may be contacted
+
+
+@dataclass(slots=True)
+class Session:
+    """One live run answered from one recording."""
+
+    recording: str
+    run_id: str
+    playback: Playback
+    misses: list[dict[str, Any]] = field(default_factory=list)
+
+    def report(self) -> dict[str, Any]:
+        """The report as JSON, with whose it is."""
+        report = self.playback.report().as_json()
+        return {"recording": self.recording, "runId": self.run_id, **report, "near": self.misses}
+
+
+@dataclass(slots=True)
+class Replayer:
+    """`recordings` are always played, by the name they were asked for; `load` finds others."""
+
+    router: Router
+    mode: Mode
+    recordings: dict[str, Fixtures] = field(default_factory=dict)
+    load: Callable[[str], Fixtures] | None = None
+    on_miss: Callable[[str], None] | None = None
+    sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
+
+    def wants(self, own: Own) -> bool:
+        """Everything, when this Dashcam replays; else what asks for it."""
+        return bool(self.recordings) or own.replay is not None
+
+    def may_dial(self, host: str) -> bool:
+        """See `engine.Replays`."""
+        return not self.recordings or self._is_allowed(host)
+
+    async def decide(self, tx: Tx) -> Decision:
+        """See `engine.Replays`."""
+        request = tx.exchange.request
+        body = tx.request_bytes
+        session = await self._session(tx)
+        if session is None:
+            name = tx.exchange.own.replay
+            said = f"there is no recording {name!r} to answer this request from"
+            return answers.refused(request, body, answers.MISS_STATUS, "replay-miss", said)
+        playback = session.playback
+        if self._is_allowed(request.host):
+            playback.passed(request.host, request.url)
+            return Forward(self.router.address(request))
+        found = await asyncio.to_thread(playback.decide, request, body, own=tx.exchange.own)
+        if isinstance(found, Hit):
+            tx.exchange.served_from = found.exchange.id
+            return Serve(adapted(found.exchange, request, body), self.mode.pace)
+        return self._missed(session, tx, found)
+
+    def reports(self) -> list[dict[str, Any]]:
+        """Every session's report."""
+        return [session.report() for session in self.sessions.values()]
+
+    def report(self) -> Report:
+        """All sessions of the one recording as one report; of none, if nothing was asked."""
+        playbacks = [session.playback for session in self.sessions.values()]
+        if not playbacks:
+            playbacks = [Playback(next(iter(self.recordings.values())), self.mode.match)]
+        return joined([playback.report() for playback in playbacks])
+
+    async def _session(self, tx: Tx) -> Session | None:
+        name = tx.exchange.own.replay or next(iter(self.recordings), None)
+        if name is None:
+            return None
+        key = (name, tx.exchange.run_id)
+        session = self.sessions.get(key)
+        if session is None:
+            fixtures = self.recordings.get(name)
+            if fixtures is None and self.load is not None:
+                fixtures = await asyncio.to_thread(self.load, name)
+            if fixtures is None:
+                return None
+            playback = Playback(fixtures, self.mode.match, reuse=self.mode.reuse)
+            session = self.sessions.setdefault(key, Session(name, tx.exchange.run_id, playback))
+        return session
+
+    def _is_allowed(self, host: str) -> bool:
+        return any(fnmatch.fnmatch(host.lower(), glob.lower()) for glob in self.mode.allow)
+
+    def _missed(self, session: Session, tx: Tx, miss: Miss) -> Refuse:
+        request = tx.exchange.request
+        known = {fixture.head.host for fixture in session.playback.fixtures.all}
+        if request.host not in known:
+            session.playback.refuse(request.host, request.url)
+        text = miss_text(miss, _WIDTH)
+        session.misses.append(miss_body(miss))
+        if self.on_miss is not None:
+            self.on_miss(text)
+        refusal = answers.refused(
+            request, tx.request_bytes, answers.MISS_STATUS, "replay-miss", text
+        )
+        return _with_detail(refusal, miss_body(miss))
+
+
+def _with_detail(refusal: Refuse, detail: Mapping[str, Any]) -> Refuse:
+    """Adds the machine's form of the miss to the error body, beside the provider's own fields."""
+    body = json.loads(refusal.body)
+    if not isinstance(body, dict):
+        return refusal
+    data = json.dumps({**body, "dashcam": detail}, ensure_ascii=False).encode()
+    headers = tuple(
+        (name, str(len(data)).encode()) if name == b"content-length" else (name, value)
+        for name, value in refusal.headers
+    )
+    return Refuse(refusal.status, headers, data, refusal.reason)

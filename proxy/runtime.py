@@ -1,0 +1,154 @@
+"""The composition root: settings in, a working engine out. Knows every part but mitmproxy."""
+
+import asyncio
+import fnmatch
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from proxy.config import Settings
+from proxy.core import wire
+from proxy.core.matching import IgnoreRule
+from proxy.core.model import Event, Exchange, Outcome, RequestHead, Run
+from proxy.core.outcomes import judge
+from proxy.core.outcomes._api import Facts
+from proxy.core.redaction import Redactor, Rules
+from proxy.core.replay import Fixtures
+from proxy.engine.clock import wall
+from proxy.engine.engine import Engine, Limits
+from proxy.engine.replayer import Mode, Replayer
+from proxy.engine.router import Router
+from proxy.engine.runs import RunBook
+from proxy.engine.upstream import Pool
+from proxy.engine.writer import Writer
+from proxy.errors import ConfigError
+from proxy.importers import load as load_recording
+from proxy.stores import open_store
+from proxy.stores._api import Store
+
+
+@dataclass(slots=True)
+class Runtime:
+    """What a command that records or replays works with."""
+
+    settings: Settings
+    store: Store
+    redactor: Redactor
+    engine: Engine
+
+    async def stop(self) -> None:
+        """Writes everything and lets go."""
+        await self.engine.stop()
+        self.store.close()
+
+
+async def start(settings: Settings) -> Runtime:
+    """Opens the store and starts the engine. Raises DashcamError."""
+    store = await asyncio.to_thread(open_store, settings.store, durability=settings.durability)
+    redactor = redactor_of(settings, store)
+    writer = Writer(
+        store,
+        redactor,
+        judge_run,
+        loop=asyncio.get_running_loop(),
+        durability=settings.durability,
+    )
+    engine = Engine(
+        runs=RunBook(order=settings.correlation, label=settings.label),
+        writer=writer,
+        pool=Pool(
+            upstream_ca=settings.upstream_ca,
+            connect_timeout=settings.connect_timeout,
+        ),
+        router=Router.of(settings.upstreams),
+        limits=Limits(settings.response_timeout, settings.idle_timeout),
+    )
+    await engine.start()
+    return Runtime(settings, store, redactor, engine)
+
+
+def redactor_of(settings: Settings, store: Store) -> Redactor:
+    """The redactor of a store: its key, the user's rules."""
+    rules = settings.redaction
+    return Redactor(
+        store.secret(),
+        Rules(
+            patterns=rules.patterns,
+            headers=rules.headers,
+            json_paths=rules.json_paths,
+            allow_headers=rules.allow_headers or None,
+            pii=("mail", "phone", "iban", "card") if rules.pii else (),
+        ),
+    )
+
+
+def judge_run(run: Run, events: Sequence[Event], exit_code: int | None, ended_by: str) -> Outcome:
+    """The rules' verdict on a finished run."""
+    return judge(Facts(run, events, exit_code, ended_by), created_at=wall())
+
+
+def ignored(settings: Settings) -> Callable[[str], bool]:
+    """Whether a host is one of those to leave alone."""
+    globs = tuple(glob.lower() for glob in settings.ignore)
+    return lambda host: any(fnmatch.fnmatch(host.lower(), glob) for glob in globs)
+
+
+def replayer(runtime: Runtime, recordings: Sequence[str], mode: Mode) -> Replayer:
+    """A replayer over recordings, each a run or a file; set on the engine, which then answers.
+
+    Raises RecordingNotFound, RecordingFormatError.
+    """
+    made = Replayer(runtime.engine.router, mode, load=lambda ref: fixtures(runtime, ref))
+    for ref in recordings:
+        made.recordings[ref] = fixtures(runtime, ref)
+    runtime.engine.replays = made
+    return made
+
+
+def replay_on_request(runtime: Runtime, mode: Mode) -> None:
+    """Answers requests that name a recording (`Dashcam-Replay`) from it; records the others."""
+    runtime.engine.replays = Replayer(
+        runtime.engine.router, mode, load=lambda ref: fixtures(runtime, ref)
+    )
+
+
+def fixtures(runtime: Runtime, ref: str) -> Fixtures:
+    """The fixtures of a run in the store, or of a recording's file."""
+    if ref.endswith(".jsonl") or Path(ref).is_file():
+        snapshots = load_recording(Path(ref))
+        if len(snapshots) != 1:
+            raise ConfigError(f"{ref} holds {len(snapshots)} runs; a replay is of one")
+        return _index(runtime, snapshots[0].exchanges, getattr(snapshots[0], "ignore", ()))
+    run = runtime.store.find_run(ref)
+    return _index(runtime, runtime.store.exchanges(run.id), (), runtime.store.exchange)
+
+
+def _index(
+    runtime: Runtime,
+    exchanges: Iterable[Exchange],
+    rules: Iterable[IgnoreRule],
+    load: Callable[[str], Exchange] | None = None,
+) -> Fixtures:
+    return Fixtures.of(
+        exchanges,
+        steps=step_of,
+        ignore_rules=rules,
+        redact=runtime.redactor.request,
+        load=load,
+    )
+
+
+def step_of(head: RequestHead, body: bytes) -> str:
+    """The step that a request's wire format derives."""
+    return wire.recognise(head, body).step(head, body)
+
+
+def raise_file_limit() -> None:
+    """Connections are files: takes as many as the system lets this process have."""
+    if os.name == "posix":
+        import resource  # noqa: PLC0415 - there is none on other systems
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = hard if hard != resource.RLIM_INFINITY else 65536
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,110 @@
+"""Pieces on their way out of the store."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import zstandard
+
+from proxy.core.model import Body, Exchange, Own
+from proxy.errors import StoreError
+from proxy.stores import ints, record
+
+_HELD = 64 * 1024 * 1024  # bytes of pieces kept for the next exchange
+_COLUMNS = "id, run, after, count, sizes, digest, data"
+
+
+class Blob(NamedTuple):
+    """A row of `blobs`; its pieces are numbered from `id`."""
+
+    id: int
+    run: int
+    after: int | None
+    count: int
+    sizes: bytes
+    digest: bytes
+    data: bytes
+
+
+class Damaged(StoreError):
+    """Something in the store is not what was written."""
+
+
+class BlobReader:
+    """Reads pieces; keeps what it has read. For one piece of work, on one connection."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._decompressor = zstandard.ZstdDecompressor()
+        self._pieces: dict[int, bytes] = {}
+        self._size = 0
+        self._streams: dict[int, Any] = {}  # by the blob that each has read last
+
+    def use(self, connection: sqlite3.Connection) -> None:
+        """Goes on with another connection to the same store."""
+        self._connection = connection
+
+    def piece(self, number: int) -> bytes:
+        """One piece; Damaged when it is not there."""
+        found = self._pieces.get(number)
+        if found is None:
+            row = self._connection.execute(
+                f"SELECT {_COLUMNS} FROM blobs WHERE id <= ? ORDER BY id DESC LIMIT 1",  # noqa: S608 - constant
+                (number,),
+            ).fetchone()
+            if row is None or number >= row[0] + row[3]:
+                raise Damaged(f"piece {number} is missing")
+            blob = Blob(*row)
+            self.read(blob)
+            found = self._pieces[number]
+        return found
+
+    def join(self, numbers: Iterable[int]) -> bytes:
+        """The pieces one after the other."""
+        held = self._pieces
+        return b"".join([held[n] if n in held else self.piece(n) for n in numbers])
+
+    def read(self, blob: Blob) -> list[bytes]:
+        """The pieces of a blob."""
+        if self._size > _HELD:
+            self._pieces.clear()
+            self._streams.clear()
+            self._size = 0
+        chain = [blob]
+        while chain[-1].after is not None and chain[-1].after not in self._streams:
+            chain.append(self._blob(chain[-1].after))
+        last = chain[-1].after
+        stream = (
+            self._decompressor.decompressobj() if last is None else self._streams.pop(last)
+        )
+        out: list[bytes] = []
+        for part in reversed(chain):
+            out = self._split(part, stream)
+        self._streams[blob.id] = stream
+        return out
+
+    def _split(self, blob: Blob, stream: Any) -> list[bytes]:
+        try:
+            data = stream.decompress(blob.data)
+            sizes = ints.unpack(blob.sizes)
+        except (zstandard.ZstdError, ValueError) as error:
+            raise Damaged(f"blob {blob.id} cannot be read: {error}") from error
+        if len(sizes) != blob.count or sum(sizes) != len(data):
+            raise Damaged(f"blob {blob.id} has {len(data)} bytes and says {sum(sizes)}")
+        out, at = [], 0
+        for number, size in enumerate(sizes, blob.id):
+            piece = data[at : at + size]
+            self._pieces[number] = piece
+            out.append(piece)
+            at += size
+        self._size += len(data)
+        return out
+
+    def _blob(self, number: int) -> Blob:
+        row = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM blobs WHERE id = ?",  # noqa: S608 - constant
+            (number,),
+        ).fetchone()
+        if row is None:
+            raise Damaged(f"blob {number} is missing")
+        return Blob(*row)

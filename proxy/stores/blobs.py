@@ -1,0 +1,260 @@
+"""Bodies on their way into the store: found again, cut, hashed, compressed.
+
+The new pieces of one exchange are numbered on and go together into one row of `blobs`.
+
+What is remembered here is only a shortcut to what the transactions of this writer have stored. It
+must be forgotten when one fails, and when any process has deleted something (`epoch`).
+"""
+
+import sqlite3
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from proxy.core.model import Exchange, Headers
+from proxy.stores import digests, ints, pieces, record
+from proxy.stores.pieces import Overlap, Pieces
+from proxy.stores.record import HeaderRef, Refs
+from proxy.stores.zstreams import Streams
+
+_ROW_BYTES = 512 * 1024  # uncompressed; a larger exchange has several rows
+_ANSWER_PIECE = 8192  # answers are rarely sent again in part
+_WORTH_FINDING = 64  # shorter pieces are not looked for
+_REMEMBERED = 64 * 1024 * 1024  # bytes of bodies kept for `overlap`
+_REMEMBERED_BODY = 8 * 1024 * 1024
+_CONVERSATIONS = 3  # of one run with one endpoint
+_TEMPLATES = 512
+
+
+class Stored(NamedTuple):
+    """An exchange as pieces: its record, and the digest over everything in them."""
+
+    record: int
+    digest: bytes
+
+
+@dataclass(slots=True)
+class Rows:
+    """What a transaction adds to the tables `blobs`, `pieces` and `uses`."""
+
+    blobs: list[tuple[Any, ...]] = field(default_factory=list)
+    pieces: list[tuple[bytes, int]] = field(default_factory=list)
+    uses: set[tuple[int, int]] = field(default_factory=set)
+    size: int = 0  # of the blobs
+    fresh: dict[bytes, int] = field(default_factory=dict)  # not to be found in `pieces` yet
+
+
+@dataclass(slots=True)
+class _Template:
+    """A list of headers that others are described by, and the runs that use it."""
+
+    headers: Headers
+    piece: int
+    digest: bytes
+    runs: set[int]
+
+
+class BlobWriter:
+    """Makes rows of exchanges. One per writer connection."""
+
+    def __init__(self) -> None:
+        self._streams = Streams()
+        self._connection: sqlite3.Connection
+        self.next_piece = 1
+        self.forget()
+
+    def forget(self) -> None:
+        """After a rollback, and after a deletion."""
+        self._bodies: OrderedDict[tuple[int, str], list[Pieces]] = OrderedDict()
+        self._body_bytes = 0
+        self._templates: OrderedDict[tuple[Any, ...], _Template] = OrderedDict()
+        self._streams.forget()
+        self.rows = Rows()
+
+    def begin(self, connection: sqlite3.Connection, next_piece: int) -> None:
+        """A transaction has begun; `next_piece` is the first free number."""
+        self._connection = connection
+        self.next_piece = next_piece
+        self.rows = Rows()
+
+    def add(self, run: int, exchange: Exchange, columns: bytes) -> Stored:
+        """Adds the rows of an exchange of run number `run`; `columns` go into its digest."""
+        new: list[tuple[bytes, bytes]] = []
+        request = self._request(run, exchange, new)
+        response = self._cut(run, exchange.response_body.data, new)
+        frames = self._cut(run, b"".join(frame.data for frame in exchange.frames), new)
+        host, head = exchange.request.host, exchange.response
+        asked, asked_mark = self._headers(run, (host, "?"), exchange.request.headers, new)
+        answered, answered_mark = self._headers(
+            run, (host, "!"), head.headers if head else (), new
+        )
+        data = record.encode(
+            exchange, Refs(asked, answered, request.ids, response.ids, frames.ids)
+        )
+        mark = digests.leaf(data)
+        number = self._new(data, mark, new)
+        digest = digests.fold(
+            (
+                *request.digests,
+                *response.digests,
+                *frames.digests,
+                asked_mark,
+                answered_mark,
+                mark,
+                columns,
+            )
+        )
+        self._rows_of(run, new)
+        return Stored(number, digest)
+
+    def _request(self, run: int, exchange: Exchange, new: list[tuple[bytes, bytes]]) -> Pieces:
+        data = exchange.request_body.data
+        if len(data) < pieces.LEAST:
+            return self._cut(run, data, new)
+        place = f"{exchange.request.host} {exchange.request.path}"
+        old, same, ours = self._most_alike(run, place, data)
+        if old is None or same is None:
+            known = self._cut(run, data, new, least=pieces.LEAST)
+        else:
+            if not ours:  # from now on this run needs them, too
+                ids = old.ids[: same.head] + old.ids[len(old.ids) - same.tail :]
+                self.rows.uses.update((piece, run) for piece in ids)
+            middle = self._cut(
+                run, data, new, start=same.start, end=same.end, least=pieces.LEAST
+            )
+            known = pieces.joined(old, same, data, middle)
+        self._remember(run, place, known, instead_of=old if ours else None)
+        return known
+
+    def _most_alike(
+        self, run: int, place: str, data: bytes
+    ) -> tuple[Pieces | None, Overlap | None, bool]:
+        """The earlier body that has most of `data`, of this run if there is any; at least a quarter."""
+        best: tuple[Pieces | None, Overlap | None] = (None, None)
+        least = len(data) // 4
+        for key in ((run, place), (0, place)):
+            for old in self._bodies.get(key, ()):
+                same = pieces.overlap(old, data)
+                shared = same.start + len(data) - same.end
+                if shared > least:
+                    best, least = (old, same), shared
+            if best[0] is not None:
+                return *best, key[0] == run
+        return None, None, False
+
+    def _remember(
+        self, run: int, place: str, known: Pieces, *, instead_of: Pieces | None
+    ) -> None:
+        if len(known.body) > _REMEMBERED_BODY:
+            return
+        for key, most in (((run, place), _CONVERSATIONS), ((0, place), 1)):
+            held = self._bodies.pop(key, [])
+            kept = [known, *(old for old in held if old is not instead_of)][:most]
+            self._bodies[key] = kept
+            self._body_bytes += sum(len(old.body) for old in kept)
+            self._body_bytes -= sum(len(old.body) for old in held)
+        while self._body_bytes > _REMEMBERED:
+            _, held = self._bodies.popitem(last=False)
+            self._body_bytes -= sum(len(old.body) for old in held)
+
+    def _cut(
+        self,
+        run: int,
+        data: bytes,
+        new: list[tuple[bytes, bytes]],
+        *,
+        start: int = 0,
+        end: int | None = None,
+        least: int = _ANSWER_PIECE,
+    ) -> Pieces:
+        """`data[start:end]` as pieces, each found or new."""
+        ends = pieces.cuts(data, start, len(data) if end is None else end, least=least)
+        ids, marks = [], []
+        for begin, stop in pairwise((start, *ends)):
+            piece = data[begin:stop]
+            mark = digests.leaf(piece)
+            ids.append(self._find(run, piece, mark, new))
+            marks.append(mark)
+        return Pieces(data, tuple(ends), tuple(ids), tuple(marks))
+
+    def _find(self, run: int, piece: bytes, mark: bytes, new: list[tuple[bytes, bytes]]) -> int:
+        """The number of a piece: of the same one stored before, or its own."""
+        if len(piece) < _WORTH_FINDING:
+            return self._new(piece, mark, new)
+        name = mark[: digests.INDEX_BYTES]
+        number = self.rows.fresh.get(name)
+        if number is None:
+            row = self._connection.execute(
+                "SELECT id FROM pieces WHERE digest = ?", (name,)
+            ).fetchone()
+            if row is None:
+                number = self._new(piece, mark, new)
+                self.rows.pieces.append((name, number))
+                self.rows.fresh[name] = number
+                return number
+            number = int(row[0])
+        self.rows.uses.add((number, run))
+        return number
+
+    def _new(self, piece: bytes, mark: bytes, new: list[tuple[bytes, bytes]]) -> int:
+        new.append((piece, mark))
+        return self.next_piece + len(new) - 1
+
+    def _headers(
+        self,
+        run: int,
+        side: tuple[str, str],
+        headers: Headers,
+        new: list[tuple[bytes, bytes]],
+    ) -> tuple[HeaderRef | None, bytes]:
+        """Headers as a template and what differs from it, and the template's digest."""
+        if not headers:
+            return None, b""
+        key = (*side, *(name for name, _ in headers))
+        template = self._templates.get(key)
+        if template is not None:
+            changes = tuple(
+                (place, value)
+                for place, ((_, value), (_, old)) in enumerate(
+                    zip(headers, template.headers, strict=True)
+                )
+                if value != old
+            )
+            if 2 * len(changes) <= len(headers) + 2:
+                if run not in template.runs:
+                    self.rows.uses.add((template.piece, run))
+                    template.runs.add(run)
+                return HeaderRef(template.piece, changes), template.digest
+        data = record.encode_headers(headers)
+        mark = digests.leaf(data)
+        number = self._find(run, data, mark, new)
+        self._templates[key] = _Template(headers, number, mark, {run})
+        if len(self._templates) > _TEMPLATES:
+            self._templates.popitem(last=False)
+        return HeaderRef(number), mark
+
+    def _rows_of(self, run: int, new: list[tuple[bytes, bytes]]) -> None:
+        """The new pieces as rows of `blobs`."""
+        at = 0
+        while at < len(new):
+            stop, size = at, 0
+            while stop < len(new) and (size < _ROW_BYTES):
+                size += len(new[stop][0])
+                stop += 1
+            data, marks = zip(*new[at:stop], strict=True)
+            packed = self._streams.compress(run, self.next_piece, b"".join(data))
+            self.rows.blobs.append(
+                (
+                    self.next_piece,
+                    run,
+                    packed.after,
+                    stop - at,
+                    ints.pack([len(piece) for piece in data]),
+                    digests.fold(marks),
+                    packed.data,
+                )
+            )
+            self.rows.size += len(packed.data)
+            self.next_piece += stop - at
+            at = stop

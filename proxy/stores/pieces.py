@@ -1,0 +1,136 @@
+"""Where bodies are cut into pieces, so that what was sent before is found again.
+
+An agent sends its whole history with each call, with little new in it. Two things find the rest:
+`overlap` compares a body with an earlier one of the same conversation, which costs a memcmp, and
+`cuts` cuts what is new at places that its content decides, so that the same content gives the same
+pieces wherever it stands.
+"""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import NamedTuple
+
+LEAST = 1024  # a piece is at least so long, unless a list ends earlier
+_LEAST_AT_LIST_END = 64
+_LONG = 4096  # longer ones are searched for runs without structure: base64, vectors, prose
+_RUN = 1024
+_PARAGRAPHS = 4096
+MOST = 256 * 1024
+
+_ELEMENT_END = re.compile(rb'\}(?=\s{0,64}[],])|(?=,\s{0,8}"cache_control")|\r\n\r\n|(?=\r\n--)')
+_LIST_END = re.compile(rb"\}(?=\s{0,64}\])")
+_STRUCTURE_FREE = re.compile(rb'["\[][^"\\\[\]{}]{%d,}' % _RUN)
+_LINE_END = re.compile(rb"\\n|\n")
+_STRUCTURED = (b"{", b"[", b"--")
+
+
+@dataclass(slots=True, frozen=True)
+class Pieces:
+    """A body cut into pieces: where each ends, and what names them to whoever cut it."""
+
+    body: bytes
+    ends: tuple[int, ...]
+    ids: tuple[int, ...]
+    digests: tuple[bytes, ...]
+
+
+class Overlap(NamedTuple):
+    """What two bodies share: so many pieces at the beginning, so many at the end.
+
+    What is new of the second one lies from `start` to `end`.
+    """
+
+    head: int
+    tail: int
+    start: int
+    end: int
+
+
+def cuts(data: bytes, start: int, end: int, *, least: int = LEAST) -> list[int]:
+    """The ends of the pieces of `data[start:end]`; the last one is `end`.
+
+    What is neither JSON nor multipart is cut by length only, so that a growing stream keeps its
+    first pieces.
+    """
+    if end - start <= least or not data[:64].lstrip().startswith(_STRUCTURED):
+        return _by_length(start, end)
+    out: list[int] = []
+    at = start
+    while end - at > least:
+        found = _ELEMENT_END.search(data, at + least, end)
+        stop = found.end() if found else end
+        found = _LIST_END.search(data, at + _LEAST_AT_LIST_END, stop)
+        stop = found.end() if found else stop
+        if stop - at > _LONG:
+            out.extend(_long(data, at, stop))
+        else:
+            out.append(stop)
+        at = stop
+    if at < end:
+        out.append(end)
+    return out
+
+
+def _long(data: bytes, start: int, end: int) -> list[int]:
+    """A long piece: runs without structure stand alone, the rest is cut at ends of lines."""
+    out: list[int] = []
+    at = start
+    for run in _STRUCTURE_FREE.finditer(data, start, end):
+        out.extend(_by_lines(data, at, run.start() + 1))
+        out.extend(_by_length(run.start() + 1, run.end()))
+        at = run.end()
+    out.extend(_by_lines(data, at, end))
+    return out
+
+
+def _by_lines(data: bytes, start: int, end: int) -> list[int]:
+    out: list[int] = []
+    while end - start > _PARAGRAPHS and (
+        found := _LINE_END.search(data, start + _PARAGRAPHS, end)
+    ):
+        out.extend(_by_length(start, found.end()))
+        start = found.end()
+    out.extend(_by_length(start, end))
+    return out
+
+
+def _by_length(start: int, end: int) -> list[int]:
+    return [*range(start + MOST, end, MOST), end] if end > start else []
+
+
+def overlap(old: Pieces, data: bytes) -> Overlap:
+    """Which pieces at the beginning and at the end of `old` are those of `data`."""
+    ends, body = old.ends, old.body
+    low, high = 0, bisect_right(ends, len(data))
+    while low < high:
+        middle = (low + high + 1) // 2
+        begin, stop = (ends[low - 1] if low else 0), ends[middle - 1]
+        if body[begin:stop] == data[begin:stop]:
+            low = middle
+        else:
+            high = middle - 1
+    head, start = low, ends[low - 1] if low else 0
+    shift = len(data) - len(body)
+    low, high = 0, len(ends) - head
+    stop = len(body)
+    while low < high:
+        middle = (low + high + 1) // 2
+        begin = ends[-middle - 1] if middle < len(ends) else 0
+        if begin + shift >= start and body[begin:stop] == data[begin + shift : stop + shift]:
+            low, stop = middle, begin
+        else:
+            high = middle - 1
+    return Overlap(head, low, start, stop + shift)
+
+
+def joined(old: Pieces, same: Overlap, data: bytes, new: Pieces) -> Pieces:
+    """`data` as the pieces that `old` has of it around those that are new."""
+    rest = len(old.ends) - same.tail
+    shift = len(data) - len(old.body)
+    return Pieces(
+        data,
+        old.ends[: same.head] + new.ends + tuple(end + shift for end in old.ends[rest:]),
+        old.ids[: same.head] + new.ids + old.ids[rest:],
+        old.digests[: same.head] + new.digests + old.digests[rest:],
+    )
