@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mitmproxy import options as moptions
-from mitmproxy.addons.proxyserver import Proxyserver
 
 from addons import default_addons
 from addons.handler import Handler, hook_table
@@ -95,16 +94,30 @@ class Interceptor:
         task.add_done_callback(self._handlers.discard)
 
 
-class _Loader:
-    """Takes an addon's option definitions, as mitmproxy's own loader does."""
-
-    def __init__(self, options: moptions.Options) -> None:
-        self.add_option = options.add_option
+# What mitmproxy's layers look up; its own addons, which would define these, are not loaded.
+_OPTIONS: tuple[tuple[str, object, object], ...] = (
+    ("body_size_limit", str | None, None),
+    ("connection_strategy", str, "lazy"),
+    ("http2_ping_keepalive", int, 0),
+    ("http_connect_send_host_header", bool, True),
+    ("keep_host_header", bool, False),
+    ("normalize_outbound_headers", bool, True),
+    ("proxy_debug", bool, False),
+    ("proxyauth", str | None, None),
+    ("rawtcp", bool, True),
+    ("store_streamed_bodies", bool, False),
+    ("stream_large_bodies", str | None, None),
+    ("tcp_timeout", int, 24 * 3600),
+    ("validate_inbound_headers", bool, True),
+    ("websocket", bool, True),
+)
 
 
 def _options() -> moptions.Options:
     options = moptions.Options()
-    Proxyserver.load(None, _Loader(options))  # type: ignore[arg-type,no-untyped-call]  # defines options, needs no self
-    settings = {"connection_strategy": "lazy", "tcp_timeout": 24 * 3600}
-    options.update_known(**settings)  # type: ignore[no-untyped-call]  # mitmproxy's
+    for name, kind, value in _OPTIONS:
+        if name in options:
+            options.update_known(**{name: value})  # type: ignore[no-untyped-call]  # mitmproxy's
+        else:
+            options.add_option(name, kind, value, "")
     return options

@@ -14,6 +14,7 @@ from addons.peers import Peers
 from proxy.engine.engine import Engine
 
 _METHOD_MAX = 20
+_PREFACE = b"PRI * HTTP/2"  # RFC 9113, 3.4
 _SHORTEST = 8  # bytes in which a method and the space after it show
 
 
@@ -43,7 +44,10 @@ class Layers:
             if len(data) < _SHORTEST:
                 return None
             return ClientTLSLayer(context)
+        if data.startswith(_PREFACE):  # some clients speak it whatever was agreed
+            context.client.alpn = b"h2"
         if context.client.alpn == b"h2":
+            context.server.tls = context.client.tls
             return HttpLayer(context, HTTPMode.transparent)
         return self._plain(context, data)
 

@@ -21,7 +21,10 @@ _META = "dashcam"
 _FAILURES: tuple[tuple[str, End], ...] = (
     ("client disconnected", End.CLIENT_GONE),
     ("client closed", End.CLIENT_GONE),
-    ("stream reset by client", End.CLIENT_GONE),
+    # mitmproxy says so of either side; clients cancel, servers have reasons of their own.
+    ("stream reset by client (cancel)", End.CLIENT_GONE),
+    ("stream reset by client (no_error)", End.CLIENT_GONE),
+    ("stream reset by client", End.UPSTREAM_RESET),
     ("certificate verify", End.UPSTREAM_TLS),
     ("tls", End.UPSTREAM_TLS),
     ("timed out", End.UPSTREAM_TIMEOUT),
@@ -31,6 +34,7 @@ _FAILURES: tuple[tuple[str, End], ...] = (
     ("reset by server", End.UPSTREAM_RESET),
     ("server disconnected", End.UPSTREAM_RESET),
     ("server closed", End.UPSTREAM_TRUNCATED),
+    ("peer closed", End.UPSTREAM_TRUNCATED),
 )
 _NO_LENGTH = frozenset({b"transfer-encoding", b"connection", b"keep-alive"})
 
@@ -111,6 +115,7 @@ class SlowLane:
             return
         message = flow.error.msg if flow.error else "the connection broke off"
         end = End.UPSTREAM_TIMEOUT if tx.timed_out else _end_of(message)
+        message = message.replace("stream reset by client", "the stream was reset")
         await self._engine.settled(tx.finish(end, tx.timed_out or message))
 
     def server_connect(self, data: ServerConnectionHookData) -> None:

@@ -19,6 +19,7 @@ COLUMNS = (
     Column("details"),
 )
 _EXCERPT = 200
+_DEEPEST = 3 * 40  # characters of guides; deeper levels are drawn at the same place
 _ERROR = 400
 
 
@@ -59,7 +60,8 @@ def _rows(events: Sequence[Event]) -> Iterator[_Row]:
         for at, event in reversed(list(enumerate(inner))):
             last = at == len(inner) - 1
             guide = row.below + ("└─ " if last else "├─ ")
-            waiting.append(_Row(guide, row.below + ("   " if last else "│  "), event))
+            below = row.below + ("   " if last else "│  ")
+            waiting.append(_Row(guide, below if len(below) <= _DEEPEST else row.below, event))
     for _, left in sorted(children.items(), key=lambda pair: pair[0] or 0):  # rings of parents
         yield from (_Row("", "", event) for event in left)
 
@@ -68,15 +70,16 @@ def _cells(row: _Row) -> list[Span]:
     event, data = row.event, row.event.data
     bad = event.status == "error"
     style = "red" if bad else ""
-    if event.kind == "group":
+    if event.kind not in CALL_KINDS:
+        group = event.kind == "group"
         spent = event.ended_at and (event.ended_at - event.started_at) * 1000
-        blank: Span = ("", "")
         return [
-            (f"{row.guide}{event.name}", "bold"),
-            ("group", "dim"),
-            ("error" if bad else "", style),
+            (f"{row.guide}{event.name}", style or "bold"),
+            (event.kind, "dim"),
+            ("" if group and not bad else event.status, style or "green"),
             (duration(spent) if spent else "", "dim"),
-            *[blank] * 4,
+            *[("", "")] * 3,
+            ("" if group else " · ".join(details(event)), "dim"),
         ]
     number = f"#{data['seq']} " if "seq" in data else ""
     return [

@@ -1,6 +1,5 @@
 """`dashcam import`: runs from files into the store."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +8,7 @@ import click
 from proxy.cli._common import Cli, subcommand
 from proxy.cli._print import note, put_json
 from proxy.cli._progress import progress
-from proxy.cli._restore import renamed, restore, same
+from proxy.cli._restore import renamed, restore, same, whole
 from proxy.cli._source import writing
 from proxy.cli._text import count
 from proxy.core.model import Snapshot
@@ -32,14 +31,19 @@ class Imported(NamedTuple):
 def command(cli: Cli, *, files: tuple[str, ...], rename: bool) -> None:
     """Read runs from files into the store.
 
-    All files are read before anything is stored. A run that is in the store already is skipped; one
+    A FILE is a recording or another format that is known by its content. All files are read before anything is stored. A run that is in the store already is skipped; one
     whose id belongs to another run is refused, unless --rename.
     """
     from proxy.importers import load
 
     read = [(name, found) for name in progress(files, "reading") for found in load(Path(name))]
+    from proxy.runtime import redactor_of
+
     with writing(cli) as store:
-        planned = [_plan(store, name, snapshot, rename=rename) for name, snapshot in read]
+        redact = redactor_of(cli.settings(), store).exchange
+        planned = [
+            _plan(store, name, whole(snapshot, redact), rename=rename) for name, snapshot in read
+        ]
         done = [result for result, _ in planned]
         for result, snapshot in progress(planned, "importing", len(planned)):
             if result.state == "imported" and not _is_there(store, snapshot):

@@ -19,7 +19,6 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from textwrap import wrap
 from typing import Any, Final
 
 import orjson
@@ -127,7 +126,7 @@ def _line(record: dict[str, Any]) -> bytes:
 
 
 def _fragment(fragment: orjson.Fragment) -> Any:
-    return orjson.loads(fragment.contents)
+    return orjson.loads(orjson.dumps(fragment))
 
 
 def _sum(line: bytes) -> str:
@@ -230,7 +229,7 @@ def _parse_quickly(at: _Progress, line: bytes) -> dict[str, Any]:
         bodies[name] = line[start:end]
         pieces += line[done:start], b'"\\u0000%d"' % len(bodies)
         done = end
-    if not bodies or len(line) > MAX_LINE:
+    if not bodies or len(line) > MAX_LINE or not line.endswith(b"\n"):
         return _parse(at, line)
     try:
         data = orjson.loads(b"".join((*pieces, line[done:])))
@@ -286,7 +285,7 @@ def _check_end(at: _Progress, data: dict[str, Any], header: Header) -> None:
     if end["digest"] == f"sha256:{at.hash.hexdigest()}" and dict(header.counts) == at.seen:
         return
     if end["lines"] == at.line - 1 and type(end["crc32"]) is str:
-        written = wrap(end["crc32"], 8)
+        written = [end["crc32"][at : at + 8] for at in range(0, len(end["crc32"]), 8)]
         pairs = enumerate(zip(written, at.sums, strict=False), 1)
         at.line = next((line for line, (old, new) in pairs if old != new), at.line)
         raise at.fail("not what was written here: damaged, or edited", hint=_EDITED)

@@ -32,7 +32,6 @@ CA_VARIABLES = (
     "CURL_CA_BUNDLE",
     "AWS_CA_BUNDLE",
     "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
-    "NODE_EXTRA_CA_CERTS",
     "GIT_SSL_CAINFO",
     "PIP_CERT",
     "CARGO_HTTP_CAINFO",
@@ -43,6 +42,7 @@ CA_VARIABLES = (
     "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
     "npm_config_cafile",
 )
+EXTRA_CA_VARIABLES = ("NODE_EXTRA_CA_CERTS",)  # what they name is added to the client's own roots
 SWITCHES = {
     "NODE_USE_ENV_PROXY": "1",  # Node >= 22.21 and >= 24.5 look at the proxy variables only with it
     "GIT_HTTP_PROXY_AUTHMETHOD": "basic",  # else git names no user until it is challenged
@@ -82,6 +82,7 @@ def child_environment(
     past = ",".join([*(() if loopback else LOOPBACK), *keep_no_proxy])
     env.update(dict.fromkeys(NO_PROXY_VARIABLES, past))
     env.update(dict.fromkeys(CA_VARIABLES, str(kit.bundle)))
+    env.update(dict.fromkeys(EXTRA_CA_VARIABLES, str(kit.extra)))
     env.update(SWITCHES)
     env["WGETRC"] = str(kit.wgetrc)  # wget knows no CA variable
     env["PYTHONPATH"] = _extended(str(kit.python), base.get("PYTHONPATH"), os.pathsep)

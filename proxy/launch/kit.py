@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from proxy.launch.bundle import write_bundle, write_trust_store
+from proxy.launch.bundle import write_bundle, write_extra, write_trust_store
 
 _PYTHON_FILES = ("sitecustomize.py", "_dashcam_preload.py")
 _NODE_FILE = "node_preload.cjs"
@@ -21,10 +21,15 @@ _NODE_FILE = "node_preload.cjs"
 
 @dataclass(slots=True, frozen=True)
 class Kit:
-    """Where the files are. `python` is a folder for PYTHONPATH; `java` is None without Java."""
+    """Where the files are.
+
+    `bundle` holds the public roots and our CA, `extra` our CA for clients that add it to their own
+    roots; `python` is a folder for PYTHONPATH; `java` is None without Java.
+    """
 
     folder: Path
     bundle: Path
+    extra: Path
     wgetrc: Path
     python: Path
     node: Path
@@ -65,6 +70,7 @@ def write_kit(
     return Kit(
         folder=folder,
         bundle=bundle,
+        extra=write_extra(folder, ca_pem, env),
         wgetrc=_write_wgetrc(folder, bundle, env),
         python=python,
         node=_copy(_NODE_FILE, folder),

@@ -40,7 +40,7 @@ def exchange(seq: int, run_id: str = "run_a", **changes: Any) -> Exchange:
             "/v1/chat?x=1",
             headers=((b"Host", b"api.local"), (b"Content-Type", b"application/json")),
         ),
-        "request_body": Body(b'{"q":"\\u00e9","n":[1,2]}', (Part(10, 23),)),
+        "request_body": Body(b'{"q":"\\u00e9","n":[1,2]}', (Part(10, 24),)),
         "response": ResponseHead(200, "OK", headers=((b"Content-Type", b"application/json"),)),
         "response_body": Body(b'{"ok":true}', (Part(311_000, 11),)),
         "request_end_us": 20,
@@ -81,7 +81,7 @@ def event(made: Exchange, kind: str, name: str, **data: Any) -> Event:
 def support_run(
     run_id: str = "run_a", *, label: str = "SupportAgent", at: float = START
 ) -> Snapshot:
-    """Calls 1 and 2 in `plan`, 3 to 6 in `act`: 3 is tried again as 4, 5 fails for good, 6 streams."""
+    """Calls 1, 2 in `plan`, 3 to 6 in `act`: 4 is 3 tried again, 5 fails for good, 6 streams."""
     plan, act = Own(group="plan"), Own(group="act")
     calls = [
         exchange(1, run_id, own=plan),

@@ -5,7 +5,7 @@
         upstream.world.seen[0].received.data
 
 It listens on 127.0.0.1: `https` (ALPN h2 and http/1.1), `https1` (http/1.1 only), `http`, and one
-port for each bad certificate.
+port for each bad certificate. `tunnel` is a proxy that leads to `https` and does nothing else.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from tests.upstream.certificates import Certificates
 from tests.upstream.contract import Behaviour, Reply, Request
 from tests.upstream.http1 import Http1Connection
 from tests.upstream.http2 import Http2Connection
+from tests.upstream.tunnel import Tunnel
 from tests.upstream.world import PATIENCE, World
 
 _LIMIT = 1 << 20  # the longest head
@@ -32,7 +33,7 @@ class Upstream:
     def __init__(self, certificates: Certificates) -> None:
         self.certificates = certificates
         self._thread = threading.Thread(target=self._main, name="upstream", daemon=True)
-        self._ready: Future[World] = Future()
+        self._ready: Future[None] = Future()
         self._stop: asyncio.Event
         self._loop: asyncio.AbstractEventLoop
         self.ports: dict[str, int] = {}
@@ -40,7 +41,7 @@ class Upstream:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self.world = self._ready.result(PATIENCE)
+        self._ready.result(PATIENCE)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,7 +77,7 @@ class Upstream:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        world = World(self._loop)
+        self.world = World(self._loop)
         listeners: dict[str, ssl.SSLContext | None] = {
             "http": None,
             "https": self.certificates.good("h2", "http/1.1"),
@@ -84,6 +85,7 @@ class Upstream:
             "expired": self.certificates.expired(),
             "wrong_host": self.certificates.wrong_host(),
             "self_signed": self.certificates.self_signed(),
+            "tunnel": None,
         }
         writers: set[asyncio.StreamWriter] = set()
         tasks: set[asyncio.Task[None] | None] = set()
@@ -91,13 +93,9 @@ class Upstream:
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writers.add(writer)
             tasks.add(asyncio.current_task())
-            secure = writer.get_extra_info("ssl_object")
-            h2 = secure is not None and secure.selected_alpn_protocol() == "h2"
-            kind = Http2Connection if h2 else Http1Connection
-            connection = kind(reader, writer, world, _route, next(world.connections))
             try:
                 with contextlib.suppress(ConnectionError, ssl.SSLError, asyncio.CancelledError):
-                    await connection.serve()
+                    await self._connection(reader, writer)
             finally:
                 writers.discard(writer)
                 tasks.discard(asyncio.current_task())
@@ -110,13 +108,23 @@ class Upstream:
                 )
                 await stack.enter_async_context(server)
                 self.ports[name] = server.sockets[0].getsockname()[1]
-            self._ready.set_result(world)
+            self._ready.set_result(None)
             await self._stop.wait()
             for writer in list(writers):
                 writer.transport.abort()
             for task in list(tasks):
                 if task is not None:
                     task.cancel()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if writer.get_extra_info("sockname")[1] == self.ports.get("tunnel"):
+            await Tunnel({443: self.ports["https"]}).serve(reader, writer)
+            return
+        secure = writer.get_extra_info("ssl_object")
+        h2 = secure is not None and secure.selected_alpn_protocol() == "h2"
+        kind = Http2Connection if h2 else Http1Connection
+        number = next(self.world.connections)
+        await kind(reader, writer, self.world, _route, number).serve()
 
 
 def _route(path: str) -> Behaviour:

@@ -127,8 +127,6 @@ class Normaliser:
             inner = canonical.dumps(self.tree(tree, field))
             return JSON_TEXT + inner.decode("utf-8", "surrogatepass")
         if field:
-            if field in CALL_FIELDS:
-                return self.found("call", text)
             name = ids.snake(field)
             if name in TOKEN_FIELDS and ids.is_token(text):
                 self.found("token", text)
@@ -141,7 +139,9 @@ class Normaliser:
         """A JSON value; raises RoundedError where a float may be a rounded integer."""
         kind = type(value)
         if kind is str:
-            return self.value(value, field) if len(value) >= _SHORTEST or self._regexes else value
+            # A word (a role, a type, a name) is most of the strings there are.
+            plain = (len(value) < _SHORTEST or value.isalpha()) and not self._regexes
+            return value if plain else self.value(value, field)
         if kind is dict:
             return self._object(value, field)
         if kind is list:
@@ -157,7 +157,7 @@ class Normaliser:
         out = {}
         for key in sorted(value):
             item = value[key]
-            if key in calls and type(item) is str:
+            if (key in CALL_FIELDS or key in calls) and type(item) is str:
                 out[key] = self.found("call", item)
             else:
                 out[key] = self.tree(item, key)

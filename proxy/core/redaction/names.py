@@ -232,9 +232,9 @@ _SCHEMES = frozenset(
 _SCHEMED = re.compile(rb"\s*([A-Za-z][A-Za-z0-9\-]{1,30})([ \t]+|%20|\+)(?=\S)")
 # What stands where a credential will stand: documentation, templates, masked values.
 _PLACEHOLDER = re.compile(
-    rb"(?i:string|null|none|nil|true|false|undefined|required|optional|redacted|\[redacted\]|hidden"
-    rb"|your[-_ ](?:[a-z]+[-_ ]?){1,6}|<[a-z_ \-]+>|\$\{?[a-z_][a-z_.]*\}?|\$?\{\{[a-z_. ]+\}\}"
-    rb"|[*\xe2\x80\xa2.x]+)"
+    rb"(?i:string|null|none|true|false|undefined|redacted|\[redacted\]"
+    rb"|your[-_ ](?:[a-z]+[-_ ]?){1,6}|<[a-z_ \-]+>|\$\{[a-z_][a-z_.]*\}|\$?\{\{[a-z_. ]+\}\}"
+    rb"|[*\xe2\x80\xa2.x]+)|\$[A-Z][A-Z_]+"
 )
 _WORDS = re.compile(rb"[A-Za-z]?[a-z]{0,16}(?:[-_. /][A-Za-z]?[a-z]{0,16}){0,6}|[A-Z][A-Z_]{0,40}")
 _NUMBER = re.compile(rb"[0-9]{1,11}|[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.Z+ \-]{0,24}|[0-9]+\.[0-9]+")

@@ -10,8 +10,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from proxy.core.matching import IgnoreRule, Key, MatchRequest, exact, ignore, normalised
 from proxy.core import canonical
+from proxy.core.matching import IgnoreRule, Key, MatchRequest, exact, ignore, normalised
 from proxy.core.model import Body, End, Exchange, RequestHead
 from proxy.core.replay import plain
 from proxy.core.replay.origins import Origins

@@ -276,33 +276,68 @@ function dispatcherDialler(proxy) {
   };
 }
 
-/** Give fetch, WebSocket and the undici package (they share it) a dispatcher that tunnels. */
+/**
+ * Give fetch, WebSocket and the undici package (they share it) a dispatcher that tunnels.
+ *
+ * Where undici is not loaded yet we wait for it, as loading it doubles the start of a Node that may
+ * never need it: it looks for a global dispatcher, finds none, makes one, and defines it. So the
+ * look is answered with "none", and what is defined next is replaced by one of the same class.
+ */
 function replaceDispatcher(proxy) {
-  const warn = process.emitWarning;
-  process.emitWarning = () => {}; // Node 18 says that fetch is experimental, even to who never calls it
-  try {
-    fetch('data:,').catch(() => {}); // Node loads its undici, and that makes the dispatcher
-  } finally {
-    process.emitWarning = warn;
-  }
   const connect = dispatcherDialler(proxy);
+  const define = Object.defineProperty;
   let fresh = null;
-  for (const symbol of DISPATCHERS) {
-    const present = globalThis[symbol];
-    if (!present) continue;
+  const replacement = (present) => {
     const Class = present.constructor;
-    if (Class.name === 'Dispatcher1Wrapper') {
-      globalThis[symbol] = new Class(fresh);
-    } else if (Class.name === 'EnvHttpProxyAgent') {
-      // made by Node itself from the proxy variables; all it lacks is the way past for our API
-      const noProxy = proxy.past.map(({ host, port }) => (port === null ? host : `${host}:${port}`)).join(',');
-      fresh = fresh || new Class({ noProxy });
-      globalThis[symbol] = fresh;
-    } else {
-      fresh = fresh || new Class({ connect });
-      globalThis[symbol] = fresh;
-    }
+    if (Class.name === 'Dispatcher1Wrapper') return new Class(fresh);
+    if (Class.name !== 'EnvHttpProxyAgent') return (fresh = new Class({ connect }));
+    // made by Node itself from the proxy variables; all it lacks is the way past for our API
+    const noProxy = proxy.past.map(({ host, port }) => (port === null ? host : `${host}:${port}`)).join(',');
+    return (fresh = new Class({ noProxy }));
+  };
+  const present = DISPATCHERS.filter((symbol) => globalThis[symbol]);
+  const same = present.length === 2 && globalThis[present[0]] === globalThis[present[1]];
+  for (const symbol of present) globalThis[symbol] = same && fresh ? fresh : replacement(globalThis[symbol]);
+  for (const symbol of DISPATCHERS.filter((each) => !present.includes(each))) {
+    define(globalThis, symbol, {
+      configurable: true,
+      get() {
+        guarded('dispatcher', () => awaitDispatcher(define, replacement));
+        return undefined;
+      },
+      set(value) {
+        define(globalThis, symbol, { value, writable: true, configurable: true });
+      },
+    });
   }
+}
+
+/** Replace the next definition of a global dispatcher, and the second one that goes with it. */
+function awaitDispatcher(define, replacement) {
+  let first = null;
+  const waiting = function defineProperty(target, key, descriptor) {
+    if (target !== globalThis || !DISPATCHERS.includes(key)) return define(target, key, descriptor);
+    const { value } = descriptor;
+    let changed = descriptor;
+    guarded('dispatcher', () => {
+      if (first === null) {
+        first = { key, value, put: replacement(value) };
+        changed = { ...descriptor, value: first.put };
+        return;
+      }
+      Object.defineProperty = define;
+      if (key === first.key) return; // the program's own choice already
+      if (value === first.value) changed = { ...descriptor, value: first.put };
+      else if (value.constructor.name === 'Dispatcher1Wrapper') changed = { ...descriptor, value: replacement(value) };
+    });
+    return define(target, key, changed);
+  };
+  const before = Object.defineProperty;
+  if (before !== define) return; // waiting already, or somebody else's by now
+  Object.defineProperty = waiting;
+  queueMicrotask(() => {
+    if (Object.defineProperty === waiting) Object.defineProperty = define;
+  });
 }
 
 function patchHttp2(proxy) {
@@ -361,7 +396,7 @@ function install() {
   guarded('agents', replaceGlobalAgents);
   guarded('upgrades', () => [http, https].forEach(patchUpgrades));
   guarded('http2', () => patchHttp2(proxy));
-  if (typeof fetch === 'function') guarded('fetch', () => replaceDispatcher(proxy));
+  guarded('fetch', () => replaceDispatcher(proxy));
   guarded('exports', () => require('module').syncBuiltinESMExports());
 }
 

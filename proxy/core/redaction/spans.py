@@ -1,0 +1,138 @@
+"""What was found in bytes, and putting something else in its place."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from proxy.core.model import Part
+
+
+class Find(NamedTuple):
+    """A secret in one piece: `data[start:end]`, without escapes it is `value`.
+
+    `kind` is the format's word, empty where only the position gave it away.
+    """
+
+    start: int
+    end: int
+    value: bytes
+    kind: str = ""
+
+
+class Hit(NamedTuple):
+    """A secret in one or more pieces of `data`, in order."""
+
+    ranges: tuple[tuple[int, int], ...]
+    value: bytes
+    kind: str = ""
+
+
+class Edit(NamedTuple):
+    """`data[start:end]` becomes `new`."""
+
+    start: int
+    end: int
+    new: bytes
+
+
+def whole(find: Find) -> Hit:
+    """A find as a hit."""
+    return Hit(((find.start, find.end),), find.value, find.kind)
+
+
+def plan(hits: Iterable[Hit], replacement: Callable[[Hit], bytes]) -> list[Edit]:
+    """The edits that take every byte of every hit away, sorted, without overlaps.
+
+    Hits that overlap become one: the replacement of the one with the longest value, where the first
+    of them begins. The other pieces become empty.
+    """
+    edits: list[Edit] = []
+    for group, owner in _clusters(sorted({*hits}, key=lambda hit: hit.ranges[0])):
+        for at, (start, end) in enumerate(group):
+            edits.append(Edit(start, end, b"" if at else replacement(owner)))
+    edits.sort()
+    return edits
+
+
+def _clusters(hits: list[Hit]) -> Iterable[tuple[list[tuple[int, int]], Hit]]:
+    """Hits that overlap, as merged ranges and the hit that speaks for them."""
+    parent = list(range(len(hits)))
+
+    def root(at: int) -> int:
+        while parent[at] != at:
+            parent[at] = parent[parent[at]]
+            at = parent[at]
+        return at
+
+    pieces = sorted((start, end, at) for at, hit in enumerate(hits) for start, end in hit.ranges)
+    reach, last = -1, -1
+    for start, end, at in pieces:
+        if start < reach:
+            parent[root(at)] = root(last)
+        if end > reach:
+            reach, last = end, at
+    members: dict[int, list[int]] = {}
+    for at in range(len(hits)):
+        members.setdefault(root(at), []).append(at)
+    for group in members.values():
+        owner = max((hits[at] for at in group), key=lambda hit: (len(hit.value), hit.kind != ""))
+        yield _merged(sorted(piece for at in group for piece in hits[at].ranges)), owner
+
+
+def _merged(pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged = [pieces[0]]
+    for start, end in pieces[1:]:
+        if start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def apply(data: bytes, edits: Sequence[Edit]) -> bytes:
+    """`data` with the edits made; everything outside them stays byte for byte."""
+    out: list[bytes] = []
+    at = 0
+    for edit in edits:
+        out += (data[at : edit.start], edit.new)
+        at = edit.end
+    out.append(data[at:])
+    return b"".join(out)
+
+
+def shift(parts: Sequence[Part], edits: Sequence[Edit]) -> tuple[Part, ...]:
+    """The parts of the edited body: what replaces a secret belongs to the part where it began.
+
+    A part of which nothing is left is left out, so that no replay sends an empty chunk.
+    """
+    if not edits:
+        return tuple(parts)
+    out: list[Part] = []
+    old_end = new_end = moved = 0
+    at = 0
+    for part in parts:
+        old_end += part.size
+        while at < len(edits) and edits[at].start < old_end:
+            moved += len(edits[at].new) - (edits[at].end - edits[at].start)
+            at += 1
+        # An edit that reaches beyond this part has its whole new text in it.
+        over = max(0, edits[at - 1].end - old_end) if at else 0
+        size = old_end + over + moved - new_end
+        new_end += size
+        if size or not part.size:
+            out.append(Part(part.at_us, size))
+    return tuple(out)
+
+
+def scale(parts: Sequence[Part], old: int, new: int) -> tuple[Part, ...]:
+    """Parts of a body that was encoded anew: the same moments, sizes in proportion."""
+    if not parts or old <= 0:
+        return (Part(parts[0].at_us, new),) if parts else ()
+    out: list[Part] = []
+    seen = done = 0
+    for part in parts:
+        seen += part.size
+        size = new * seen // old - done
+        done += size
+        if size or not part.size:
+            out.append(Part(part.at_us, size))
+    return tuple(out)

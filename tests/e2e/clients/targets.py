@@ -1,0 +1,32 @@
+"""The requests that every plain HTTP client makes; `STREAMS` are read piece by piece."""
+
+BASE = "https://upstream.test"
+PLAIN = "http://plain.upstream.test"
+
+WHOLE = (
+    "/fixed?size=0",
+    "/fixed?size=5000",
+    "/fixed?status=404",
+    "/fixed?status=500",
+    "/empty?status=204",
+    "/encoded?coding=gzip",
+    "/encoded?coding=deflate",
+    "/encoded?coding=br&pieces=3",
+    "/encoded?coding=zstd&pieces=3",
+    "/headers",
+    "/echo",
+    "/flaky?key=1&fail=2",
+    "/flaky?key=1&fail=2",
+    "/flaky?key=1&fail=2",
+)
+STREAMS = (
+    "/chunked?sizes=1,10,100,1000,10000,70000,3",
+    "/big?size=300000",
+    "/until-close?size=2000",
+)
+BROKEN = (
+    "/short?declared=100&sent=40",
+    "/cut?after=3",
+    "/eof-mid-chunk",
+    "/reset?after=-1",
+)
