@@ -1,13 +1,9 @@
-"""A run out of a file, put back into a store as it was.
-
-A store numbers its events itself and makes the groups of calls by their path, so the timeline goes
-back in rounds: the calls, then what stands beside them from the top of the tree down, then the
-outcomes, whose evidence is named by the new numbers.
-"""
+"""A run out of a file, put back into a store as it was."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from proxy.core.model import Event, Exchange, Snapshot
@@ -22,34 +18,30 @@ def whole(snapshot: Snapshot, redact: Callable[[Exchange], Exchange]) -> Snapsho
     exchanges = [redact(exchange) for exchange in snapshot.exchanges]
     told = {event.data.get("exchangeId") for event in snapshot.events}
     found = [event_of(exchange) for exchange in exchanges if exchange.id not in told]
-    made = replace(snapshot, exchanges=exchanges, events=[*snapshot.events, *found])
+    free = count(max((event.id or 0 for event in snapshot.events), default=0) + 1)
+    events = [
+        event if event.id is not None else replace(event, id=next(free))
+        for event in [*snapshot.events, *found]
+    ]
+    made = replace(snapshot, exchanges=exchanges, events=events)
     if found and not snapshot.outcomes and snapshot.run.ended_at is not None:
-        verdict = judge(Facts(made.run, made.events), created_at=snapshot.run.ended_at)
+        verdict = judge(Facts(made.run, events), created_at=snapshot.run.ended_at)
         made.outcomes = [verdict]
     return made
 
 
 def restore(store: Store, snapshot: Snapshot) -> None:
-    """Writes a run that the store does not have; all of it, or on an error nothing."""
+    """Writes a run in one transaction; the store gives its events numbers of its own."""
     run = snapshot.run
-    try:
-        store.write(list(_calls(snapshot)))
-        numbers = _others(store, snapshot)
-        last: list[Write] = [
-            AddOutcome(
-                replace(
-                    outcome,
-                    evidence=tuple(numbers[at] for at in outcome.evidence if at in numbers),
-                )
-            )
-            for outcome in snapshot.outcomes
-        ]
-        if run.ended_at is not None:
-            last.append(CloseRun(run.id, run.ended_at))
-        store.write(last)
-    except BaseException:
-        store.delete_run(run.id)
-        raise
+    exchanges = {exchange.id: exchange for exchange in snapshot.exchanges}
+    batch: list[Write] = [OpenRun(run)]
+    for event in _parents_first(snapshot.events):
+        exchange = exchanges.get(event.data.get("exchangeId", ""))
+        batch.append(AddEvent(event) if exchange is None else AddExchange(exchange, event))
+    batch += [AddOutcome(outcome) for outcome in snapshot.outcomes]
+    if run.ended_at is not None:
+        batch.append(CloseRun(run.id, run.ended_at))
+    store.write(batch)
 
 
 def same(one: Snapshot, other: Snapshot) -> bool:
@@ -86,55 +78,21 @@ def renamed(snapshot: Snapshot, number: int) -> Snapshot:
     )
 
 
-def _calls(snapshot: Snapshot) -> Iterator[Write]:
-    rows = {event.data.get("exchangeId"): event for event in snapshot.events}
-    yield OpenRun(snapshot.run)
-    for exchange in sorted(snapshot.exchanges, key=lambda one: (one.seq, one.started_at)):
-        yield AddExchange(exchange, replace(rows[exchange.id], id=None, parent_event_id=None))
-
-
-def _others(store: Store, snapshot: Snapshot) -> dict[int, int]:
-    """Writes the events that came without an exchange; new numbers of events by their old ones."""
-    stored = store.events(snapshot.run.id)
-    by_exchange = {event.data.get("exchangeId"): event.id for event in stored}
-    by_path = {event.data.get("path"): event.id for event in stored if event.kind == "group"}
-    known = {event.id for event in stored}
-    numbers: dict[int | None, int | None] = {None: None}
-    waiting = []
-    for event in snapshot.events:
-        where = by_path.get(event.data.get("path")) if event.kind == "group" else None
-        found = by_exchange.get(event.data.get("exchangeId")) or where
-        if found is None or found not in known:
-            waiting.append(event)
-        elif event.id is not None:
-            numbers[event.id] = found
-    there = {event.id for event in snapshot.events}
-    while waiting:
-        ready = [
-            event
-            for event in waiting
-            if event.parent_event_id in numbers or event.parent_event_id not in there
-        ] or waiting  # a ring of parents hangs on nothing
-        store.write(
-            [
-                AddEvent(
-                    replace(event, id=None, parent_event_id=numbers.get(event.parent_event_id))
-                )
-                for event in ready
-            ]
-        )
-        new = [event for event in store.events(snapshot.run.id) if event.id not in known]
-        new.sort(key=lambda event: event.id or 0)
-        for old, event in zip(ready, new, strict=True):
-            known.add(event.id)
-            if old.id is not None:
-                numbers[old.id] = event.id
-        waiting = [event for event in waiting if event not in ready]
-    return {old: new for old, new in numbers.items() if old is not None and new is not None}
+def _parents_first(events: Sequence[Event]) -> Iterator[Event]:
+    """Every event after the one it belongs to; in a ring of parents, one belongs to none."""
+    waiting: dict[int | None, Event] = {event.id: event for event in events}
+    order = sorted(events, key=lambda event: (event.started_at, event.data.get("seq") or 0))
+    for event in order:
+        line = []
+        at: Event | None = event
+        while at is not None and waiting.pop(at.id, None) is not None:
+            line.append(at)
+            at = None if at.parent_event_id is None else waiting.get(at.parent_event_id)
+        yield from reversed(line)
 
 
 def _essence(snapshot: Snapshot) -> tuple[Any, ...]:
-    """All of a run that is not the store's own: what its groups' times are follows from its calls."""
+    """All of a run that is not the store's own; the times of groups follow from their calls."""
     exchanges = sorted(snapshot.exchanges, key=lambda one: (one.seq, one.id))
     outcomes = [replace(outcome, evidence=()) for outcome in snapshot.outcomes]
     run = replace(snapshot.run, outcome=None, failure_mode=None)

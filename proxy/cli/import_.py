@@ -31,8 +31,9 @@ class Imported(NamedTuple):
 def command(cli: Cli, *, files: tuple[str, ...], rename: bool) -> None:
     """Read runs from files into the store.
 
-    A FILE is a recording or another format that is known by its content. All files are read before anything is stored. A run that is in the store already is skipped; one
-    whose id belongs to another run is refused, unless --rename.
+    A FILE is a recording, or in another format that is known by its content. All files are read
+    before anything is stored. A run that is in the store already is skipped; one whose id belongs
+    to another run is refused, unless --rename.
     """
     from proxy.importers import load
 

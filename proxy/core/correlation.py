@@ -5,32 +5,39 @@ These are the witnesses that a request's head and its connection carry. What onl
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from proxy.core import loose
 from proxy.core.model import Headers, Own, RequestHead, header
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}")
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
+# W3C Trace Context, 3.2: version ff and ids of zeros are invalid; later versions may add fields.
+_TRACEPARENT = re.compile(
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+)
 
+_LANGSMITH = b"langsmith-trace"  # a dotted order: the trace, then one part a level down to the call
 # Headers by which agents and gateways already name their sessions, most specific first.
 SESSION_HEADERS: tuple[bytes, ...] = (
-    b"x-claude-code-session-id",
+    b"x-claude-code-session-id",  # a sub-agent's too: it sends its parent's
     b"session-id",  # Codex
     b"session_id",  # Codex, older
+    b"thread-id",  # Codex
     b"conversation_id",  # Codex, older
-    b"x-opencode-session",
-    b"x-session-id",  # OpenCode
+    b"x-parent-session-id",  # OpenCode's sub-agents, whose calls belong to their parent's run
+    b"x-opencode-session",  # OpenCode to its own provider
+    b"x-session-affinity",  # OpenCode to others
+    b"x-session-id",  # OpenCode to others
     b"helicone-session-id",
     b"x-litellm-session-id",
     b"x-litellm-trace-id",
     b"x-portkey-trace-id",
     b"x-langsmith-trace-id",
-    b"langsmith-trace",
+    _LANGSMITH,
 )
 CORRELATION_HEADERS: tuple[bytes, ...] = (b"x-correlation-id", b"x-run-id")
 BAGGAGE_KEYS: tuple[str, ...] = ("run.id", "session.id")
@@ -69,7 +76,8 @@ def _own(_head: RequestHead, own: Own, _peer: Peer) -> str | None:
 
 
 def _correlation_header(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
-    return _first(head.headers, CORRELATION_HEADERS)
+    said = (_text(header(head.headers, name)) for name in CORRELATION_HEADERS)
+    return next(filter(None, said), None)
 
 
 def _listener(_head: RequestHead, _own: Own, peer: Peer) -> str | None:
@@ -81,11 +89,16 @@ def _user(_head: RequestHead, _own: Own, peer: Peer) -> str | None:
 
 
 def _session_header(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
-    return _first(head.headers, SESSION_HEADERS)
+    for name in SESSION_HEADERS:
+        value = _text(header(head.headers, name))
+        if value:
+            return value.partition(".")[0] if name == _LANGSMITH else value
+    return None
 
 
 def _baggage(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
-    members = _text(header(head.headers, b"baggage")) or ""
+    lines = [value for name, value in head.headers if name.lower() == b"baggage"]
+    members = b",".join(lines).decode("utf-8", "replace")
     found = {
         unquote(key.strip()): unquote(value.partition(";")[0].strip())
         for key, _, value in (member.partition("=") for member in members.split(","))
@@ -162,9 +175,8 @@ NO_OWN = Own()
 def _meta(value: bytes | None) -> Mapping[str, Any]:
     if not value:
         return {}
-    try:
-        meta = json.loads(value)
-    except (ValueError, RecursionError):
+    meta, note = loose.parse(value)
+    if meta is None and note:
         return {"meta": value.decode("utf-8", "replace")}
     return meta if isinstance(meta, dict) else {"meta": meta}
 
@@ -180,14 +192,6 @@ def forwarded(headers: Headers) -> Headers:
     if any(is_ours(name) for name, _ in headers):
         return tuple(pair for pair in headers if not is_ours(pair[0]))
     return headers
-
-
-def _first(headers: Headers, names: tuple[bytes, ...]) -> str | None:
-    for name in names:
-        value = _text(header(headers, name))
-        if value:
-            return value
-    return None
 
 
 def _text(value: bytes | None) -> str | None:

@@ -201,7 +201,7 @@ class Dialect:
             )
         if note is not None:
             answer.notes.append(f"response body: {note}")
-            answer.complete = value is not None
+            answer.complete = value is not None or status >= _ERROR
         answer.error = failed or answer.error or transport
         answer.complete = answer.complete and transport is None
         return answer

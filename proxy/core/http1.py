@@ -4,13 +4,14 @@ Heads are parsed once and forwarded as the bytes they were. Bodies are counted, 
 reader says how far into the given bytes the message reaches and which pieces of payload that
 were. Whatever two parsers could read in two ways is refused with `FormatError` (obs-fold, bare CR
 or LF, NUL and other control bytes, doubled or odd Content-Length, Transfer-Encoding other than
-`chunked`, both together, a missing or doubled Host).
+`chunked`, both together, a missing, doubled or malformed Host, framing fields in trailers). What is
+refused is named, never repeated: it may hold a secret.
 """
 
 import re
 from typing import NamedTuple, Protocol
 
-from proxy.core.model import Headers
+from proxy.core.model import Headers, header
 from proxy.errors import FormatError
 
 MAX_HEAD = 128 * 1024
@@ -21,10 +22,16 @@ _MAX_TRAILER = 16 * 1024
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])\r\n")
 _STATUS_LINE = re.compile(rb"(HTTP/1\.[01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n")
-_HEADER = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*\r\n")
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
+# The value is stripped afterwards: a pattern that leaves out its blanks takes quadratic time.
+_HEADER = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)\r\n")
+_NAME = re.compile(_TOKEN)
+# All of a line or what has come of it. RFC 9112, 7.1 has no blanks before the CR LF; servers do.
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?(?:\r\n?)?")
+_TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.-]*://")
+_HOST = re.compile(rb"[\w.~%!$&'()*+;=:\[\]-]*")  # RFC 3986, 3.2.2 and a port; no list of them
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNKED = b"chunked"
+_HEAD_ONLY = frozenset({b"content-length", b"transfer-encoding", b"host"})  # RFC 9110, 6.5.1
 
 
 class Head(NamedTuple):
@@ -75,15 +82,19 @@ class BodyReader(Protocol):
 
 def head_end(data: bytes | bytearray) -> int:
     """The length of a complete head at the start of `data`, or -1; FormatError when too long."""
+    return _section_end(data, MAX_HEAD, "head")
+
+
+def _section_end(data: bytes | bytearray, limit: int, what: str) -> int:
     end = data.find(b"\r\n\r\n")
+    if end > limit or (end < 0 and len(data) > limit + 3):  # 3 bytes of the end may be here
+        raise FormatError(f"the {what} is longer than {limit // 1024} KiB")
     if end < 0:
-        if len(data) > MAX_HEAD:
-            raise FormatError("the head is longer than 128 KiB")
-        if b"\n\n" in data or b"\n\r\n" in data:
+        lines = data.count(b"\r\n")
+        returns = data.count(b"\r") - data.endswith(b"\r")
+        if data.count(b"\n") != lines or returns != lines:  # else the end might never be found
             raise FormatError("a line ends without CR LF")
         return -1
-    if end > MAX_HEAD:
-        raise FormatError("the head is longer than 128 KiB")
     return end + 4
 
 
@@ -92,12 +103,15 @@ def parse_request(data: bytes) -> Head:
     line = _REQUEST_LINE.match(data)
     if line is None:
         raise FormatError("the request line is malformed")
+    if not _TARGET.match(line[2]) and (line[1], line[2]) != (b"OPTIONS", b"*"):
+        raise FormatError("the target is neither a path nor a URL")
     headers, size = _parse_headers(data, line.end())
-    head = Head(line[1], line[2], line[3], 0, b"", headers, size)
-    hosts = [value for name, value in headers if name.lower() == b"host"]
+    hosts = [value for name, value in headers if len(name) == 4 and name.lower() == b"host"]  # noqa: PLR2004 - the name's length
     if len(hosts) > 1 or (not hosts and line[3] == b"HTTP/1.1"):
         raise FormatError("there must be exactly one Host header")
-    return head
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        raise FormatError("the Host header is malformed")
+    return Head(line[1], line[2], line[3], 0, b"", headers, size)
 
 
 def parse_response(data: bytes) -> Head:
@@ -115,9 +129,11 @@ def _parse_headers(data: bytes, at: int) -> tuple[Headers, int]:
     while not data.startswith(b"\r\n", at):
         line = match(data, at)
         if line is None:
-            shown = data[at : at + 40].split(b":", 1)[0]
-            raise FormatError(f"a header line is malformed, near {shown[:40]!r}")
-        found.append((line[1], line[2]))
+            name = _NAME.match(data, at)
+            if name is not None and data.startswith(b":", name.end()):
+                raise FormatError(f"the value of header {name[0][:40].decode()!r} is malformed")
+            raise FormatError(f"the name of header number {len(found) + 1} is malformed")
+        found.append((line[1], line[2].strip(b" \t")))
         at = line.end()
         if len(found) > MAX_HEADERS:
             raise FormatError(f"there are more than {MAX_HEADERS} headers")
@@ -164,9 +180,12 @@ def _delimiters(head: Head) -> tuple[int | None, bool]:
 def keeps_alive(head: Head) -> bool:
     """Whether the connection may carry another message after this one."""
     tokens = connection_tokens(head.headers)
+    if b"close" in tokens:
+        return False
     if head.version == b"HTTP/1.1":
-        return b"close" not in tokens
-    return b"keep-alive" in tokens
+        return True
+    # RFC 9112, 6.1: what HTTP/1.0 says of a transfer coding is not to be relied on afterwards.
+    return b"keep-alive" in tokens and header(head.headers, b"transfer-encoding") is None
 
 
 def connection_tokens(headers: Headers) -> set[bytes]:
@@ -247,7 +266,7 @@ class ChunkedBody:
 
     def feed(self, data: bytes) -> Fed:
         """See `BodyReader`."""
-        at, size, mark = 0, len(data), -1
+        at, size, mark = 0, len(data), 0  # 0 too when the last chunk's line came before
         pieces: list[bytes] = []
         while at < size and not self._done:
             if self._left:
@@ -270,31 +289,30 @@ class ChunkedBody:
                 self._crlf -= len(got)
                 continue
             if self._last:
-                mark = max(mark, 0)
                 at = self._trailer(data, at)
                 continue
-            start, at, length = self._size_line(data, at)
-            if length is None:
-                continue
+            start = at
+            at, length = self._size_line(data, at)
             if length:
                 self._left, self._crlf = length, 2
-            else:
-                self._last, mark = True, max(start, 0)
-        return Fed(at, pieces, mark if mark >= 0 else at, done=self._done)
+            elif length == 0:
+                self._last, mark = True, start
+        return Fed(at, pieces, mark if self._done else at, done=self._done)
 
-    def _size_line(self, data: bytes, at: int) -> tuple[int, int, int | None]:
-        end = data.find(b"\n", at)
-        if end < 0:
-            self._line += data[at:]
-            if len(self._line) > _MAX_CHUNK_LINE:
-                raise FormatError("a chunk size line is too long")
-            return at, len(data), None
-        line = self._line + data[at : end + 1] if self._line else data[at : end + 1]
-        self._line = b""
+    def _size_line(self, data: bytes, at: int) -> tuple[int, int | None]:
+        """Where the line ends, and the size; None when it has not come whole."""
+        end = data.find(b"\n", at) + 1 or len(data)
+        line = self._line + data[at:end]
+        if len(line) > _MAX_CHUNK_LINE:
+            raise FormatError("a chunk size line is too long")
         found = _CHUNK_LINE.fullmatch(line)
         if found is None:
             raise FormatError("a chunk size line is malformed")
-        return at, end + 1, int(found[1], 16)
+        if not line.endswith(b"\n"):
+            self._line = line
+            return end, None
+        self._line = b""
+        return end, int(found[1], 16)
 
     def _trailer(self, data: bytes, at: int) -> int:
         section = self._line + data[at:]
@@ -303,14 +321,14 @@ class ChunkedBody:
             used = 2 - len(self._line)
             self._line = b""
             return at + used
-        end = section.find(b"\r\n\r\n")
+        end = _section_end(section, _MAX_TRAILER, "trailer section")
         if end < 0:
-            if len(section) > _MAX_TRAILER:
-                raise FormatError("the trailers are too long")
             self._line = section
             return len(data)
         self.trailers, _ = _parse_headers(section, 0)
-        used = end + 4 - len(self._line)
+        if any(name.lower() in _HEAD_ONLY for name, _ in self.trailers):
+            raise FormatError("a trailer says what only a header may say")
+        used = end - len(self._line)
         self._line = b""
         self._done = True
         return at + used
@@ -320,8 +338,13 @@ class ChunkedBody:
         return self._done
 
 
+def is_token(name: bytes) -> bool:
+    """Whether `name` may be a header's name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def chunk(data: bytes) -> bytes:
-    """`data` as one chunk on the wire."""
+    """`data` as one chunk on the wire; not empty, that would be the last one."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 

@@ -112,7 +112,9 @@ class ResponseStream:
     @property
     def reusable(self) -> bool:
         """Whether the connection may carry another request after this answer."""
-        return self.done and self.head is not None and keeps_alive(self.head)
+        if not self.done or self.head is None or self.head.status == 101:  # noqa: PLR2004 - HTTP
+            return False
+        return keeps_alive(self.head)
 
 
 def response_head(head: Head) -> ResponseHead:

@@ -3,9 +3,8 @@
 import base64
 from typing import Any
 
-from proxy.core.model import Body, Event, Exchange, Frame, Headers, Run
+from proxy.core.model import Body, Event, Exchange, Frame, Headers, Run, RunRow
 from proxy.core.outcomes import iso
-from proxy.core.model import RunRow
 
 
 def run_object(run: Run) -> dict[str, Any]:

@@ -282,12 +282,19 @@ def _check_end(at: _Progress, data: dict[str, Any], header: Header) -> None:
     end = data["end"]
     if len(data) != 1 or type(end) is not dict or end.keys() != {"lines", "crc32", "digest"}:
         raise at.fail("end: lines, crc32 and digest expected")
-    if end["digest"] == f"sha256:{at.hash.hexdigest()}" and dict(header.counts) == at.seen:
+    here = {
+        "lines": len(at.sums),
+        "crc32": "".join(at.sums),
+        "digest": f"sha256:{at.hash.hexdigest()}",
+    }
+    if end == here and dict(header.counts) == at.seen:
         return
-    if end["lines"] == at.line - 1 and type(end["crc32"]) is str:
+    if end["digest"] == here["digest"]:
+        raise at.fail("this line is damaged", hint=_AGAIN)
+    if end["lines"] == here["lines"] and type(end["crc32"]) is str:
         written = [end["crc32"][at : at + 8] for at in range(0, len(end["crc32"]), 8)]
         pairs = enumerate(zip(written, at.sums, strict=False), 1)
         at.line = next((line for line, (old, new) in pairs if old != new), at.line)
         raise at.fail("not what was written here: damaged, or edited", hint=_EDITED)
-    missing = f"{end['lines']} lines were written before this one, {at.line - 1} are here"
+    missing = f"{end['lines']} lines were written before this one, {here['lines']} are here"
     raise at.fail(missing, hint=_AGAIN)

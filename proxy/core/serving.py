@@ -5,15 +5,18 @@ at once. What the client saw fail fails again: an answer that was cut off is cut
 byte, and one that the client did not wait for is not finished.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from proxy.core.http1 import chunk, render_headers
-from proxy.core.model import End, Exchange, Headers, RequestHead, ResponseHead, header
+from proxy.core.http1 import chunk, connection_tokens, is_token, render_headers
+from proxy.core.model import End, Exchange, Headers, Part, RequestHead, ResponseHead, header
 
 _WRITE = 64 * 1024  # pieces are joined up to this size when nothing is to be waited for
 _CHUNKED: Headers = ((b"transfer-encoding", b"chunked"),)
 _NO_BODY = frozenset({204, 304})
+_WHOLE = frozenset({End.COMPLETE, End.REFUSED, End.MISSED})
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(slots=True, frozen=True)
@@ -44,15 +47,16 @@ def acts(exchange: Exchange, pace: float, request: RequestHead) -> Iterator[Act]
         delay = (exchange.ended_us or 0) / 1e6 * pace
         yield Act(kind, delay=delay, end=exchange.end, error=exchange.error)
         return
-    framed = _Framed.of(head, request)
-    queue = list(_pieces(exchange, pace))
-    whole = exchange.end in {End.COMPLETE, End.REFUSED, End.MISSED}
+    bodiless = request.method == "HEAD" or head.status in _NO_BODY
+    framed = _as_recorded(head.headers) if bodiless else _framed(exchange, head, request)
+    queue = [] if bodiless else list(_pieces(exchange, pace))
+    whole = exchange.end in _WHOLE
     first = (exchange.first_byte_us or 0) / 1e6 * pace
     last = queue.pop() if whole and queue else None
     yield from _sent(framed, head, first, queue)
     if whole:
         delay, pieces = last if last is not None else (0.0, ())
-        trailers = exchange.response_body.trailers
+        trailers = exchange.response_body.trailers if framed.chunked else ()
         yield Act(
             "end",
             delay=delay,
@@ -73,28 +77,44 @@ class _Framed:
 
     headers: Headers
     chunked: bool
-    bodiless: bool
     close: bool
 
-    @classmethod
-    def of(cls, head: ResponseHead, request: RequestHead) -> "_Framed":
-        bodiless = request.method == "HEAD" or head.status in _NO_BODY
-        chunked = (header(head.headers, b"transfer-encoding") or b"").lower() == b"chunked"
-        length = header(head.headers, b"content-length") is not None
-        headers = head.headers
-        if not (chunked or length or bodiless) and not head.http_version.startswith("HTTP/1"):
-            headers, chunked = headers + _CHUNKED, True
-        close = not (chunked or length or bodiless)
-        asked = (header(headers, b"connection") or b"").lower()
-        return cls(headers, chunked, bodiless, close or b"close" in asked)
-
     def wire(self, pieces: tuple[bytes, ...]) -> bytes:
-        if self.bodiless:
-            return b""
         return b"".join([chunk(piece) for piece in pieces] if self.chunked else pieces)
 
     def ending(self, trailers: Headers) -> bytes:
-        return b"0\r\n" + render_headers(trailers) if self.chunked and not self.bodiless else b""
+        return b"0\r\n" + render_headers(_writable(trailers)) if self.chunked else b""
+
+
+def _as_recorded(headers: Headers) -> _Framed:
+    """An answer without a body: what its headers say of one is true of another answer."""
+    return _Framed(headers, chunked=False, close=b"close" in connection_tokens(headers))
+
+
+def _framed(exchange: Exchange, head: ResponseHead, request: RequestHead) -> _Framed:
+    headers, size = head.headers, b"%d" % len(exchange.response_body.data)
+    chunked = header(headers, b"transfer-encoding") is not None
+    length = header(headers, b"content-length")
+    if chunked:
+        headers = _without(headers, b"content-length")
+    elif length is None and not head.http_version.startswith("HTTP/1"):
+        headers, chunked = headers + _CHUNKED, True
+    elif length is not None and length != size and exchange.end in _WHOLE:
+        # The body was edited, or a secret was taken out of it.
+        headers = (*_without(headers, b"content-length"), (b"content-length", size))
+    if chunked and request.http_version == "HTTP/1.0":  # which does not know chunks
+        headers, chunked = _without(headers, b"transfer-encoding"), False
+    delimited = chunked or header(headers, b"content-length") is not None
+    return _Framed(headers, chunked, not delimited or b"close" in connection_tokens(headers))
+
+
+def _without(headers: Headers, name: bytes) -> Headers:
+    return tuple(pair for pair in headers if pair[0].lower() != name)
+
+
+def _writable(headers: Headers) -> Headers:
+    """What can stand in a head: a recording may have been edited, or come from a stranger."""
+    return tuple((name, _CONTROL.sub(b" ", value)) for name, value in headers if is_token(name))
 
 
 def _sent(
@@ -104,8 +124,8 @@ def _sent(
     queue: list[tuple[float, tuple[bytes, ...]]],
 ) -> Iterator[Act]:
     """The head, and every piece but the last."""
-    line = b"HTTP/1.1 %d %b\r\n" % (head.status, head.reason.encode("latin-1", "replace"))
-    wire = line + render_headers(framed.headers)
+    reason = _CONTROL.sub(b" ", head.reason.encode("latin-1", "replace"))
+    wire = b"HTTP/1.1 %d %b\r\n" % (head.status, reason) + render_headers(_writable(framed.headers))
     yield Act("data", delay=first, wire=wire, head=head)
     for delay, pieces in queue:
         yield Act("data", delay=delay, wire=framed.wire(pieces), pieces=pieces)
@@ -116,9 +136,11 @@ def _pieces(exchange: Exchange, pace: float) -> Iterator[tuple[float, tuple[byte
     data, at, before = exchange.response_body.data, 0, exchange.first_byte_us or 0
     joined: list[bytes] = []
     size = 0
-    for part in exchange.response_body.parts:
+    for part in exchange.response_body.parts or (Part(before, len(data)),):
         piece = data[at : at + part.size]
         at += part.size
+        if not piece:  # as a chunk it would be the end
+            continue
         if pace:
             yield max(0, part.at_us - before) / 1e6 * pace, (piece,)
             before = part.at_us

@@ -1,17 +1,19 @@
 """Reads WebSocket messages (RFC 6455, and permessage-deflate of RFC 7692) off a copy of the bytes.
 
 Only an observer: it forwards nothing and answers nothing. Messages come out whole and
-uncompressed; a stream that breaks the protocol ends the reading, not the traffic.
+uncompressed; a stream that breaks the protocol ends the reading (`broken`), not the traffic.
 """
 
 import zlib
 from typing import NamedTuple
 
-from proxy.core.model import Headers, header
+from proxy.core.model import Headers
+from proxy.errors import FormatError
 
 TEXT, BINARY, CLOSE = 1, 2, 8
-_CONTINUATION = 0
-_FIN, _RSV1, _OPCODE, _MASKED, _LENGTH = 0x80, 0x40, 0x0F, 0x80, 0x7F
+_CONTINUATION, _PING, _PONG = 0, 9, 10
+_FIN, _RSV, _RSV1, _OPCODE, _MASKED, _LENGTH = 0x80, 0x70, 0x40, 0x0F, 0x80, 0x7F
+_MAX_CONTROL = 125
 _TAIL = b"\x00\x00\xff\xff"
 _MAX_MESSAGE = 256 * 1024 * 1024
 
@@ -32,10 +34,14 @@ class Deflate(NamedTuple):
 
 def agreed_deflate(response: Headers) -> Deflate | None:
     """The compression that a 101 answer agreed to, or None."""
-    value = (header(response, b"sec-websocket-extensions") or b"").lower()
-    if b"permessage-deflate" not in value:
-        return None
-    return Deflate(b"client_no_context_takeover" in value, b"server_no_context_takeover" in value)
+    lines = [value for name, value in response if name.lower() == b"sec-websocket-extensions"]
+    for extension in b",".join(lines).lower().split(b","):
+        name, *agreed = (part.strip() for part in extension.split(b";"))
+        if name == b"permessage-deflate":
+            return Deflate(
+                b"client_no_context_takeover" in agreed, b"server_no_context_takeover" in agreed
+            )
+    return None
 
 
 class Reader:
@@ -44,7 +50,8 @@ class Reader:
     def __init__(self, *, deflate: bool = False, resets: bool = False) -> None:
         self._buffer = bytearray()
         self._parts: list[bytes] = []
-        self._opcode = 0
+        self._opcode = 0  # of the message that has begun, 0 between messages
+        self._size = 0
         self._compressed = False
         self._inflate = zlib.decompressobj(-15) if deflate else None
         self._resets = resets
@@ -52,20 +59,23 @@ class Reader:
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that these bytes complete."""
-        if self.broken:
+        if self.broken is not None:
             return []
         self._buffer += data
         found: list[Message] = []
-        while (frame := self._frame()) is not None:
-            message = self._take(*frame)
-            if message is not None:
-                found.append(message)
-            if self.broken:
-                self._buffer.clear()
-                break
+        try:
+            while (frame := self._frame()) is not None:
+                message = self._take(*frame)
+                if message is not None:
+                    found.append(message)
+        except FormatError as error:
+            self.broken = error.message
+            self._buffer.clear()
+            self._parts.clear()
         return found
 
     def _frame(self) -> tuple[int, bytes] | None:
+        """The next frame's first byte and its payload, unmasked; None when it has not come whole."""
         buffer = self._buffer
         if len(buffer) < 2:  # noqa: PLR2004 - the shortest frame
             return None
@@ -77,8 +87,7 @@ class Reader:
         masked = bool(buffer[1] & _MASKED)
         end = at + (4 if masked else 0) + length
         if length > _MAX_MESSAGE:
-            self.broken = "a frame is larger than 256 MiB"
-            return None
+            raise FormatError("a frame is larger than 256 MiB")
         if len(buffer) < end:
             return None
         if masked:
@@ -90,33 +99,44 @@ class Reader:
         return first, payload
 
     def _take(self, first: int, payload: bytes) -> Message | None:
-        opcode = first & _OPCODE
-        if opcode == CLOSE:
-            return Message(CLOSE, payload)
-        if opcode > CLOSE:  # ping, pong
-            return None
-        if opcode != _CONTINUATION:
-            self._opcode, self._parts = opcode, []
-            self._compressed = bool(first & _RSV1)
+        """What a frame completes. RFC 6455, 5.2 and 5.4 say which frames may come when."""
+        opcode, fin, rsv = first & _OPCODE, bool(first & _FIN), first & _RSV
+        begins = opcode in (TEXT, BINARY)
+        if rsv and (rsv != _RSV1 or not begins or self._inflate is None):
+            raise FormatError("an extension is used that was not agreed on")
+        if opcode in (CLOSE, _PING, _PONG):
+            if len(payload) > _MAX_CONTROL or not fin:
+                raise FormatError("a control frame is fragmented or too long")
+            return Message(CLOSE, payload) if opcode == CLOSE else None
+        if not begins and opcode != _CONTINUATION:
+            raise FormatError(f"opcode {opcode} is reserved")
+        if begins == bool(self._opcode):
+            raise FormatError("a message begins inside another, or goes on without having begun")
+        if begins:
+            self._opcode, self._size, self._compressed = opcode, 0, bool(rsv)
+        self._size += len(payload)
+        if self._size > _MAX_MESSAGE:
+            raise FormatError("a message is larger than 256 MiB")
         self._parts.append(payload)
-        if not first & _FIN:
+        if not fin:
             return None
+        opcode, self._opcode = self._opcode, 0
         data = b"".join(self._parts)
-        self._parts = []
-        if self._compressed:
-            data = self._decompress(data)
-        return None if self.broken else Message(self._opcode, data)
+        self._parts.clear()
+        if self._compressed and self._inflate is not None:
+            data = self._decompress(data, self._inflate)
+        return Message(opcode, data)
 
-    def _decompress(self, data: bytes) -> bytes:
-        if self._inflate is None:
-            self.broken = "compressed without having agreed to"
-            return b""
+    def _decompress(self, data: bytes, inflate: "zlib._Decompress") -> bytes:
         try:
-            plain = self._inflate.decompress(data + _TAIL, _MAX_MESSAGE)
+            plain = inflate.decompress(data + _TAIL, _MAX_MESSAGE + 1)
         except zlib.error:
-            self.broken = "a message does not decompress"
-            return b""
-        if self._resets:
+            raise FormatError("a message does not decompress") from None
+        if len(plain) > _MAX_MESSAGE:
+            raise FormatError("a message is larger than 256 MiB")
+        if inflate.eof and inflate.unused_data != b"\0" + _TAIL:  # RFC 7692, 7.2.3.4
+            raise FormatError("a message goes on behind its final block")
+        if self._resets or inflate.eof:
             self._inflate = zlib.decompressobj(-15)
         return plain
 

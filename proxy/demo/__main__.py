@@ -3,6 +3,10 @@
 import sys
 
 from proxy.demo.story import main
+from proxy.errors import DashcamError
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except DashcamError as error:
+        sys.exit(f"{error.message}\n{error.hint or ''}".rstrip())

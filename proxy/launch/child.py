@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +43,7 @@ async def run_child(argv: Sequence[str], env: Mapping[str, str]) -> int:
         try:
             process = await asyncio.create_subprocess_exec(*argv, env=dict(env))
         except OSError as err:
-            return _not_started(argv[0], err)
+            return _not_started(argv[0], err, env)
         send = _sender(process)
         for number in waiting:
             send(number)
@@ -94,8 +95,14 @@ def _in_foreground() -> bool:
         os.close(terminal)
 
 
-def _not_started(command: str, err: OSError) -> int:
-    missing = isinstance(err, FileNotFoundError)
-    what = "command not found" if missing else (err.strerror or str(err)).lower()
+def _not_started(command: str, err: OSError, env: Mapping[str, str]) -> int:
+    found = shutil.which(command, path=env.get("PATH"))
+    missing = isinstance(err, FileNotFoundError) and found is None
+    if missing:
+        what = "command not found"
+    elif isinstance(err, FileNotFoundError):
+        what = "its interpreter does not exist"
+    else:
+        what = (err.strerror or str(err)).lower()
     sys.stderr.write(f"dashcam: {command}: {what}\n")
     return NOT_FOUND if missing else NOT_EXECUTABLE

@@ -7,6 +7,7 @@ redacted. Reads may come from any thread and from other processes.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from proxy.core.model import Event, Exchange, Outcome, Run
@@ -73,6 +74,14 @@ class Problem(NamedTuple):
     what: str
 
 
+class Size(NamedTuple):
+    """What a store takes, in bytes: its file, its log beside it, and what of the file is free."""
+
+    file: int
+    log: int
+    free: int
+
+
 class Store(Protocol):
     """Where runs are kept."""
 
@@ -111,10 +120,32 @@ class Store(Protocol):
         """The highest `seq` stored for the run, 0 when none."""
 
     def changes(self, after: int) -> tuple[int, list[Event]]:
-        """Events with an id above `after`, and the new high-water mark: for `tail`."""
+        """The next events with an id above `after` (at most 1,000), and the new high-water mark.
+
+        Below zero: no events, and the mark of what is there now.
+        """
 
     def delete_run(self, run_id: str) -> None:
         """Removes the run and every byte only it used."""
+
+    def gc(
+        self,
+        *,
+        before: float | None = None,
+        label: str | None = None,
+        max_bytes: int | None = None,
+    ) -> list[str]:
+        """Deletes the runs last active before a time, with a label, oldest first, until no more
+        than `max_bytes` are used; gives the space back. The ids of the runs that went."""
+
+    def checkpoint(self) -> None:
+        """Tidies up while nothing is to be written; the writer calls it when idle."""
+
+    def backup(self, path: Path) -> None:
+        """A copy that opens as a store, made while others write; `path` must be free."""
+
+    def size(self) -> Size:
+        """What the store takes."""
 
     def verify(self) -> list[Problem]:
         """Integrity of the file, every hash, the event tree; empty when all is well."""

@@ -1,17 +1,16 @@
 """Pieces on their way out of the store."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import zstandard
 
-from proxy.core.model import Body, Exchange, Own
 from proxy.errors import StoreError
-from proxy.stores import ints, record
+from proxy.stores import ints
 
-_HELD = 64 * 1024 * 1024  # bytes of pieces kept for the next exchange
-_COLUMNS = "id, run, after, count, sizes, digest, data"
+_HELD = 32 * 1024 * 1024  # bytes of pieces kept for the next exchange
+BLOB = "id, run, after, count, sizes, digest, data"
 
 
 class Blob(NamedTuple):
@@ -49,7 +48,7 @@ class BlobReader:
         found = self._pieces.get(number)
         if found is None:
             row = self._connection.execute(
-                f"SELECT {_COLUMNS} FROM blobs WHERE id <= ? ORDER BY id DESC LIMIT 1",  # noqa: S608 - constant
+                f"SELECT {BLOB} FROM blobs WHERE id <= ? ORDER BY id DESC LIMIT 1",  # noqa: S608 - constant
                 (number,),
             ).fetchone()
             if row is None or number >= row[0] + row[3]:
@@ -72,11 +71,9 @@ class BlobReader:
             self._size = 0
         chain = [blob]
         while chain[-1].after is not None and chain[-1].after not in self._streams:
-            chain.append(self._blob(chain[-1].after))
+            chain.append(self.blob(chain[-1].after))
         last = chain[-1].after
-        stream = (
-            self._decompressor.decompressobj() if last is None else self._streams.pop(last)
-        )
+        stream = self._decompressor.decompressobj() if last is None else self._streams.pop(last)
         out: list[bytes] = []
         for part in reversed(chain):
             out = self._split(part, stream)
@@ -100,9 +97,10 @@ class BlobReader:
         self._size += len(data)
         return out
 
-    def _blob(self, number: int) -> Blob:
+    def blob(self, number: int) -> Blob:
+        """A row; Damaged when it is not there."""
         row = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM blobs WHERE id = ?",  # noqa: S608 - constant
+            f"SELECT {BLOB} FROM blobs WHERE id = ?",  # noqa: S608 - constant
             (number,),
         ).fetchone()
         if row is None:

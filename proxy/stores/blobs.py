@@ -44,6 +44,14 @@ class Rows:
     size: int = 0  # of the blobs
     fresh: dict[bytes, int] = field(default_factory=dict)  # not to be found in `pieces` yet
 
+    def clear(self) -> None:
+        """They are written."""
+        self.blobs.clear()
+        self.pieces.clear()
+        self.uses.clear()
+        self.fresh.clear()
+        self.size = 0
+
 
 @dataclass(slots=True)
 class _Template:
@@ -86,12 +94,8 @@ class BlobWriter:
         frames = self._cut(run, b"".join(frame.data for frame in exchange.frames), new)
         host, head = exchange.request.host, exchange.response
         asked, asked_mark = self._headers(run, (host, "?"), exchange.request.headers, new)
-        answered, answered_mark = self._headers(
-            run, (host, "!"), head.headers if head else (), new
-        )
-        data = record.encode(
-            exchange, Refs(asked, answered, request.ids, response.ids, frames.ids)
-        )
+        answered, answered_mark = self._headers(run, (host, "!"), head.headers if head else (), new)
+        data = record.encode(exchange, Refs(asked, answered, request.ids, response.ids, frames.ids))
         mark = digests.leaf(data)
         number = self._new(data, mark, new)
         digest = digests.fold(
@@ -120,9 +124,7 @@ class BlobWriter:
             if not ours:  # from now on this run needs them, too
                 ids = old.ids[: same.head] + old.ids[len(old.ids) - same.tail :]
                 self.rows.uses.update((piece, run) for piece in ids)
-            middle = self._cut(
-                run, data, new, start=same.start, end=same.end, least=pieces.LEAST
-            )
+            middle = self._cut(run, data, new, start=same.start, end=same.end, least=pieces.LEAST)
             known = pieces.joined(old, same, data, middle)
         self._remember(run, place, known, instead_of=old if ours else None)
         return known
@@ -143,9 +145,7 @@ class BlobWriter:
                 return *best, key[0] == run
         return None, None, False
 
-    def _remember(
-        self, run: int, place: str, known: Pieces, *, instead_of: Pieces | None
-    ) -> None:
+    def _remember(self, run: int, place: str, known: Pieces, *, instead_of: Pieces | None) -> None:
         if len(known.body) > _REMEMBERED_BODY:
             return
         for key, most in (((run, place), _CONVERSATIONS), ((0, place), 1)):

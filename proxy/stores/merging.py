@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from proxy.core.model import CALL_KINDS, FAILURE_MODES, Event, Exchange, Outcome, Run
+from proxy.core.model import CALL_KINDS, FAILURE_MODES, Event, Exchange, Run
 from proxy.errors import RecordingNotFound
 
 UNNAMED = "run"  # the label of a run that nobody has named
@@ -56,8 +56,14 @@ def group_paths(path: str) -> list[str]:
 
 def group_event(run_id: str, path: str, started_at: float, parent: int | None) -> Event:
     """A group that was not there."""
-    name = path.rpartition("/")[2]
-    return Event(run_id, "group", name, started_at, data={"path": path}, parent_event_id=parent)
+    return Event(
+        run_id, "group", group_name(path), started_at, data={"path": path}, parent_event_id=parent
+    )
+
+
+def group_name(path: str) -> str:
+    """What a group is called inside its parent."""
+    return path.rpartition("/")[2]
 
 
 def end_of(event: Event, exchange: Exchange) -> float | None:
@@ -80,9 +86,9 @@ def searched(exchange: Exchange) -> list[str]:
     return texts
 
 
-def outranks(new: Outcome, current: Outcome | None) -> bool:
+def outranks(source: str, earlier: Sequence[str]) -> bool:
     """Whether a verdict counts from now on: a caller's outranks the rules' for ever."""
-    return current is None or new.source == "caller" or current.source != "caller"
+    return source == "caller" or "caller" not in earlier
 
 
 def has_outcome(run: Run, wanted: str) -> bool:
@@ -102,6 +108,7 @@ def unknown(ref: str, ids: Sequence[str]) -> RecordingNotFound:
     """No run begins so; `ids` are the newest ones."""
     if not ids:
         return RecordingNotFound(
-            f"no run {ref!r}: nothing has been recorded yet", hint="record with `dashcam run -- CMD`"
+            f"no run {ref!r}: nothing has been recorded yet",
+            hint="record with `dashcam run -- CMD`",
         )
     return RecordingNotFound(f"no run {ref!r}", hint=f"the newest are {', '.join(ids)}")

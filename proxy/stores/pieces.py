@@ -86,9 +86,7 @@ def _long(data: bytes, start: int, end: int) -> list[int]:
 
 def _by_lines(data: bytes, start: int, end: int) -> list[int]:
     out: list[int] = []
-    while end - start > _PARAGRAPHS and (
-        found := _LINE_END.search(data, start + _PARAGRAPHS, end)
-    ):
+    while end - start > _PARAGRAPHS and (found := _LINE_END.search(data, start + _PARAGRAPHS, end)):
         out.extend(_by_length(start, found.end()))
         start = found.end()
     out.extend(_by_length(start, end))

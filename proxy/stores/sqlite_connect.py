@@ -5,9 +5,8 @@ One connection writes, a few read. Nothing here keeps a transaction open between
 
 import contextlib
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from queue import LifoQueue
 
@@ -26,6 +25,7 @@ _WAL_LAST_RESORT = 64 * 1024 * 1024  # SQLite's own checkpoint, should ours neve
 _CACHE_KIB = 16 * 1024
 
 _SYNCHRONOUS = {"durable": "FULL", "strict": "FULL", "fast": "NORMAL"}
+DURABILITIES = tuple(_SYNCHRONOUS)
 
 
 def connect(path: Path, *, durability: str = "durable") -> sqlite3.Connection:
@@ -74,6 +74,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:  # SQLite rolls back by itself when the disk is full
             connection.execute("ROLLBACK")
         raise
+
+
+@contextlib.contextmanager
+def snapshot_of(connection: sqlite3.Connection) -> Iterator[None]:
+    """A short transaction in which all reading sees the same moment."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("COMMIT")
 
 
 def prepare(connection: sqlite3.Connection, place: str) -> None:

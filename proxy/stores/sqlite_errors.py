@@ -48,11 +48,7 @@ _HINTS = {
     "SQLITE_PERM": "look at the owner and mode of the file and its folder",
 }
 
-_NAMES = {
-    getattr(sqlite3, name): name
-    for name in ERRORS
-    if hasattr(sqlite3, name)
-}
+_NAMES = {getattr(sqlite3, name): name for name in ERRORS if hasattr(sqlite3, name)}
 
 
 def translated(error: sqlite3.Error, place: str, *, doing: str = "use") -> StoreError:

@@ -100,7 +100,13 @@ def m001_tables(db: Database) -> None:
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.conn.executemany(
         "INSERT INTO meta VALUES (?, ?)",
-        [("secret", secrets.token_bytes(32)), ("epoch", 0), ("runs", 0), ("events", 0), ("pieces", 0)],
+        [
+            ("secret", secrets.token_bytes(32)),
+            ("epoch", 0),
+            ("runs", 0),
+            ("events", 0),
+            ("pieces", 0),
+        ],
     )
 
 
@@ -112,4 +118,3 @@ def migrate(connection: sqlite3.Connection) -> None:
     db = Database(connection, execute_plugins=False)
     MIGRATIONS.apply(db)
     db.execute(f"PRAGMA user_version = {len(STEPS)}")
-

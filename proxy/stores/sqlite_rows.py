@@ -78,10 +78,10 @@ def read_run(row: Row) -> Run:
     )
 
 
-def event_row(event: Event) -> Row:
+def event_row(event: Event, number: int) -> Row:
     """In the order of EVENT."""
     return (
-        event.id,
+        number,
         event.run_id,
         event.parent_event_id,
         event.kind,

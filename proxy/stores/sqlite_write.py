@@ -8,7 +8,7 @@ import sqlite3
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from proxy.core.model import End, Event, Exchange, Run
+from proxy.core.model import End, Event, Exchange, Outcome, Run
 from proxy.stores import jsontext, merging
 from proxy.stores._api import AddEvent, AddExchange, AddOutcome, CloseRun, OpenRun, Write
 from proxy.stores.blobs import BlobWriter
@@ -23,13 +23,13 @@ from proxy.stores.sqlite_rows import (
     exchange_columns,
     outcome_row,
     read_run,
-    read_words,
     run_row,
     words,
 )
 from proxy.stores.timestamps import text_or_none, to_text
 
 _SEEN_TEXTS = 20_000
+_ROW_GUESS = 1000  # bytes of an event or exchange with its share of the indexes
 
 _STATE = """
 SELECT (SELECT value FROM meta WHERE name = 'epoch'),
@@ -39,10 +39,18 @@ SELECT (SELECT value FROM meta WHERE name = 'epoch'),
       (SELECT coalesce(max(id + count), 0) FROM
         (SELECT id, count FROM blobs ORDER BY id DESC LIMIT 1)))
 """
+_SELECT_RUN = f"""
+SELECT {RUN}, number, calls, errors, last_seq, active_at
+FROM agent_runs JOIN run_totals ON run_id = id WHERE id = ?
+"""  # noqa: S608 - a constant
+_INSERT_RUN = f"INSERT INTO agent_runs ({RUN}) VALUES (?,?,?,?,?,?,?,?)"  # noqa: S608 - a constant
+_UPDATE_RUN = """
+UPDATE agent_runs SET label = ?, correlation_id = ?, started_at = ?, ended_at = ?, outcome = ?,
+  failure_mode = ?, metadata = ? WHERE id = ?
+"""
+_INSERT_OUTCOME = f"INSERT INTO outcomes ({OUTCOME}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - a constant
 _INSERT_EVENT = f"INSERT INTO agent_events ({EVENT}) VALUES (?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
-_INSERT_EXCHANGE = (
-    f"INSERT INTO exchanges ({EXCHANGE}) VALUES (?{',?' * (EXCHANGE_COLUMNS - 1)})"  # noqa: S608 - constants
-)
+_INSERT_EXCHANGE = f"INSERT INTO exchanges ({EXCHANGE}) VALUES (?{',?' * (EXCHANGE_COLUMNS - 1)})"  # noqa: S608 - constants
 _GROW_GROUP = """
 UPDATE agent_events SET started_at = min(started_at, ?1),
   status = iif(?2 IS NOT NULL AND coalesce(ended_at, '') <= ?2, ?3, status),
@@ -94,8 +102,9 @@ class Batch:
         self._exchanges: list[Any] = []
         self._pending: set[str] = set()
         self._growing: list[Any] = []
+        self._patches: list[Any] = []
         self._texts: list[tuple[str, Any]] = []
-        self.written = 0
+        self.written = 0  # bytes, about
         epoch, self._event, piece = connection.execute(_STATE).fetchone()
         if epoch != memory.epoch:
             memory.forget()
@@ -112,31 +121,245 @@ class Batch:
             case OpenRun(run):
                 self._open_run(run)
             case AddOutcome(outcome):
-                self._add_outcome(write)
+                self._add_outcome(outcome)
             case CloseRun(run_id, ended_at):
                 self._close_run(run_id, ended_at)
 
     def flush(self) -> None:
-        """Writes what was gathered."""
+        """Writes what was gathered, and gathers anew."""
         execute, many = self._connection.execute, self._connection.executemany
         for state in self._runs.values():
             if state.new:
-                execute(f"INSERT INTO agent_runs ({RUN}) VALUES (?,?,?,?,?,?,?,?)", run_row(state.run))  # noqa: S608 - constant
+                execute(_INSERT_RUN, run_row(state.run))
             elif state.changed:
-                self._update_run(state.run)
+                execute(_UPDATE_RUN, (*run_row(state.run)[1:], state.run.id))
+            state.new = state.changed = False
+        blobs = self._memory.blobs.rows
+        self.written += blobs.size + _ROW_GUESS * (len(self._events) + len(self._exchanges))
         many(_INSERT_EVENT, self._events)
         many(_GROW_GROUP, self._growing)
+        many("UPDATE agent_events SET data = json_patch(data, ?) WHERE id = ?", self._patches)
         many(_INSERT_EXCHANGE, self._exchanges)
-        rows = self._memory.blobs.rows
-        many("INSERT INTO blobs VALUES (?,?,?,?,?,?,?)", rows.blobs)
-        many("INSERT INTO pieces VALUES (?,?)", rows.pieces)
-        many("INSERT OR IGNORE INTO uses VALUES (?,?)", rows.uses)
+        many("INSERT INTO blobs VALUES (?,?,?,?,?,?,?)", blobs.blobs)
+        many("INSERT INTO pieces VALUES (?,?)", blobs.pieces)
+        many("INSERT OR IGNORE INTO uses VALUES (?,?)", blobs.uses)
         many("INSERT OR IGNORE INTO run_texts VALUES (?,?)", self._texts)
-        many(
-            "INSERT OR REPLACE INTO run_totals VALUES (?,?,?,?,?,?)",
-            [
-                (run_id, state.number, state.calls, state.errors, state.last_seq, state.active_at)
-                for run_id, state in self._runs.items()
-            ],
+        many("INSERT OR REPLACE INTO run_totals VALUES (?,?,?,?,?,?)", self._totals())
+        for rows in (self._events, self._growing, self._patches, self._exchanges, self._texts):
+            rows.clear()
+        self._pending.clear()
+        blobs.clear()
+
+    # --- runs --------------------------------------------------------------------------------
+
+    def _run(self, run_id: str, started_at: float, exchange: Exchange | None = None) -> _RunState:
+        """The run; one that nobody announced is made."""
+        state = self._known(run_id)
+        if state is None:
+            state = self._new_run(merging.unannounced(run_id, started_at, exchange))
+        return state
+
+    def _known(self, run_id: str) -> _RunState | None:
+        state = self._runs.get(run_id)
+        if state is None:
+            row = self._connection.execute(_SELECT_RUN, (run_id,)).fetchone()
+            if row is not None:
+                state = self._runs[run_id] = _RunState(read_run(row), *row[8:])
+        return state
+
+    def _new_run(self, run: Run) -> _RunState:
+        (number,) = self._connection.execute(
+            "UPDATE meta SET value = value + 1 WHERE name = 'runs' RETURNING value"
+        ).fetchone()
+        state = _RunState(run, number, active_at=to_text(run.started_at), new=True)
+        self._runs[run.id] = state
+        return state
+
+    def _totals(self) -> list[tuple[Any, ...]]:
+        return [
+            (run_id, state.number, state.calls, state.errors, state.last_seq, state.active_at)
+            for run_id, state in self._runs.items()
+        ]
+
+    def _open_run(self, run: Run) -> None:
+        state = self._known(run.id)
+        if state is None:
+            self._new_run(merging.opened(None, run))
+            return
+        merged = merging.opened(state.run, run)
+        state.changed = state.changed or merged != state.run
+        state.run = merged
+
+    def _close_run(self, run_id: str, ended_at: float) -> None:
+        state = self._known(run_id)
+        if state is not None:
+            state.run = replace(state.run, ended_at=ended_at)
+            state.active_at = max(state.active_at, to_text(ended_at))
+            state.changed = True
+
+    def _add_outcome(self, outcome: Outcome) -> None:
+        state = self._run(outcome.run_id, outcome.created_at)
+        rows = self._connection.execute(
+            "SELECT number, source FROM outcomes WHERE run_id = ? ORDER BY number",
+            (outcome.run_id,),
+        ).fetchall()
+        evidence = tuple(
+            self._numbers.get((outcome.run_id, event), event) for event in outcome.evidence
         )
-        self.written += rows.size + 600 * (len(self._events) + len(self._exchanges))
+        row = outcome_row(replace(outcome, evidence=evidence), rows[-1][0] + 1 if rows else 1)
+        self._connection.execute(_INSERT_OUTCOME, row)
+        if merging.outranks(outcome.source, [source for _, source in rows]):
+            state.run = replace(
+                state.run, outcome=outcome.status, failure_mode=outcome.failure_mode
+            )
+            state.changed = True
+        if outcome.reason:
+            self._find_by(outcome.run_id, outcome.reason[: merging.TEXT])
+
+    # --- events ------------------------------------------------------------------------------
+
+    def _add_exchange(self, exchange: Exchange, event: Event) -> None:
+        run_id = exchange.run_id
+        if exchange.id in self._pending:
+            self.flush()
+        before = self._connection.execute(
+            "SELECT seq, event_id, ending FROM exchanges WHERE id = ?", (exchange.id,)
+        ).fetchone()
+        if before is not None and before[2] != End.INTERRUPTED:
+            self._renumber(event, before[1])  # stored already: the writer has tried again
+            return
+        state = self._run(run_id, exchange.started_at, exchange)
+        ended_at = state.run.ended_at
+        if ended_at is not None and exchange.started_at > ended_at:
+            state.run = replace(state.run, ended_at=None)
+            state.changed = True
+        seq = exchange.seq
+        if before is not None:
+            seq = before[0]
+            self._take_back(state, exchange.id, before[1])
+        seq = seq or state.last_seq + 1
+        state.last_seq = max(state.last_seq, seq)
+        ended_at = merging.end_of(event, exchange)
+        parent = self._parent(event)
+        if exchange.own.group:
+            parent = self._group(
+                run_id, exchange.own.group, event.started_at, ended_at, event.status, parent
+            )
+        event_id = self._insert(
+            replace(
+                event,
+                run_id=run_id,
+                ended_at=ended_at,
+                parent_event_id=parent,
+                data={**event.data, "seq": seq, "exchangeId": exchange.id},
+            )
+        )
+        columns = exchange_columns(exchange, seq, event_id)
+        stored = self._memory.blobs.add(state.number, exchange, columns_mark(columns))
+        self._exchanges.append((*columns, stored.record, stored.digest))
+        self._pending.add(exchange.id)
+        self._count(state, event.status, ended_at or event.started_at)
+        for text in merging.searched(exchange):
+            self._find_by(run_id, text)
+
+    def _take_back(self, state: _RunState, exchange_id: str, event_id: int) -> None:
+        """Removes an exchange that was stored while it went on, for the finished one."""
+        gone = self._connection.execute(
+            "DELETE FROM agent_events WHERE id = ? RETURNING status", (event_id,)
+        ).fetchall()
+        self._connection.execute("DELETE FROM exchanges WHERE id = ?", (exchange_id,))
+        state.calls -= 1
+        state.errors -= gone == [("error",)]
+
+    def _add_event(self, event: Event) -> None:
+        state = self._run(event.run_id, event.started_at)
+        at = event.started_at if event.ended_at is None else event.ended_at
+        if event.kind == "group":
+            path = event.data.get("path") or self._path_below(event)
+            number = self._group(
+                event.run_id, str(path), event.started_at, event.ended_at, event.status, None
+            )
+            self._renumber(event, number)
+            rest = {key: value for key, value in event.data.items() if key != "path"}
+            if rest:
+                self._patches.append((jsontext.dumps(rest), number))
+            state.active_at = max(state.active_at, to_text(at))
+            return
+        self._insert(replace(event, parent_event_id=self._parent(event)))
+        if merging.counts_as_call(event):
+            self._count(state, event.status, at)
+        else:
+            state.active_at = max(state.active_at, to_text(at))
+
+    def _count(self, state: _RunState, status: str, at: float) -> None:
+        state.calls += 1
+        state.errors += status == "error"
+        state.active_at = max(state.active_at, to_text(at))
+
+    def _insert(self, event: Event) -> int:
+        self._event += 1
+        self._renumber(event, self._event)
+        self._events.append(event_row(event, self._event))
+        return self._event
+
+    def _renumber(self, event: Event, number: int) -> None:
+        if event.id is not None:
+            self._numbers[event.run_id, event.id] = number
+
+    def _parent(self, event: Event) -> int | None:
+        """The parent's number here: an imported event comes with those of another store."""
+        parent = event.parent_event_id
+        if event.id is None or parent is None:
+            return parent
+        return self._numbers.get((event.run_id, parent))
+
+    # --- groups ------------------------------------------------------------------------------
+
+    def _group(
+        self,
+        run_id: str,
+        path: str,
+        started_at: float,
+        ended_at: float | None,
+        status: str,
+        parent: int | None,
+    ) -> int | None:
+        """The number of the group `path`; it and those around it reach over this time."""
+        start, end = to_text(started_at), text_or_none(ended_at)
+        for inner in merging.group_paths(path):
+            number = self._memory.groups.get((run_id, inner)) or self._stored_group(run_id, inner)
+            if number is None:
+                number = self._insert(merging.group_event(run_id, inner, started_at, parent))
+            self._memory.groups[run_id, inner] = number
+            self._growing.append((start, end, status, number))
+            parent = number
+        return parent
+
+    def _stored_group(self, run_id: str, path: str) -> int | None:
+        rows = self._connection.execute(
+            "SELECT id, data FROM agent_events WHERE run_id = ? AND kind = 'group' AND name = ?",
+            (run_id, words(merging.group_name(path))),
+        )
+        for number, data in rows:
+            if jsontext.loads(data).get("path") == path:
+                return int(number)
+        return None
+
+    def _path_below(self, event: Event) -> str:
+        """The path of a group that says only its name and its parent."""
+        parent = self._parent(event)
+        for (run_id, path), number in self._memory.groups.items():
+            if number == parent and run_id == event.run_id:
+                return f"{path}/{event.name}"
+        row = self._connection.execute(
+            "SELECT data FROM agent_events WHERE id = ? AND kind = 'group'", (parent,)
+        ).fetchone()
+        return f"{jsontext.loads(row[0])['path']}/{event.name}" if row else event.name
+
+    def _find_by(self, run_id: str, text: str) -> None:
+        key = (run_id, text)
+        if key not in self._memory.texts:
+            if len(self._memory.texts) >= _SEEN_TEXTS:
+                self._memory.texts.clear()
+            self._memory.texts.add(key)
+            self._texts.append((run_id, words(text)))

@@ -28,6 +28,11 @@ _PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
 )
 
 
+def alone(data: bytes) -> bytes:
+    """The bytes of a blob that continues no other."""
+    return zstandard.compress(data, _LEVEL)
+
+
 class Packed(NamedTuple):
     """A blob's bytes, and the blob whose stream they continue."""
 

@@ -138,8 +138,8 @@ def support_run(
         event(calls[5], "llm_call", "openai.chat", call={"model": "gpt-4o", "reply": "Hi"}),
     ]
     groups = [
-        Event(run_id, "group", "plan", at + 1, at + 2.8, id=1),
-        Event(run_id, "group", "act", at + 3, at + 6.8, id=4),
+        Event(run_id, "group", "plan", at + 1, at + 2.8, data={"path": "plan"}, id=1),
+        Event(run_id, "group", "act", at + 3, at + 6.8, data={"path": "act"}, id=4),
     ]
     ids = (2, 3, 5, 6, 7, 8)
     for row, number in zip(rows, ids, strict=True):

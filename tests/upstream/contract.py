@@ -66,7 +66,7 @@ class Reply(Protocol):
         """The message is whole."""
 
     async def raw(self, data: bytes) -> None:
-        """Bytes as they are, whatever the protocol says; HTTP/1 only."""
+        """Bytes as they are, whatever HTTP/1 says; on HTTP/2 the stream is reset."""
 
     async def hang_up(self) -> None:
         """Ends the connection in good order (FIN), wherever the message is."""

@@ -11,6 +11,7 @@ from tests.upstream.contract import Behaviour, Framing, Gone, Pairs, Request
 from tests.upstream.world import Fields, Seen, World
 
 _READ = 64 * 1024
+_PHRASES = {status.value: status.phrase for status in HTTPStatus} | {529: "Overloaded"}
 
 
 class Http1Connection:
@@ -155,7 +156,8 @@ class Http1Reply:
 
 def _head(status: int, headers: Pairs) -> bytes:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}\r\n".encode("latin-1")
+    phrase = _PHRASES.get(status, "Unassigned")
+    return f"HTTP/1.1 {status} {phrase}\r\n{lines}\r\n".encode("latin-1")
 
 
 def _fields(lines: list[bytes]) -> Fields:

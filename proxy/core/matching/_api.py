@@ -1,7 +1,8 @@
 """The contract of a matcher: does a live request correspond to a recorded one?
 
 A matcher reduces a request to a key; two requests match when the `id` of their keys is equal. Keys
-are made from redacted requests on both sides. `MATCHERS` maps the names users may choose to functions.
+are made from redacted requests on both sides. `MATCHERS` maps the names that users may choose to
+functions.
 """
 
 from collections.abc import Callable, Hashable

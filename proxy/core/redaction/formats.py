@@ -2,6 +2,8 @@
 
 `lead` is a fixed-width regular expression that ends in a literal character, the anchor; `tail` is
 what follows. With `keep`, the lead and what `keep` matches stay and only the tail is the secret.
+`peek` is how the rest begins; it is needed where the lead does not end in two plain characters and
+where the rest does not begin with twelve characters of keys.
 `edge` are the characters that may not stand directly before the lead: they keep a short lead from
 matching inside words, identifiers and base64. Leads long enough to be unmistakable have none.
 Shapes come from the providers' documentation and from the keys they hand out; lengths are lower
@@ -32,6 +34,7 @@ class KeyFormat:
     tail: str
     keep: str = ""
     edge: str = WORD
+    peek: str = ""
 
 
 def _rows(kind: str, what: str, leads: str, tail: str, edge: str = WORD) -> tuple[KeyFormat, ...]:
@@ -55,7 +58,7 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
         "(?!proj-|svcacct-|admin-|None-|ant-|or-|lf-|helicone-)"
         "(?=[a-z_-]*[0-9A-Z])[A-Za-z0-9_-]{16,}",
     ),
-    KeyFormat("google", "Google API", "A", "Iza[A-Za-z0-9_-]{30,}", edge=BLOB),
+    KeyFormat("google", "Google API", "A", "Iza[A-Za-z0-9_-]{30,}", edge=BLOB, peek="Iza"),
     KeyFormat("google", "Google AI Studio", r"AQ\.", "Ab[A-Za-z0-9_-]{30,}", edge=BLOB),
     *_rows("google", "Google OAuth access", r"ya29\.", "[A-Za-z0-9_.-]{20,}", BLOB),
     *_rows("google", "Google OAuth client", "GOCSPX-", _W + "{20,}", ANY),
@@ -81,17 +84,21 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
     *_rows("browserbase", "Browserbase", "bb_live_", _W + "{20,}"),
     # clouds
     *_rows("aws", "AWS access key id", "AKIA ASIA ABIA ACCA", "[A-Z0-9]{16}" + _END, BLOB),
-    KeyFormat("bedrock", "Amazon Bedrock", "A", r"BSK[A-Za-z0-9+/]{40,}={0,2}", edge=BLOB),
+    KeyFormat(
+        "bedrock", "Amazon Bedrock", "A", r"BSK[A-Za-z0-9+/]{40,}={0,2}", edge=BLOB, peek="BSK"
+    ),
     *_rows("bedrock", "Amazon Bedrock", "bedrock-api-key-", "[A-Za-z0-9+/=_-]{20,}", ANY),
     KeyFormat("azure", "Azure resource", "[A-Za-z0-9]{52}JQQJ", "99[A-Za-z0-9]{20,}", edge=ANY),
-    KeyFormat("azure", "Entra ID client secret", "[A-Za-z0-9_~.-]{3}[0-9]Q~", r"[A-Za-z0-9_~.-]{31,}"),
+    KeyFormat(
+        "azure", "Entra ID client secret", "[A-Za-z0-9_~.-]{3}[0-9]Q~", r"[A-Za-z0-9_~.-]{31,}"
+    ),
     *_rows("digitalocean", "DigitalOcean", "dop_v1_ doo_v1_ dor_v1_", _H + "{60,}", ANY),
     *_rows("cloudflare", "Cloudflare", "cfk_ cfut_ cfat_", _W + "{30,}"),
     KeyFormat("cloudflare", "Cloudflare origin", r"v1\.0-", _H + "{24}-[0-9a-f]{100,}"),
     *_rows("vercel", "Vercel", "vcp_ vci_ vca_ vcr_ vck_", _N + "{20,}"),
     *_rows("heroku", "Heroku", "HRKU-", _W + "{30,}"),
     *_rows("alibaba", "Alibaba Cloud", "LTA", "I[A-Za-z0-9]{12,26}" + _END, BLOB),
-    KeyFormat("tencent", "Tencent Cloud", "A", "KID[A-Za-z0-9]{32}" + _END, edge=BLOB),
+    KeyFormat("tencent", "Tencent Cloud", "A", "KID[A-Za-z0-9]{32}" + _END, edge=BLOB, peek="KID"),
     *_rows("supabase", "Supabase", "sbp_", _H + "{40}"),
     *_rows("supabase", "Supabase", "sb_secret_", _W + "{20,}", ANY),
     *_rows("neon", "Neon", "napi_", _N + "{40,}"),
@@ -124,22 +131,28 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
     *_rows("vault", "HashiCorp Vault", r"hvs\. hvb\. hvr\.", _W + "{20,}"),
     *_rows("doppler", "Doppler", r"dp\.pt\. dp\.st\. dp\.sa\. dp\.ct\.", "[A-Za-z0-9_.-]{40,}"),
     *_rows("onepassword", "1Password service account", "ops_", "eyJ[A-Za-z0-9_=-]{40,}"),
-    KeyFormat("atlassian", "Atlassian", "A", "T[AC]TT3[A-Za-z0-9_=-]{50,}", edge=BLOB),
+    KeyFormat(
+        "atlassian", "Atlassian", "A", "T[AC]TT3[A-Za-z0-9_=-]{50,}", edge=BLOB, peek="T[AC]TT3"
+    ),
     # business
     *_rows("stripe", "Stripe", "sk_live_ sk_test_ rk_live_ rk_test_", _N + "{16,}"),
     *_rows("stripe", "Stripe and Svix webhooks", "whsec_", "[A-Za-z0-9+/=]{20,}"),
     *_rows("twilio", "Twilio API key", "SK", _H + "{32}" + _END, BLOB),
-    KeyFormat("twilio", "Twilio account", "A", "C[0-9a-f]{32}" + _END, edge=BLOB),
+    KeyFormat(
+        "twilio", "Twilio account", "A", "C[0-9a-f]{32}" + _END, edge=BLOB, peek="C[0-9a-f]{8}"
+    ),
     *_rows("sendgrid", "SendGrid", r"SG\.", r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", BLOB),
     *_rows("mailgun", "Mailgun", "key-", _H + "{32}" + _END),
-    KeyFormat("mailchimp", "Mailchimp", "[0-9a-f]{32}-", "us[0-9]{1,2}(?![0-9A-Za-z])"),
+    KeyFormat(
+        "mailchimp", "Mailchimp", "[0-9a-f]{32}-", "us[0-9]{1,2}(?![0-9A-Za-z])", peek="us[0-9]"
+    ),
     *_rows("brevo", "Brevo", "xkeysib- xsmtpsib-", "[A-Za-z0-9-]{40,}", ANY),
     *_rows("resend", "Resend", "re_", "[A-Za-z0-9]{6,16}_[A-Za-z0-9]{20,}"),
     *_rows("shopify", "Shopify", "shpat_ shpca_ shppa_ shpss_", "[0-9a-fA-F]{32}", ANY),
     *_rows("square", "Square", "sq0atp- sq0csp-", _W + "{20,}", ANY),
     *_rows("meta", "Meta", "EAA", _N + "{60,}", BLOB),
     *_rows("hubspot", "HubSpot", "pat-na1- pat-eu1- pat-na2-", "[0-9a-f-]{36}"),
-    KeyFormat("airtable", "Airtable", r"pat[A-Za-z0-9]{14}\.", _H + "{60,}"),
+    KeyFormat("airtable", "Airtable", r"pat[A-Za-z0-9]{14}\.", _H + "{60,}", peek=_H + "{20}"),
     *_rows("linear", "Linear", "lin_api_ lin_oauth_", _N + "{20,}", ANY),
     *_rows("notion", "Notion", "ntn_", _N + "{20,}"),
     *_rows("notion", "Notion (old)", "secret_", _N + "{43}" + _END),
@@ -159,6 +172,7 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
         r"[A-Za-z0-9_/\\]{20,}",
         keep=r"slack\.com\\*/(?:services|workflows|triggers)\\*/",
         edge=ANY,
+        peek=r"slack\.com",
     ),
     KeyFormat("telegram", "Telegram bot", "[0-9]{10}:A", "A[A-Za-z0-9_-]{32,}", edge=DIGIT),
     KeyFormat("telegram", "Telegram bot", "[0-9]{9}:A", "A[A-Za-z0-9_-]{32,}", edge=DIGIT),
@@ -169,6 +183,7 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
             "Discord bot",
             f"[MNO][A-Za-z0-9_-]{{{n}}}\\.",
             r"[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}",
+            peek=r"[A-Za-z0-9_-]{6}\.",
         )
         for n in (23, 24, 25)
     ),
@@ -180,6 +195,7 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
             "[A-Za-z0-9_-]{40,}",
             keep=r"com\\*/api\\*/(?:v[0-9]+\\*/)?webhooks\\*/[0-9]+\\*/",
             edge=ANY,
+            peek=r"com\\*/api",
         )
         for lead in (r"discord\.", r"discordapp\.")
     ),
@@ -193,7 +209,14 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
         edge=BLOB,
     ),
     *(
-        KeyFormat("pem", "PEM private key", f"-----BEGIN {of}PRIVATE KEY{block}-", _PEM, edge=ANY)
+        KeyFormat(
+            "pem",
+            "PEM private key",
+            f"-----BEGIN {of}PRIVATE KEY{block}-",
+            _PEM,
+            edge=ANY,
+            peek="----",
+        )
         for of, block in (
             ("", ""),
             ("RSA ", ""),
@@ -212,5 +235,6 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
         "B",
         r"(?=[A-Za-z_.~+/-]*[0-9])[A-Za-z0-9._~+/-]{20,}=*+",
         keep=r"earer[ +]+|earer%20",
+        peek="earer",
     ),
 )

@@ -11,7 +11,9 @@ from typing import NamedTuple
 _UNICODE = re.compile(rb"\\++u00(?!5[cC])([2-7][0-9A-Fa-f])")
 # Characters that no serialiser has to escape, save quotes, which .NET writes as \u0022. Without one
 # of them the plain bytes show everything; `<`, `>`, `&` and `'` are escaped by many, and hide nothing.
-_HIDING = re.compile(rb"\\u00(?:22|2[5b-fB-F]|3[0-9aAdD]|4[0-9a-fA-F]|[57][0-9aA]|5[fF]|6[1-9a-fA-F])")
+_HIDING = re.compile(
+    rb"\\u00(?:22|2[5b-fB-F]|3[0-9aAdD]|4[0-9a-fA-F]|[57][0-9aA]|5[fF]|6[1-9a-fA-F])"
+)
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 

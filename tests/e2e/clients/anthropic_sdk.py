@@ -50,10 +50,10 @@ def sync_cases(client: Anthropic) -> None:
 
 async def async_cases(client: AsyncAnthropic) -> None:
     async def whole() -> Any:
-        return (await client.messages.create(**options(top_k=2))).model_dump()
+        return (await client.messages.create(**options(system="Another."))).model_dump()
 
     async def streamed() -> Any:
-        async with client.messages.stream(**options(tools=TOOLS, top_k=2)) as stream:
+        async with client.messages.stream(**options(tools=TOOLS, system="Another.")) as stream:
             return [event.type async for event in stream]
 
     await async_case("async whole", whole)
@@ -61,7 +61,7 @@ async def async_cases(client: AsyncAnthropic) -> None:
     for status in (401, 429, 500):
 
         async def failed(status: int = status) -> Any:
-            return await client.messages.create(**options(f"status-{status}", top_k=2))
+            return await client.messages.create(**options(f"status-{status}", system="Another."))
 
         await async_case(f"async {status}", failed)
 

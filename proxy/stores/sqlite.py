@@ -1,0 +1,332 @@
+"""The embedded store: one SQLite file, one connection that writes, a few that read.
+
+What holds at any time, and what `verify` proves: each exchange has one event, its bodies assemble
+from pieces to the bytes that came over the wire, and each piece belongs to a run that needs it.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from proxy.core.model import Event, Exchange, Outcome, Run, RunRow, Snapshot
+from proxy.errors import ConfigError, RecordingNotFound, StoreError, StoreUnavailable
+from proxy.stores import private_files, sqlite_delete, sqlite_read, sqlite_verify
+from proxy.stores._api import Problem, RunQuery, Size, Write
+from proxy.stores.blob_reader import BlobReader
+from proxy.stores.sqlite_connect import (
+    DURABILITIES,
+    PAGE,
+    Readers,
+    connect,
+    prepare,
+    snapshot_of,
+    transaction,
+)
+from proxy.stores.sqlite_errors import translated
+from proxy.stores.sqlite_rows import read_exchange
+from proxy.stores.sqlite_write import Batch, Memory
+from proxy.stores.timestamps import text_or_none
+
+_CHECKPOINT = 4 * 1024 * 1024  # bytes of write-ahead log, about
+_COMMIT = 48 * 1024  # bytes that a commit adds to the log beside its rows, about
+_AT_ONCE = 20  # exchanges whose rows are read together
+_SECRET = "SELECT value FROM meta WHERE name = 'secret'"
+_SET_SECRET = "UPDATE meta SET value = ? WHERE name = 'secret'"
+
+
+def open_sqlite(url: str, *, create: bool = True, durability: str = "durable") -> "SqliteStore":
+    """Opens `sqlite:///relative.db` or `sqlite:////absolute.db`; see `open_store`."""
+    name = url.removeprefix("sqlite:///")
+    if name == url or not name or name.endswith("/"):
+        raise ConfigError(
+            f"{url!r} names no file",
+            hint="write sqlite:///folder/file.db or sqlite:////abs/file.db",
+        )
+    if durability not in DURABILITIES:
+        raise ConfigError(f"no durability {durability!r}", hint=f"one of {', '.join(DURABILITIES)}")
+    return SqliteStore(url, Path(name), create=create, durability=durability)
+
+
+class SqliteStore:
+    """See `proxy.stores._api.Store`."""
+
+    def __init__(self, url: str, path: Path, *, create: bool, durability: str) -> None:
+        self.url = url
+        self.durability = durability
+        self._place = str(path)
+        self._path = path.absolute()  # the folder may be changed later
+        self._memory = Memory()
+        self._lock = threading.RLock()  # around the writer
+        self._unchecked = 0
+        self._purged = False
+        self._closed = False
+        if not create and not self._path.exists():
+            raise StoreError(
+                f"there is no store {self._place}", hint="record with `dashcam run -- CMD`"
+            )
+        self._secret = b""
+        self._inode = 0
+        self._readers = Readers(self._path, self._place)
+        self._writer = self._open()
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def write(self, batch: Sequence[Write]) -> None:
+        """One transaction. A batch that cannot be stored (StoreError) may have one bad write."""
+        with self._writing("write to") as connection:
+            try:
+                with transaction(connection):
+                    work = Batch(connection, self._memory)
+                    for write in batch:
+                        work.apply(write)
+                    work.flush()
+            except (ValueError, TypeError, OverflowError) as error:
+                self._memory.forget()
+                raise StoreError(f"cannot store what no column holds: {error}") from error
+            except BaseException:
+                self._memory.forget()
+                raise
+            self._unchecked += _COMMIT + work.written
+            if self._unchecked >= _CHECKPOINT:
+                self._checkpoint()
+
+    def checkpoint(self) -> None:
+        """Empties the write-ahead log, if nobody else needs it just now."""
+        with self._writing("checkpoint") as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._unchecked = 0
+
+    def delete_run(self, run_id: str) -> None:
+        """Removes the run and every byte only it used.
+
+        A large file keeps traces of what its rows have left behind in moving until `gc` or `close`.
+        """
+        with self._writing("delete from") as connection:
+            if not sqlite_delete.delete_run(connection, run_id):
+                raise RecordingNotFound(f"no run {run_id!r}")
+            self._memory.forget()
+            self._purged = not sqlite_delete.wipe(connection)
+
+    def gc(
+        self,
+        *,
+        before: float | None = None,
+        label: str | None = None,
+        max_bytes: int | None = None,
+    ) -> list[str]:
+        """Deletes runs, oldest first, and gives the space back; the ids of those that went."""
+        limit = text_or_none(before)
+        gone: list[str] = []
+        with self._writing("clean up") as connection:
+            for run_id in sqlite_delete.outdated(connection, before=limit, label=label):
+                if max_bytes is not None and sqlite_delete.used_bytes(connection) <= max_bytes:
+                    break
+                sqlite_delete.delete_run(connection, run_id)
+                gone.append(run_id)
+            self._memory.forget()
+            sqlite_delete.wipe(connection, large=True)
+            self._purged = False
+        return gone
+
+    def backup(self, path: Path) -> None:
+        """A copy that can be opened as a store, made while others write; `path` must be free."""
+        try:
+            made = private_files.make(path.absolute())
+        except OSError as error:
+            raise StoreUnavailable(f"cannot write to {path}: {error.strerror}") from error
+        if not made:
+            raise StoreError(f"{path} is there already", hint="name a file that is not")
+        try:
+            with self._reading() as connection, closing(sqlite3.connect(path)) as copy:
+                connection.backup(copy)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def size(self) -> Size:
+        """What the files take, and how much of it is free."""
+        with self._reading() as connection:
+            free = int(connection.execute("PRAGMA freelist_count").fetchone()[0]) * PAGE
+        log = self._path.with_name(self._path.name + "-wal")
+        try:
+            wal = log.stat().st_size
+        except FileNotFoundError:
+            wal = 0
+        return Size(self._path.stat().st_size, wal, free)
+
+    def close(self) -> None:
+        """Empties the write-ahead log and lets go; finishes a deletion."""
+        with self._lock:
+            if self._closed:
+                return
+            with suppress(sqlite3.Error):  # the log is read at the next start
+                if self._purged:
+                    sqlite_delete.wipe(self._writer, large=True)
+                else:
+                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._closed = True
+            self._let_go()
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def secret(self) -> bytes:
+        """32 random bytes made with the store."""
+        return self._secret
+
+    def find_run(self, ref: str) -> Run:
+        """By id, `last`, or unique prefix."""
+        with self._reading() as connection:
+            return sqlite_read.find_run(connection, ref)
+
+    def runs(self, query: RunQuery) -> list[RunRow]:
+        """Newest first."""
+        with self._reading() as connection:
+            return sqlite_read.runs(connection, query)
+
+    def events(self, run_id: str) -> list[Event]:
+        """The timeline, by start."""
+        with self._reading() as connection:
+            return sqlite_read.events(connection, run_id)
+
+    def exchange(self, exchange_id: str) -> Exchange:
+        """One exchange with its bodies, byte for byte."""
+        with self._reading() as connection, snapshot_of(connection):
+            row = connection.execute(sqlite_read.EXCHANGE_BY_ID, (exchange_id,)).fetchone()
+            if row is None:
+                raise RecordingNotFound(f"no exchange {exchange_id!r}")
+            return read_exchange(row, BlobReader(connection))
+
+    def exchanges(self, run_id: str) -> Iterator[Exchange]:
+        """By `seq`; holds no connection and no transaction while the caller is busy."""
+        blobs: BlobReader | None = None
+        last: tuple[int, str] = (-1, "")
+        while True:
+            with self._reading() as connection:
+                rows = connection.execute(
+                    sqlite_read.EXCHANGES_AFTER, (run_id, *last, _AT_ONCE)
+                ).fetchall()
+            if not rows:
+                return
+            for row in rows:
+                with self._reading() as connection:
+                    if blobs is None:
+                        blobs = BlobReader(connection)
+                    blobs.use(connection)
+                    exchange = read_exchange(row, blobs)
+                yield exchange
+            last = (rows[-1][2], rows[-1][0])
+
+    def outcomes(self, run_id: str) -> list[Outcome]:
+        """Every verdict, oldest first."""
+        with self._reading() as connection:
+            return sqlite_read.outcomes(connection, run_id)
+
+    def snapshot(self, run_id: str) -> Snapshot:
+        """The whole run, as it was at one moment."""
+        with self._reading() as connection, snapshot_of(connection):
+            blobs = BlobReader(connection)
+            rows = connection.execute(sqlite_read.EXCHANGES, (run_id,)).fetchall()
+            return Snapshot(
+                sqlite_read.run(connection, run_id),
+                [read_exchange(row, blobs) for row in rows],
+                sqlite_read.events(connection, run_id),
+                sqlite_read.outcomes(connection, run_id),
+            )
+
+    def last_seq(self, run_id: str) -> int:
+        """The highest `seq` stored for the run, 0 when none."""
+        with self._reading() as connection:
+            row = connection.execute(sqlite_read.LAST_SEQ, (run_id,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def changes(self, after: int) -> tuple[int, list[Event]]:
+        """The next events above `after`, at most 1,000, and the mark to go on from."""
+        with self._reading() as connection:
+            return sqlite_read.changes(connection, after)
+
+    def verify(self) -> list[Problem]:
+        """Reads everything and holds it against its digests."""
+        with self._reading() as connection:
+            return sqlite_verify.problems(connection)
+
+    # --- connections -------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        if self._closed:
+            raise StoreError(f"the store {self._place} is closed")
+        with self._readers.one() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self, doing: str) -> Iterator[sqlite3.Connection]:
+        """The writer, for one thread at a time; database errors become ours."""
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"the store {self._place} is closed")
+            self._look_after_file()
+            try:
+                yield self._writer
+            except sqlite3.Error as error:
+                self._memory.forget()
+                raise translated(error, self._place, doing=doing) from error
+
+    def _look_after_file(self) -> None:
+        """Makes the file again that somebody took away: what is written must be found there."""
+        try:
+            if self._path.stat().st_ino == self._inode:
+                return
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise StoreUnavailable(f"cannot look at {self._place}: {error.strerror}") from error
+        self._let_go()
+        self._memory.forget()
+        self._writer = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        """The connection that writes, to a file that is there from now on."""
+        try:
+            made = private_files.make(self._path)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"cannot make the store {self._place}: {error.strerror}",
+                hint="name another one with --store",
+            ) from error
+        private_files.narrow(self._path)
+        try:
+            connection = connect(self._path, durability=self.durability)
+            try:
+                prepare(connection, self._place)
+                if made:
+                    private_files.keep_out_of_git(self._path)
+                    if self._secret:  # pseudonyms stay what they were
+                        connection.execute(_SET_SECRET, (self._secret,))
+                self._secret = bytes(connection.execute(_SECRET).fetchone()[0])
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise translated(error, self._place, doing="open") from error
+        self._inode = self._path.stat().st_ino
+        return connection
+
+    def _checkpoint(self) -> None:
+        """Copies the log into the file. The commit is made already: nothing here may fail it.
+
+        SQLite before 3.51.3 can lose a commit that meets the start of a checkpoint (sqlite.org/
+        wal.html#walresetbug), so the right to write is held while another connection copies.
+        """
+        with suppress(sqlite3.Error), closing(connect(self._path)) as other:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            finally:
+                self._writer.execute("ROLLBACK")
+            self._unchecked = 0
+
+    def _let_go(self) -> None:
+        self._readers.close()
+        self._writer.close()

@@ -1,0 +1,187 @@
+"""Is everything that was stored still what it was? Reads all of it, run by run."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from proxy.core.model import End
+from proxy.errors import StoreError
+from proxy.stores import digests, jsontext, record
+from proxy.stores._api import Problem
+from proxy.stores.blob_reader import BLOB, Blob, BlobReader, Damaged
+from proxy.stores.sqlite_connect import snapshot_of
+from proxy.stores.sqlite_rows import EXCHANGE, columns_mark
+
+_MOST = 1000  # problems said; a file that is damaged all over is damaged
+_COUNTED = """
+SELECT
+  (SELECT count(*) FROM exchanges WHERE run_id = ?1)
+  + (SELECT count(*) FROM agent_events WHERE run_id = ?1 AND data ->> '$.exchangeId' IS NULL
+     AND kind IN ('llm_call', 'tool_call', 'retrieval', 'http')),
+  (SELECT coalesce(max(seq), 0) FROM exchanges WHERE run_id = ?1)
+"""
+
+
+def problems(connection: sqlite3.Connection) -> list[Problem]:
+    """What is wrong, at most `_MOST` of it."""
+    out: list[Problem] = []
+    for problem in _all(connection):
+        out.append(problem)
+        if len(out) == _MOST:
+            out.append(Problem("store", "and more"))
+            break
+    return out
+
+
+def _all(connection: sqlite3.Connection) -> Iterator[Problem]:
+    try:
+        for (said,) in connection.execute("PRAGMA integrity_check").fetchall():
+            if said != "ok":
+                yield Problem("file", said)
+        for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
+            yield Problem(f"{table} {row or ''}".strip(), f"belongs to no row of {parent}")
+        for (run_id,) in connection.execute("SELECT id FROM agent_runs").fetchall():
+            with snapshot_of(connection):
+                yield from _run(connection, run_id)
+        for (run,) in connection.execute(_ORPHANS).fetchall():
+            yield Problem("blobs", f"those of run number {run} belong to no run")
+    except sqlite3.DatabaseError as error:
+        yield Problem("file", str(error))
+
+
+def _run(connection: sqlite3.Connection, run_id: str) -> Iterator[Problem]:
+    where = f"run {run_id}"
+    row = connection.execute(_RUN, (run_id,)).fetchone()
+    if row is None:
+        return  # deleted meanwhile
+    number, calls, last_seq, *said = row
+    if number is None:
+        yield Problem(where, "has no totals")
+        return
+    reader = BlobReader(connection)
+    leaves: dict[int, tuple[int, bytes]] = {}
+    records: dict[int, bytes] = dict.fromkeys(
+        (row[0] for row in connection.execute(_RECORDS, (run_id,))), b""
+    )
+    yield from _blobs(connection, number, reader, leaves, records)
+    for row in connection.execute(_EXCHANGES, (run_id,)).fetchall():
+        try:
+            _check(row, records, leaves, reader)
+        except (Damaged, ValueError, KeyError) as error:
+            said = error.message if isinstance(error, StoreError) else f"cannot be read: {error}"
+            yield Problem(f"exchange {row[0]}", said)
+    yield from _events(connection, run_id)
+    counted = connection.execute(_COUNTED, (run_id,)).fetchone()
+    if counted[0] != calls or counted[1] > last_seq:
+        yield Problem(where, f"says {calls} calls and has {counted[0]}")
+    verdict = connection.execute(_VERDICT, (run_id,)).fetchone() or (None, None)
+    if verdict != tuple(said):
+        yield Problem(where, f"says {said[0]} and was judged {verdict[0]}")
+    for (piece,) in connection.execute(_LOST_USES, (number,)).fetchall():
+        yield Problem(where, f"needs piece {piece}, which is missing")
+
+
+_RUN = """
+SELECT number, calls, last_seq, outcome, failure_mode
+FROM agent_runs LEFT JOIN run_totals ON run_id = id WHERE id = ?
+"""
+_ORPHANS = "SELECT DISTINCT run FROM blobs WHERE run NOT IN (SELECT number FROM run_totals)"
+_RECORDS = "SELECT record FROM exchanges WHERE run_id = ?"
+_EXCHANGES = f"SELECT {EXCHANGE} FROM exchanges WHERE run_id = ? ORDER BY seq, id"  # noqa: S608 - a constant
+_BLOBS = f"SELECT {BLOB} FROM blobs WHERE run = ? ORDER BY id"  # noqa: S608 - a constant
+_VERDICT = """
+SELECT status, failure_mode FROM outcomes WHERE run_id = ?
+ORDER BY source = 'caller' DESC, number DESC LIMIT 1
+"""
+_LOST_USES = """
+SELECT piece FROM uses WHERE run = ? AND NOT EXISTS (
+  SELECT 1 FROM blobs WHERE id = (SELECT max(id) FROM blobs WHERE id <= piece)
+  AND piece < id + count)
+"""
+
+
+def _blobs(
+    connection: sqlite3.Connection,
+    run: int,
+    reader: BlobReader,
+    leaves: dict[int, tuple[int, bytes]],
+    records: dict[int, bytes],
+) -> Iterator[Problem]:
+    """Reads a run's blobs; fills in their pieces' sizes and digests, and the records."""
+    for row in connection.execute(_BLOBS, (run,)):
+        blob = Blob(*row)
+        try:
+            data = reader.read(blob)
+        except Damaged as error:
+            yield Problem(f"blob {blob.id}", error.message)
+            continue
+        marks = [digests.leaf(piece) for piece in data]
+        if digests.fold(marks) != blob.digest:
+            yield Problem(f"blob {blob.id}", "is not what was stored: its digest differs")
+        for at, (piece, mark) in enumerate(zip(data, marks, strict=True), blob.id):
+            leaves[at] = (len(piece), mark)
+            if at in records:
+                records[at] = piece
+
+
+def _check(
+    row: tuple[Any, ...],
+    records: dict[int, bytes],
+    leaves: dict[int, tuple[int, bytes]],
+    reader: BlobReader,
+) -> None:
+    """Raises for an exchange that is not what was stored."""
+
+    def leaf(piece: int) -> tuple[int, bytes]:
+        if piece not in leaves:  # another run's
+            data = reader.piece(piece)
+            leaves[piece] = (len(data), digests.leaf(data))
+        return leaves[piece]
+
+    End(row[14])
+    data = records[row[26]] or reader.piece(row[26])
+    refs = record.decode(data).refs
+    sizes = []
+    marks: list[bytes] = []
+    for numbers in (refs.request, refs.response, refs.frames):
+        found = [leaf(number) for number in numbers]
+        sizes.append(sum(size for size, _ in found))
+        marks.extend(mark for _, mark in found)
+    marks.extend(
+        leaf(headers.base)[1]
+        for headers in (refs.request_headers, refs.response_headers)
+        if headers
+    )
+    if sizes[:2] != [row[24], row[25]]:
+        raise Damaged(f"has bodies of {sizes[:2]} bytes instead of {[row[24], row[25]]}")
+    if digests.fold((*marks, digests.leaf(data), columns_mark(row[:26]))) != row[27]:
+        raise Damaged("is not what was stored: its digest differs")
+
+
+def _events(connection: sqlite3.Connection, run_id: str) -> Iterator[Problem]:
+    """The tree of a run's events: parents in the same run, no rings; one event an exchange."""
+    parents: dict[int, int | None] = {}
+    for number, parent, data in connection.execute(
+        "SELECT id, parent_event_id, data FROM agent_events WHERE run_id = ?", (run_id,)
+    ):
+        parents[number] = parent
+        try:
+            jsontext.loads(data)
+        except ValueError as error:
+            yield Problem(f"event {number}", f"its data is no JSON: {error}")
+    sound: set[int] = set()
+    for number in parents:
+        path: list[int] = []
+        at: int | None = number
+        while at is not None and at not in sound and at not in path and at in parents:
+            path.append(at)
+            at = parents[at]
+        if at is not None and at not in sound:
+            what = "is its own ancestor" if at in path else "has a parent in another run"
+            yield Problem(f"event {number}", what)
+        sound.update(path)
+    for exchange, event in connection.execute(
+        "SELECT id, event_id FROM exchanges WHERE run_id = ?", (run_id,)
+    ):
+        if event not in parents:
+            yield Problem(f"exchange {exchange}", "its event is missing")

@@ -1,0 +1,67 @@
+import json
+import time
+
+import pytest
+
+from tests.cli.conftest import Dashcam, Fill
+from tests.cli.samples import support_run
+
+HOUR = 3600.0
+
+
+@pytest.fixture(autouse=True)
+def stored(fill: Fill) -> None:
+    now = time.time()
+    still_open = support_run("run_open", at=now - 50 * HOUR)
+    still_open.outcomes.clear()
+    still_open.run.ended_at = None
+    fill(
+        support_run("run_old", at=now - 72 * HOUR),
+        still_open,
+        support_run("run_mid", label="Billing", at=now - 30 * HOUR),
+        support_run("run_new", at=now - HOUR),
+    )
+
+
+def left(dashcam: Dashcam) -> list[str]:
+    return [run["id"] for run in json.loads(dashcam("runs", "--json").out)]
+
+
+ALL = ["run_new", "run_mid", "run_open", "run_old"]
+
+
+@pytest.mark.parametrize(
+    ("args", "gone"),
+    [
+        (("--older-than", "24h"), ["run_mid", "run_old"]),
+        (("--older-than", "2d"), ["run_old"]),
+        (("--older-than", "24h", "--open"), ["run_mid", "run_open", "run_old"]),
+        (("--older-than", "24h", "--label", "Billing"), ["run_mid"]),
+        (("--keep", "1"), ["run_mid", "run_old"]),
+        (("--keep", "2", "--older-than", "24h"), ["run_old"]),
+        (("--keep", "9"), []),
+        (("--keep", "0"), ["run_new", "run_mid", "run_old"]),
+    ],
+)
+def test_what_goes(dashcam: Dashcam, args: tuple[str, ...], gone: list[str]) -> None:
+    dry = dashcam("gc", *args, "--dry-run")
+    assert dry.code == 0
+    assert [name for name in ALL if name in dry.out] == gone
+    assert left(dashcam) == ALL
+    done = dashcam("gc", *args)
+    assert done.code == 0
+    assert done.err.startswith(f"deleted {len(gone)} run")
+    assert left(dashcam) == [name for name in ALL if name not in gone]
+    assert dashcam("verify").code == 0
+
+
+def test_json(dashcam: Dashcam) -> None:
+    dry = json.loads(dashcam("gc", "--keep", "2", "--json", "--dry-run").out)
+    assert dry == {"deleted": [], "matched": ["run_old"], "freedBytes": 0}
+    assert json.loads(dashcam("gc", "--keep", "2", "--json").out)["deleted"] == ["run_old"]
+
+
+def test_something_must_be_said(dashcam: Dashcam) -> None:
+    done = dashcam("gc")
+    assert done.code == 2
+    assert "say what may go" in done.err

@@ -1,0 +1,330 @@
+"""One replay session: what is served, in which order, and what is refused."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from proxy.core.model import End, Exchange, Own, RequestHead
+from proxy.core.replay import Fixtures, Hit, Miss, Playback
+from tests.core.recorded import JSON, exchange, step
+
+A, B, C = (f"{n}50e8400-e29b-41d4-a716-44665544000{n}" for n in range(3))
+LOCAL = ("http", "127.0.0.1", 40001, "/mcp")
+
+
+def playback(recorded: Sequence[Exchange], match: str = "normalised", **more: Any) -> Playback:
+    return Playback(Fixtures.of(recorded, steps=step), match, **more)
+
+
+def ask(session: Playback, like: Exchange, body: Any = None, **more: Any) -> Hit | Miss:
+    data = like.request_body.data if body is None else orjson.dumps(body)
+    return session.decide(like.request, data, **more)
+
+
+def hit(answer: Hit | Miss) -> int:
+    """The place of the recorded call that was served."""
+    assert isinstance(answer, Hit), answer
+    return answer.fixture.seq
+
+
+def miss(answer: Hit | Miss) -> Miss:
+    assert isinstance(answer, Miss), answer
+    return answer
+
+
+def chat(seq: int, text: str, answer: Any = None, **more: Any) -> Exchange:
+    return exchange(seq, {"messages": [{"role": "user", "content": text}]}, answer, **more)
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": text}]}
+
+
+def test_each_call_is_served_once() -> None:
+    session = playback([chat(1, "a"), chat(2, "b")])
+    assert hit(ask(session, chat(9, "b"))) == 2
+    assert hit(ask(session, chat(9, "a"))) == 1
+    assert miss(ask(session, chat(9, "a"))).reason == "every recorded call like this one has been served"
+    assert session.spent
+
+
+def test_the_answer_is_the_recorded_one() -> None:
+    recorded = chat(1, "a", {"n": 1})
+    answer = ask(playback([recorded]), recorded)
+    assert isinstance(answer, Hit)
+    assert answer.exchange is recorded
+    assert answer.how == "exact"
+
+
+def test_a_retry_gets_the_recorded_attempts_in_order() -> None:
+    recorded = [chat(1, "a", status=429), chat(2, "a", status=500), chat(3, "a", status=200)]
+    session = playback(recorded)
+    assert [hit(ask(session, recorded[0])) for _ in recorded] == [1, 2, 3]
+
+
+def test_equal_but_for_what_is_volatile_is_served_in_order() -> None:
+    recorded = [chat(n, f"It is 2026-11-2{n}") for n in (1, 2, 3)]
+    session = playback(recorded)
+    seen = [ask(session, chat(9, "It is 2027-01-01")) for _ in recorded]
+    assert [hit(answer) for answer in seen] == [1, 2, 3]
+    assert {answer.how for answer in seen if isinstance(answer, Hit)} == {"normalised"}
+
+
+def test_the_same_bytes_come_before_the_order() -> None:
+    recorded = [chat(1, f"Session {A}", {"for": "A"}), chat(2, f"Session {B}", {"for": "B"})]
+    session = playback(recorded)
+    assert hit(ask(session, chat(9, f"Session {B}"))) == 2
+    assert hit(ask(session, chat(9, f"Session {A}"))) == 1
+
+
+def test_reuse_serves_the_last_one_again() -> None:
+    recorded = [chat(1, "a", 1), chat(2, "a", 2), chat(3, "It is 2026-11-22", 3)]
+    session = playback(recorded, reuse=True)
+    assert [hit(ask(session, recorded[0])) for _ in range(4)] == [1, 2, 2, 2]
+    assert [hit(ask(session, chat(9, "It is 2027-01-01"))) for _ in range(2)] == [3, 3]
+    assert isinstance(ask(session, chat(9, "b")), Miss)
+
+
+def test_exact_takes_nothing_else() -> None:
+    session = playback([chat(1, "It is 2026-11-22")], "exact")
+    assert miss(ask(session, chat(9, "It is 2026-11-23"))).near[0].fixture.seq == 1
+    assert hit(ask(session, chat(9, "It is 2026-11-22"))) == 1
+
+
+def test_exact_ignores_the_ways_a_body_is_encoded() -> None:
+    import gzip
+
+    plain = chat(1, "a")
+    head = RequestHead(
+        "POST", *("https", "api.openai.com", 443, "/v1/chat/completions"), headers=(*JSON, (b"Content-Encoding", b"gzip"))
+    )
+    session = playback([plain], "exact")
+    assert hit(session.decide(head, gzip.compress(plain.request_body.data))) == 1
+
+
+def test_sequence_serves_in_order_and_says_what_differs() -> None:
+    session = playback([chat(1, "a", 1), chat(2, "b", 2)], "sequence")
+    first = ask(session, chat(9, "a"))
+    assert (hit(first), first.divergences) == (1, ()) if isinstance(first, Hit) else False
+    second = ask(session, chat(9, "c"))
+    assert isinstance(second, Hit)
+    (change,) = second.divergences
+    assert change.path == "$.body.json.messages[0].content"
+    assert (change.recorded, change.live) == ('"b"', '"c"')
+    assert miss(ask(session, chat(9, "d"))).reason == "all 2 recorded calls of this step are served"
+    other = exchange(9, method="GET")
+    assert miss(ask(session, other)).reason == "nothing is recorded for this step"
+    assert session.report().counts["diverged"] == 1
+
+
+def test_sequence_keeps_steps_apart() -> None:
+    search = ("https", "api.example.com", 443, "/search")
+    recorded = [chat(1, "a"), exchange(2, {"q": 1}, url=search), chat(3, "b")]
+    session = playback(recorded, "sequence")
+    assert hit(ask(session, chat(9, "x"))) == 1
+    assert hit(ask(session, chat(9, "y"))) == 3
+    assert hit(ask(session, exchange(9, {"q": 2}, url=search))) == 2
+
+
+def test_a_step_that_the_client_names_counts() -> None:
+    recorded = [chat(1, "a", own=Own(step="plan")), chat(2, "a", own=Own(step="write"))]
+    session = playback(recorded, "sequence")
+    assert hit(ask(session, recorded[0], own=Own(step="write"))) == 2
+    assert hit(ask(session, recorded[0], step="plan")) == 1
+
+
+def test_before_leaves_later_calls_alone() -> None:
+    recorded = [chat(1, "a"), chat(2, "b"), chat(3, "c")]
+    session = playback(recorded, before=3)
+    assert hit(ask(session, recorded[0])) == 1
+    assert not session.spent
+    assert hit(ask(session, recorded[1])) == 2
+    assert session.spent
+    assert isinstance(ask(session, recorded[2]), Miss)
+    assert session.report().counts["unused"] == 0
+
+
+def test_what_no_replay_can_answer_is_no_fixture() -> None:
+    recorded = [chat(1, "a", end=End.MISSED), chat(2, "b", end=End.CLIENT_INVALID), chat(3, "c")]
+    assert [one.seq for one in Fixtures.of(recorded, steps=step).all] == [3]
+
+
+def test_a_match_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="match is one of normalised, exact, sequence"):
+        playback([], "fuzzy")
+
+
+# --- a wrong neighbour is never served -------------------------------------------------------------
+
+
+def customers() -> list[Exchange]:
+    """A list of ids, then a lookup of each: the ids came from an answer."""
+    look = ("https", "crm.example.com", 443, "/find")
+    return [
+        exchange(1, {"q": "all"}, {"ids": [A, B]}, url=("https", "crm.example.com", 443, "/list")),
+        exchange(2, {"id": A}, {"name": "Ann"}, url=look),
+        exchange(3, {"id": B}, {"name": "Bob"}, url=look),
+    ]
+
+
+def test_an_id_from_an_answer_is_not_exchanged_for_another() -> None:
+    recorded = customers()
+    session = playback(recorded)
+    assert hit(ask(session, recorded[2])) == 3
+    missed = miss(ask(session, recorded[1], {"id": B}))
+    assert missed.reason == f"{A!r} came from a recorded answer; here it is {B!r}"
+    missed = miss(ask(session, recorded[1], {"id": C}))
+    assert missed.reason == f"{A!r} came from a recorded answer; here it is {C!r}"
+    assert missed.near[0].fixture.seq == 2
+    assert hit(ask(session, recorded[1])) == 2
+
+
+def test_a_streamed_answer_counts_as_well() -> None:
+    pieces = [f'{{"id": "{A[:9]}', A[9:20], f'{A[20:]}"}}']
+    events = b"".join(
+        b"data: " + orjson.dumps({"delta": {"partial_json": piece}}) + b"\n\n" for piece in pieces
+    )
+    stream = (*JSON[:0], (b"Content-Type", b"text/event-stream"))
+    from proxy.core.model import ResponseHead
+
+    model = exchange(1, {"messages": []}, events, response=ResponseHead(200, "", headers=stream))
+    lookup = exchange(2, {"id": A}, {"name": "Ann"}, url=("https", "crm.example.com", 443, "/find"))
+    session = playback([model, lookup])
+    assert isinstance(ask(session, lookup, {"id": C}), Miss)
+
+
+def test_an_id_that_the_client_made_up_may_be_another() -> None:
+    recorded = [
+        exchange(1, {"session": A}, {"echo": A}),
+        exchange(2, {"session": A, "more": True}, {"ok": 1}),
+    ]
+    session = playback(recorded)
+    assert hit(ask(session, recorded[0], {"session": C})) == 1
+    assert hit(ask(session, recorded[1], {"session": C, "more": True})) == 2
+
+
+def test_a_date_from_an_answer_is_kept_where_it_is_a_value() -> None:
+    url = ("https", "calendar.example.com", 443, "/day")
+    recorded = [
+        exchange(1, {"q": "when"}, {"day": "2026-11-25"}),
+        exchange(2, {"day": "2026-11-25"}, {"free": True}, url=url),
+        chat(3, "Today is 2026-11-25"),
+    ]
+    session = playback(recorded)
+    assert isinstance(ask(session, recorded[1], {"day": "2026-11-26"}), Miss)
+    assert hit(ask(session, chat(9, "Today is 2026-11-26"))) == 3
+
+
+# --- local services ------------------------------------------------------------------------------
+
+
+def tool(seq: int, port: int, name: str, answer: Any = None) -> Exchange:
+    return exchange(seq, {"name": name}, answer, url=("http", "127.0.0.1", port, "/mcp"))
+
+
+def test_a_local_service_may_move_to_another_port() -> None:
+    session = playback([tool(1, 40001, "a"), tool(2, 40001, "b")])
+    assert hit(ask(session, tool(9, 51234, "a"))) == 1
+    assert hit(ask(session, tool(9, 51234, "b"))) == 2
+
+
+def test_two_local_services_are_not_mixed_up() -> None:
+    recorded = [tool(1, 40001, "list"), tool(2, 40002, "list"), tool(3, 40002, "only-two")]
+    session = playback(recorded)
+    assert isinstance(ask(session, tool(9, 51234, "list")), Miss)  # which of them?
+    assert hit(ask(session, tool(9, 51234, "only-two"))) == 3  # now it is known
+    assert hit(ask(session, tool(9, 51234, "list"))) == 2
+    assert hit(ask(session, tool(9, 51235, "list"))) == 1
+    assert isinstance(ask(session, tool(9, 51236, "list")), Miss)
+
+
+def test_a_recorded_port_is_that_service() -> None:
+    session = playback([tool(1, 40001, "a"), tool(2, 40002, "b")])
+    assert isinstance(ask(session, tool(9, 40002, "a")), Miss)
+    assert hit(ask(session, tool(9, 40001, "a"))) == 1
+
+
+@pytest.mark.parametrize("match", ["exact", "sequence"])
+def test_services_move_in_every_match(match: str) -> None:
+    session = playback([tool(1, 40001, "a")], match)
+    assert hit(ask(session, tool(9, 51234, "a"))) == 1
+    assert isinstance(ask(session, tool(9, 51235, "z")), Miss)
+
+
+def test_other_hosts_do_not_move() -> None:
+    recorded = exchange(1, {"a": 1}, url=("http", "10.0.0.7", 8000, "/"))
+    session = playback([recorded])
+    assert isinstance(ask(session, exchange(9, {"a": 1}, url=("http", "10.0.0.7", 8001, "/"))), Miss)
+
+
+# --- sessions and interleavings ------------------------------------------------------------------------
+
+
+def test_two_sessions_do_not_disturb_each_other() -> None:
+    recorded = [chat(1, "a", 1), chat(2, "a", 2)]
+    fixtures = Fixtures.of(recorded, steps=step)
+    one, other = Playback(fixtures), Playback(fixtures)
+    seen = [hit(ask(session, recorded[0])) for session in (one, other, other, one)]
+    assert seen == [1, 1, 2, 2]
+    assert one.report().counts == other.report().counts
+    assert (one.report().served, one.report().exit_code) == (2, 0)
+
+
+PARALLEL = [
+    chat(n + 1, f"task {n // 3} of {A if n % 2 else B}, it is 2026-11-2{n % 3}", n) for n in range(9)
+]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations(range(9)), st.sampled_from(["normalised", "exact"]))
+def test_any_interleaving_of_parallel_calls_is_served(order: list[int], match: str) -> None:
+    session = playback(PARALLEL, match)
+    for index in order:
+        assert hit(ask(session, PARALLEL[index])) == index + 1
+    report = session.report()
+    assert (report.served, report.exit_code) == (9, 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations(range(9)))
+def test_any_interleaving_on_another_day_gets_answers_of_its_own_task(order: list[int]) -> None:
+    session = playback(PARALLEL)
+    for index in order:
+        text = f"task {index // 3} of {C}, it is 2027-01-01"
+        assert (hit(ask(session, chat(9, text))) - 1) // 3 == index // 3
+    assert session.spent
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 8)), max_size=30))
+def test_sessions_are_isolated_however_they_interleave(calls: list[tuple[int, int]]) -> None:
+    fixtures = Fixtures.of(PARALLEL, steps=step)
+    together = [Playback(fixtures) for _ in range(3)]
+    alone = [playback(PARALLEL) for _ in range(3)]
+    for number, index in calls:
+        one, other = (
+            ask(sessions[number], PARALLEL[index]) for sessions in (together, alone)
+        )
+        assert type(one) is type(other)
+        if isinstance(one, Hit) and isinstance(other, Hit):
+            assert one.fixture.seq == other.fixture.seq
+
+
+def test_lookup_does_not_look_at_what_has_been_served() -> None:
+    recorded = [chat(n, "poll", n) for n in range(1, 2001)]
+    session = playback(recorded)
+    looked = 0
+
+    class Counting(set[int]):
+        def __contains__(self, item: object) -> bool:
+            nonlocal looked
+            looked += 1
+            return super().__contains__(item)
+
+    session._served = Counting()
+    for n in range(1, 2001):
+        assert hit(ask(session, recorded[0])) == n
+    assert looked < 5 * len(recorded)
