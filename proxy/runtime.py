@@ -61,7 +61,7 @@ async def start(settings: Settings) -> Runtime:
             upstream_ca=settings.upstream_ca,
             connect_timeout=settings.connect_timeout,
         ),
-        router=Router.of(settings.upstreams),
+        router=Router.of(settings.upstream),
         limits=Limits(settings.response_timeout, settings.idle_timeout),
     )
     await engine.start()

@@ -69,12 +69,12 @@ VALUES: list[tuple[str, Any, Any]] = [
     ("api", "http://127.0.0.1:8081/", HostPort("127.0.0.1", 8081)),
     ("workers", "4", 4),
     ("pace", "recorded", 1.0),
-    ("pace", "0.5", 0.5),
+    ("pace", "0.5", 2.0),
     ("pace", 0, 0.0),
     ("idle_timeout", "1.5", 1.5),
     ("upstream_ca", "~/ca.pem", Path.home() / "ca.pem"),
-    ("upstreams", ["a=http://h:1/", "b.c=https://x"], {"a": "http://h:1", "b.c": "https://x"}),
-    ("upstreams", {"a": "http://h"}, {"a": "http://h"}),
+    ("upstream", ["a=http://h:1/", "b.c=https://x"], {"a": "http://h:1", "b.c": "https://x"}),
+    ("upstream", {"a": "http://h"}, {"a": "http://h"}),
     ("ignore", ("*.local",), ("*.local",)),
     ("correlation", ["traceparent", "dashcam-run"], ("traceparent", "dashcam-run")),
     ("redaction.pii", "yes", True),
@@ -89,22 +89,22 @@ def test_values(name: str, written: Any, read: Any) -> None:
 def test_lists_in_variables_are_separated_by_commas() -> None:
     env = {
         "DASHCAM_IGNORE": "a.com, *.b.com,",
-        "DASHCAM_UPSTREAMS": "x=http://a,y=http://b?q=1",
+        "DASHCAM_UPSTREAM": "x=http://a,y=http://b?q=1",
         "DASHCAM_REDACTION_HEADERS": "x-a",
     }
     settings = load({}, env)
     assert settings.ignore == ("a.com", "*.b.com")
-    assert settings.upstreams == {"x": "http://a", "y": "http://b?q=1"}
+    assert settings.upstream == {"x": "http://a", "y": "http://b?q=1"}
     assert settings.redaction.headers == ("x-a",)
 
 
 def test_tables_in_the_file(empty_folder: Path) -> None:
     (empty_folder / "dashcam.toml").write_text(
-        '[redaction]\npii = true\n[upstreams]\n"crm.local" = "http://127.0.0.1:9"\n'
+        '[redaction]\npii = true\n[upstream]\n"crm.local" = "http://127.0.0.1:9"\n'
     )
     settings = load({}, {})
     assert settings.redaction.pii is True
-    assert settings.upstreams == {"crm.local": "http://127.0.0.1:9"}
+    assert settings.upstream == {"crm.local": "http://127.0.0.1:9"}
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_tables_in_the_file(empty_folder: Path) -> None:
         ("store", ""),
         ("ignore", "one"),
         ("ignore", [1]),
-        ("upstreams", ["nourl"]),
-        ("upstreams", ["a=ftp://x"]),
-        ("upstreams", 5),
+        ("upstream", ["nourl"]),
+        ("upstream", ["a=ftp://x"]),
+        ("upstream", 5),
         ("correlation", ["luck"]),
         ("redaction.pii", "maybe"),
         ("upstream_ca", 4),

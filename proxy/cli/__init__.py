@@ -84,6 +84,18 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     @override
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            with contextlib.suppress(OSError, ValueError):
+                # What is still buffered must not be tried again when the interpreter ends.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(BROKEN_PIPE)
+        return result
+
+    @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
             with formatter.section(section):
@@ -121,7 +133,6 @@ def execute(args: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         result = dashcam.main(args, prog_name="dashcam", standalone_mode=False)
-        sys.stdout.flush()
     except DashcamError as error:
         _tell(error.message, error.hint)
         return error.exit_code
@@ -130,11 +141,6 @@ def execute(args: Sequence[str] | None = None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
-    except BrokenPipeError:
-        with contextlib.suppress(OSError, ValueError):
-            # What is still buffered must not be tried again when the interpreter ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         _tell(f"{error.strerror or error}{where}", None)

@@ -1,6 +1,6 @@
 """`dashcam diff`: two runs, step by step."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
@@ -86,17 +86,29 @@ def calls(found: Source) -> list[Event]:
 
 
 def align(one: Sequence[Event], other: Sequence[Event]) -> list[Pair]:
-    """Pairs of calls with the same step, in order, and the calls that only one run has."""
-    names = [event.name for event in one], [event.name for event in other]
+    """Pairs of calls with the same step, in order, and the calls that only one run has.
+
+    Steps that ended alike are paired first, so that a retry in one run does not shift the others.
+    """
     pairs: list[Pair] = []
-    for tag, a, b, c, d in SequenceMatcher(None, *names, autojunk=False).get_opcodes():
-        if tag == "equal":
-            both = zip(one[a:b], other[c:d], strict=True)
-            pairs += [Pair(was, now, changes(was, now)) for was, now in both]
-        else:
-            pairs += [Pair(event, None, []) for event in one[a:b]]
-            pairs += [Pair(None, event, []) for event in other[c:d]]
+    for same, ours, theirs in _blocks(one, other, lambda event: (event.name, status(event))):
+        inner = [(same, ours, theirs)] if same else _blocks(ours, theirs, lambda event: event.name)
+        for both, was, now in inner:
+            if both:
+                pairs += [Pair(a, b, changes(a, b)) for a, b in zip(was, now, strict=True)]
+            else:
+                pairs += [Pair(event, None, []) for event in was]
+                pairs += [Pair(None, event, []) for event in now]
     return pairs
+
+
+def _blocks(
+    one: Sequence[Event], other: Sequence[Event], key: Callable[[Event], Hashable]
+) -> Iterator[tuple[bool, Sequence[Event], Sequence[Event]]]:
+    """The longest common parts by `key`, and what stands between them."""
+    matcher = SequenceMatcher(None, [*map(key, one)], [*map(key, other)], autojunk=False)
+    for tag, a, b, c, d in matcher.get_opcodes():
+        yield tag == "equal", one[a:b], other[c:d]
 
 
 def changes(before: Event, after: Event) -> list[Change]:

@@ -1,25 +1,45 @@
 """`dashcam gc`: deletes what is old, and gives the space back."""
 
+import re
 import sys
 import time
-from pathlib import Path
+from typing import override
 
 import click
 
 from proxy.cli._common import Cli, subcommand
 from proxy.cli._print import note, put, put_json, table
 from proxy.cli._progress import progress
-from proxy.cli._source import reading, shown
+from proxy.cli._source import reading
 from proxy.cli._text import count, size
 from proxy.cli._when import Span
 from proxy.cli.runs import COLUMNS, cells
 from proxy.core.model import RunRow
 from proxy.stores._api import RunQuery, Store
 
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_LONG_AGO = 0.0  # nothing was recorded before it
+
+
+class Bytes(click.ParamType[int]):
+    """An option's value that is a number of bytes: 500M, 2GB."""
+
+    name = "bytes"
+
+    @override
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", str(value).strip().lower())
+        if match is None:
+            self.fail(f"{value!r} is no size: use 500M or 2GB", param, ctx)
+        return round(float(match[1]) * _UNITS[match[2]])
+
 
 @subcommand()
 @click.option("--older-than", type=Span(), metavar="SPAN", help="Runs that began before: 12h, 30d.")
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="All but the newest N runs.")
+@click.option("--max-size", type=Bytes(), metavar="SIZE", help="The oldest until SIZE: 500M, 2GB.")
 @click.option("--label", help="Only runs with this label.")
 @click.option("--open", "open_too", is_flag=True, help="Runs that have not ended, too.")
 @click.option("--dry-run", is_flag=True, help="Only list what would go.")
@@ -28,32 +48,41 @@ def command(
     *,
     older_than: float | None,
     keep: int | None,
+    max_size: int | None,
     label: str | None,
     open_too: bool,
     dry_run: bool,
 ) -> None:
     """Delete old runs and give the space back.
 
-    Says what may go by --older-than, --keep, or both: then only runs that both let go.
+    With --older-than and --keep, only runs that both let go. With none of the three limits nothing
+    is deleted, and only unused space is given back.
     """
-    if older_than is None and keep is None:
-        raise click.UsageError("say what may go: --older-than SPAN, --keep N, or both")
+    if dry_run and max_size is not None:
+        raise click.UsageError("--max-size cannot tell beforehand what --dry-run asks")
+    if label and older_than is None and keep is None and max_size is None:
+        raise click.UsageError("--label needs --older-than, --keep or --max-size")
     with reading(cli) as store:
-        until = None if older_than is None else time.time() - older_than
+        going: list[RunRow] = []
+        if older_than is not None or keep is not None:
+            until = None if older_than is None else time.time() - older_than
+            going = chosen(store, until=until, keep=keep or 0, label=label, open_too=open_too)
+        if dry_run:
+            _list(cli, going)
+            return
         before = _on_disk(store)
-        going = chosen(store, until=until, keep=keep or 0, label=label, open_too=open_too)
-        if not dry_run:
-            for row in progress(going, "deleting", len(going)):
-                store.delete_run(row.run.id)
-        freed = before - _on_disk(store)
-    if cli.json:
+        for row in progress(going, "deleting", len(going)):
+            store.delete_run(row.run.id)
         ids = [row.run.id for row in going]
-        put_json({"deleted": [] if dry_run else ids, "matched": ids, "freedBytes": freed})
-    elif dry_run:
-        put(table(COLUMNS, map(cells, going)), fit=True)
-        note(f"{count(len(going), 'run')} would go")
+        if max_size is None:
+            store.gc(before=_LONG_AGO)
+        else:
+            ids += store.gc(label=label, max_bytes=max_size)
+        freed = max(0, before - _on_disk(store))
+    if cli.json:
+        put_json({"deleted": ids, "freedBytes": freed})
     else:
-        note(f"deleted {count(len(going), 'run')}, freed {size(max(0, freed))}")
+        note(f"deleted {count(len(ids), 'run')}, freed {size(freed)}")
 
 
 def chosen(
@@ -69,8 +98,14 @@ def chosen(
     ]
 
 
+def _list(cli: Cli, going: list[RunRow]) -> None:
+    if cli.json:
+        put_json({"wouldDelete": [row.run.id for row in going]})
+    else:
+        put(table(COLUMNS, map(cells, going)), fit=True)
+        note(f"{count(len(going), 'run')} would go")
+
+
 def _on_disk(store: Store) -> int:
-    """Bytes of the store's files; 0 for a store that is no file of ours."""
-    path = Path(shown(store.url))
-    files = [path, path.with_name(path.name + "-wal")]
-    return sum(file.stat().st_size for file in files if file.is_file())
+    found = store.size()
+    return found.file + found.log

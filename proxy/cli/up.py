@@ -43,7 +43,7 @@ def command(cli: Cli, *, upstream_ca: str | None, upstream: Sequence[str], **fla
     """See the help."""
     if upstream_ca:
         flags["upstream_ca"] = Path(upstream_ca)
-    settings = cli.settings(**flags, upstreams=list(upstream) or None)
+    settings = cli.settings(**flags, upstream=list(upstream) or None)
     token = os.environ.get("DASHCAM_TOKEN") or None
     return asyncio.run(_serve(settings, token))
 

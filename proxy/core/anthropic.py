@@ -132,7 +132,7 @@ class _Block:
         block = dict(self._block)
         for key, texts in self._texts.items():
             block[key] = (loose.text(block.get(key)) or "") + "".join(texts)
-        if block.get("type") in _TOOL_USES:
+        if loose.text(block.get("type")) in _TOOL_USES:
             block["stopped"] = self.stopped
         return block
 

@@ -17,6 +17,7 @@ from proxy.errors import FormatError
 REFUSED = "the model refused"
 _MAX_NOTES = 12
 _ERROR = 400
+_SWITCHING = 101
 _MAX_ID = 512
 
 
@@ -179,6 +180,15 @@ class Dialect:
         if streamed and (assembly := self.assembly()) is not None:
             return self._streamed(exchange, response, kind, assembly)
         return self._whole(exchange, response)
+
+    def unused_socket(self, exchange: Exchange, response: bytes) -> Answer:
+        """The answer of a WebSocket on which no call was made: refused, failed, or just idle."""
+        if exchange.response is None or exchange.response.status != _SWITCHING:
+            return Dialect.read(self, exchange, response)
+        error = faults.transport_error(exchange)
+        return Answer(
+            streamed=True, complete=error is None, error=error, notes=["no call on this socket"]
+        )
 
     def _whole(self, exchange: Exchange, response: bytes) -> Answer:
         status = exchange.response.status if exchange.response else 0

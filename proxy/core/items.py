@@ -132,7 +132,7 @@ def content_text(content: Any) -> tuple[str, int]:
         return content, 0
     texts, others = [], 0
     for part in loose.objects(content):
-        if part.get("type") in _TEXT_PARTS:
+        if loose.text(part.get("type")) in _TEXT_PARTS:
             texts.append(loose.text(part.get("text")) or loose.text(part.get("refusal")) or "")
         elif (transcript := loose.text(part.get("transcript"))) is not None:
             texts.append(transcript)
@@ -147,7 +147,7 @@ def _reasoning(item: Mapping[str, Any]) -> str:
         loose.text(part.get("text")) or ""
         for key in ("summary", "content")
         for part in loose.objects(item.get(key))
-        if part.get("type") in _TEXT_PARTS | _THINKING
+        if loose.text(part.get("type")) in _TEXT_PARTS | _THINKING
     ]
     return "\n\n".join(text for text in said if text)
 

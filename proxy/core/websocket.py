@@ -75,7 +75,7 @@ class Reader:
         return found
 
     def _frame(self) -> tuple[int, bytes] | None:
-        """The next frame's first byte and its payload, unmasked; None when it has not come whole."""
+        """The next whole frame: its first byte, and its payload unmasked; None if there is none."""
         buffer = self._buffer
         if len(buffer) < 2:  # noqa: PLR2004 - the shortest frame
             return None

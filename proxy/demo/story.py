@@ -204,7 +204,7 @@ class Story:
         """How Dashcam finds the provider under the names that the agent uses, and a home."""
         where = f"https://127.0.0.1:{self.ready['https']}"
         return {
-            "DASHCAM_UPSTREAMS": ",".join(f"{host}={where}" for host in self.ready["hosts"]),
+            "DASHCAM_UPSTREAM": ",".join(f"{host}={where}" for host in self.ready["hosts"]),
             "DASHCAM_UPSTREAM_CA": str(self.ready["ca"]),
             "DASHCAM_HOME": str(self.folder / "home"),
             "OPENAI_API_KEY": self.key,

@@ -41,7 +41,7 @@ class Upstream:
 class Router:
     """`mapped` sends a host (or host:port) elsewhere; `named` are the gateway's upstreams.
 
-    Built from the setting `upstreams`: each NAME=URL is a gateway name and, when NAME has a dot,
+    Built from the setting `upstream`: each NAME=URL is a gateway name and, when NAME has a dot,
     a host of forwarded traffic too.
     """
 

@@ -90,7 +90,8 @@ class Store(Protocol):
     def write(self, batch: Sequence[Write]) -> None:
         """One transaction, whole or not at all.
 
-        Raises StoreUnavailable when it could not be made; nothing of the batch is kept then."""
+        Raises StoreUnavailable when it could not be made; nothing of the batch is kept then.
+        """
 
     def secret(self) -> bytes:
         """32 random bytes made with the store: the key of its pseudonyms."""
@@ -135,8 +136,11 @@ class Store(Protocol):
         label: str | None = None,
         max_bytes: int | None = None,
     ) -> list[str]:
-        """Deletes the runs last active before a time, with a label, oldest first, until no more
-        than `max_bytes` are used; gives the space back. The ids of the runs that went."""
+        """Deletes runs, those first that were last active longest ago, and gives the space back.
+
+        Only those last active before a time; only those with a label; only until no more than
+        `max_bytes` are used. The ids of the runs that went.
+        """
 
     def checkpoint(self) -> None:
         """Tidies up while nothing is to be written; the writer calls it when idle."""

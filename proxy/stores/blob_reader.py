@@ -19,13 +19,13 @@ class Blob(NamedTuple):
     id: int
     run: int
     after: int | None
-    count: int
+    pieces: int
     sizes: bytes
     digest: bytes
     data: bytes
 
 
-class Damaged(StoreError):
+class Damaged(StoreError):  # noqa: N818 - the name says it
     """Something in the store is not what was written."""
 
 
@@ -86,7 +86,7 @@ class BlobReader:
             sizes = ints.unpack(blob.sizes)
         except (zstandard.ZstdError, ValueError) as error:
             raise Damaged(f"blob {blob.id} cannot be read: {error}") from error
-        if len(sizes) != blob.count or sum(sizes) != len(data):
+        if len(sizes) != blob.pieces or sum(sizes) != len(data):
             raise Damaged(f"blob {blob.id} has {len(data)} bytes and says {sum(sizes)}")
         out, at = [], 0
         for number, size in enumerate(sizes, blob.id):

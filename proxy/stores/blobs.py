@@ -132,7 +132,7 @@ class BlobWriter:
     def _most_alike(
         self, run: int, place: str, data: bytes
     ) -> tuple[Pieces | None, Overlap | None, bool]:
-        """The earlier body that has most of `data`, of this run if there is any; at least a quarter."""
+        """The earlier body with most of `data`, at least a quarter; of this run if there is one."""
         best: tuple[Pieces | None, Overlap | None] = (None, None)
         least = len(data) // 4
         for key in ((run, place), (0, place)):

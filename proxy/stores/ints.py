@@ -25,10 +25,8 @@ def pack(values: Sequence[int]) -> bytes:
     if not values:
         return b""
     low, high = min(values), max(values)
-    for code, least, most in _WIDTHS:
-        if least <= low and high <= most:
-            break
-    else:
+    code = next((code for code, least, most in _WIDTHS if least <= low and high <= most), None)
+    if code is None:
         raise OverflowError(f"{low} to {high} do not fit into 64 bits")
     numbers = array(code, values)
     if sys.byteorder == "big":

@@ -2,12 +2,13 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from proxy.core.model import End, Event, Exchange, Outcome, Run, RunRow, Snapshot
+from proxy.core.outcomes import current_outcome
 from proxy.errors import RecordingNotFound, StoreError
 from proxy.stores import merging
 from proxy.stores._api import (
@@ -22,10 +23,12 @@ from proxy.stores._api import (
     Write,
 )
 
+type _Numbers = dict[tuple[str, int], int]  # an imported event's number, and its new one
+
 
 @dataclass(slots=True)
 class _Held:
-    """A run and what belongs to it. Verdicts of the run itself are kept in `run`."""
+    """A run and what belongs to it. Values are replaced, never changed: a batch may be undone."""
 
     run: Run
     exchanges: dict[str, Exchange] = field(default_factory=dict)
@@ -39,11 +42,23 @@ class _Held:
     last_seq: int = 0
     active_at: float = 0.0
 
+    def copy(self) -> "_Held":
+        """The same values in containers of its own."""
+        return replace(
+            self,
+            exchanges=dict(self.exchanges),
+            events=dict(self.events),
+            outcomes=list(self.outcomes),
+            texts=set(self.texts),
+            groups=dict(self.groups),
+            event_of=dict(self.event_of),
+        )
 
-@dataclass(slots=True)
-class _State:
-    runs: dict[str, _Held] = field(default_factory=dict)
-    last_event: int = 0
+    def count(self, status: str, at: float) -> None:
+        """A call more."""
+        self.calls += 1
+        self.errors += status == "error"
+        self.active_at = max(self.active_at, at)
 
 
 class MemoryStore:
@@ -52,7 +67,9 @@ class MemoryStore:
     def __init__(self, url: str = "memory:") -> None:
         self.url = url
         self._secret = secrets.token_bytes(32)
-        self._state = _State()
+        self._runs: dict[str, _Held] = {}
+        self._run_of: dict[str, str] = {}  # by exchange
+        self._last_event = 0
         self._lock = threading.RLock()
 
     # --- writing -----------------------------------------------------------------------------
@@ -60,28 +77,30 @@ class MemoryStore:
     def write(self, batch: Sequence[Write]) -> None:
         """All of the batch or nothing."""
         with self._lock:
-            touched = {_run_id(write) for write in batch}
-            before = {run_id: deepcopy(self._state.runs.get(run_id)) for run_id in touched}
-            last = self._state.last_event
-            numbers: dict[tuple[str, int], int] = {}
+            before = {
+                run_id: held.copy()
+                for run_id in set(map(_run_id, batch))
+                if (held := self._runs.get(run_id))
+            }
+            known, last = dict(self._run_of), self._last_event
+            numbers: _Numbers = {}
             try:
                 for write in batch:
                     self._apply(write, numbers)
             except BaseException:
-                self._state.last_event = last
-                for run_id, held in before.items():
-                    self._state.runs.pop(run_id, None)
-                    if held is not None:
-                        self._state.runs[run_id] = held
+                for run_id in set(map(_run_id, batch)):
+                    self._runs.pop(run_id, None)
+                self._runs.update(before)
+                self._run_of, self._last_event = known, last
                 raise
 
-    def _apply(self, write: Write, numbers: dict[tuple[str, int], int]) -> None:
+    def _apply(self, write: Write, numbers: _Numbers) -> None:
         match write:
             case OpenRun(run):
-                held = self._state.runs.get(run.id)
+                held = self._runs.get(run.id)
                 merged = merging.opened(held.run if held else None, run)
                 if held is None:
-                    self._state.runs[run.id] = _Held(merged, active_at=run.started_at)
+                    self._runs[run.id] = _Held(merged, active_at=run.started_at)
                 else:
                     held.run = merged
             case AddExchange(exchange, event):
@@ -91,79 +110,317 @@ class MemoryStore:
             case AddOutcome(outcome):
                 self._add_outcome(outcome, numbers)
             case CloseRun(run_id, ended_at):
-                held = self._state.runs.get(run_id)
+                held = self._runs.get(run_id)
                 if held is not None:
                     held.run = replace(held.run, ended_at=ended_at)
                     held.active_at = max(held.active_at, ended_at)
 
     def _held(self, run_id: str, started_at: float, exchange: Exchange | None = None) -> _Held:
-        held = self._state.runs.get(run_id)
+        held = self._runs.get(run_id)
         if held is None:
             run = merging.unannounced(run_id, started_at, exchange)
-            held = self._state.runs[run_id] = _Held(run, active_at=started_at)
+            held = self._runs[run_id] = _Held(run, active_at=started_at)
         return held
 
-    def _add_exchange(
-        self, exchange: Exchange, event: Event, numbers: dict[tuple[str, int], int]
-    ) -> None:
-        before = next(
-            (held for held in self._state.runs.values() if exchange.id in held.exchanges), None
-        )
-        earlier = before.exchanges[exchange.id] if before else None
-        if before and earlier and earlier.end is not End.INTERRUPTED:
-            if event.id is not None:
-                numbers[event.run_id, event.id] = before.event_of[exchange.id]
-            return
+    def _add_exchange(self, exchange: Exchange, event: Event, numbers: _Numbers) -> None:
         held = self._held(exchange.run_id, exchange.started_at, exchange)
-        if held.run.ended_at is not None and exchange.started_at > held.run.ended_at:
-            held.run = replace(held.run, ended_at=None)
         seq = exchange.seq
-        if before and earlier:
+        if exchange.id in self._run_of:
+            before = self._runs[self._run_of[exchange.id]]
+            earlier = before.exchanges[exchange.id]
+            number = before.event_of[exchange.id]
+            if earlier.end is not End.INTERRUPTED:
+                _renumber(numbers, event, number)
+                return
             seq = earlier.seq
-            gone = before.events.pop(before.event_of.pop(exchange.id))
+            gone = before.events.pop(number)
             del before.exchanges[exchange.id]
             before.calls -= 1
             before.errors -= gone.status == "error"
+        if held.run.ended_at is not None and exchange.started_at > held.run.ended_at:
+            held.run = replace(held.run, ended_at=None)
         seq = seq or held.last_seq + 1
         held.last_seq = max(held.last_seq, seq)
         ended_at = merging.end_of(event, exchange)
-        parent = _parent(event, numbers)
-        if exchange.own.group:
-            parent = self._group(
-                held, exchange.own.group, (event.started_at, ended_at), event.status, parent
-            )
-        data = {**event.data, "seq": seq, "exchangeId": exchange.id}
-        held.event_of[exchange.id] = self._insert(
-            held,
-            replace(
-                event,
-                run_id=exchange.run_id,
-                ended_at=ended_at,
-                parent_event_id=parent,
-                data=data,
-            ),
-            numbers,
+        placed = replace(
+            event,
+            run_id=exchange.run_id,
+            ended_at=ended_at,
+            parent_event_id=_parent(event, numbers),
+            data={**event.data, "seq": seq, "exchangeId": exchange.id},
         )
+        if exchange.own.group:
+            placed.parent_event_id = self._group(held, exchange.own.group, placed)
+        held.event_of[exchange.id] = self._insert(held, placed, numbers)
         held.exchanges[exchange.id] = replace(exchange, seq=seq)
+        self._run_of[exchange.id] = exchange.run_id
         held.texts.update(merging.searched(exchange))
-        _count(held, event.status, event.started_at if ended_at is None else ended_at)
+        held.count(event.status, event.started_at if ended_at is None else ended_at)
 
-    def _add_event(self, event: Event, numbers: dict[tuple[str, int], int]) -> None:
+    def _add_event(self, event: Event, numbers: _Numbers) -> None:
         held = self._held(event.run_id, event.started_at)
         at = event.started_at if event.ended_at is None else event.ended_at
+        placed = replace(event, parent_event_id=_parent(event, numbers))
         if event.kind == "group":
-            parent = held.events.get(_parent(event, numbers) or 0)
-            inner = f"{parent.data['path']}/{event.name}" if _is_group(parent) else event.name
-            path = str(event.data.get("path") or inner)
-            times = (event.started_at, event.ended_at)
-            number = self._group(held, path, times, event.status, None)
+            path = event.data.get("path") or self._path_below(held, placed)
+            number = self._group(held, str(path), replace(placed, parent_event_id=None))
             if number is not None:
-                held.events[number].data.update(deepcopy(event.data), path=path)
-                if event.id is not None:
-                    numbers[event.run_id, event.id] = number
-            held.active_at = max(held.active_at, at)
-            return
-        self._insert(held, replace(event, parent_event_id=_parent(event, numbers)), numbers)
+                _renumber(numbers, event, number)
+                group = held.events[number]
+                data = {**group.data, **event.data, "path": group.data["path"]}
+                held.events[number] = replace(group, data=data)
+        else:
+            self._insert(held, placed, numbers)
         if merging.counts_as_call(event):
-            _count(held, event.status, at)
+            held.count(event.status, at)
         held.active_at = max(held.active_at, at)
+
+    def _insert(self, held: _Held, event: Event, numbers: _Numbers) -> int:
+        self._last_event += 1
+        _renumber(numbers, event, self._last_event)
+        held.events[self._last_event] = replace(
+            event, id=self._last_event, data=deepcopy(event.data)
+        )
+        return self._last_event
+
+    def _group(self, held: _Held, path: str, inside: Event) -> int | None:
+        """The number of the group `path`; it and those around it reach over `inside`."""
+        parent = inside.parent_event_id
+        for inner in merging.group_paths(path):
+            number = held.groups.get(inner)
+            if number is None:
+                made = merging.group_event(inside.run_id, inner, inside.started_at, parent)
+                number = held.groups[inner] = self._insert(held, made, {})
+            group = held.events[number]
+            ended, end = group.ended_at, inside.ended_at
+            last = end is not None and (ended is None or ended <= end)
+            held.events[number] = replace(
+                group,
+                started_at=min(group.started_at, inside.started_at),
+                ended_at=end if last else ended,
+                status=inside.status if last else group.status,
+            )
+            parent = number
+        return parent
+
+    @staticmethod
+    def _path_below(held: _Held, event: Event) -> str:
+        parent = held.events.get(event.parent_event_id or 0)
+        outer = parent.data["path"] if parent is not None and parent.kind == "group" else None
+        return f"{outer}/{event.name}" if outer else event.name
+
+    def _add_outcome(self, outcome: Outcome, numbers: _Numbers) -> None:
+        held = self._held(outcome.run_id, outcome.created_at)
+        sources = [earlier.source for earlier in held.outcomes]
+        evidence = tuple(numbers.get((outcome.run_id, at), at) for at in outcome.evidence)
+        held.outcomes.append(replace(outcome, evidence=evidence))
+        if merging.outranks(outcome.source, sources):
+            held.run = replace(held.run, outcome=outcome.status, failure_mode=outcome.failure_mode)
+        if outcome.reason:
+            held.texts.add(outcome.reason[: merging.TEXT])
+
+    # --- deleting ----------------------------------------------------------------------------
+
+    def delete_run(self, run_id: str) -> None:
+        """Forgets the run."""
+        with self._lock:
+            if run_id not in self._runs:
+                raise RecordingNotFound(f"no run {run_id!r}")
+            for exchange_id in self._runs.pop(run_id).exchanges:
+                del self._run_of[exchange_id]
+
+    def gc(
+        self,
+        *,
+        before: float | None = None,
+        label: str | None = None,
+        max_bytes: int | None = None,
+    ) -> list[str]:
+        """Forgets runs, oldest first; the ids of those that went."""
+        gone: list[str] = []
+        with self._lock:
+            for run_id, held in sorted(
+                self._runs.items(), key=lambda item: (item[1].active_at, item[0])
+            ):
+                if max_bytes is not None and self.size().file <= max_bytes:
+                    break
+                old = before is None or held.active_at < before
+                if old and label in {None, held.run.label}:
+                    self.delete_run(run_id)
+                    gone.append(run_id)
+        return gone
+
+    def checkpoint(self) -> None:
+        """Nothing to tidy up."""
+
+    def backup(self, path: Path) -> None:
+        """There is nothing that could be copied."""
+        raise StoreError(
+            f"a store in memory cannot be copied to {path}", hint="use sqlite:///file.db"
+        )
+
+    def size(self) -> Size:
+        """The bytes of all bodies."""
+        with self._lock:
+            bodies = [
+                body
+                for held in self._runs.values()
+                for exchange in held.exchanges.values()
+                for body in (exchange.request_body, exchange.response_body)
+            ]
+        return Size(sum(len(body.data) for body in bodies), 0, 0)
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def secret(self) -> bytes:
+        """32 random bytes made with the store."""
+        return self._secret
+
+    def find_run(self, ref: str) -> Run:
+        """By id, `last`, or unique prefix."""
+        with self._lock:
+            if ref in self._runs:
+                return deepcopy(self._runs[ref].run)
+            newest = sorted(
+                (held.run for held in self._runs.values()),
+                key=lambda run: (run.started_at, run.id),
+                reverse=True,
+            )
+            if ref == "last":
+                found = newest[:1]
+            else:
+                found = [run for run in newest if ref and run.id.startswith(ref)]
+            if not found:
+                raise merging.unknown(ref, [run.id for run in newest[:3]])
+            if len(found) > 1:
+                raise merging.ambiguous(ref, sorted(run.id for run in found))
+            return deepcopy(found[0])
+
+    def runs(self, query: RunQuery) -> list[RunRow]:
+        """Newest first."""
+        with self._lock:
+            found = [held for held in self._runs.values() if _wanted(held, query)]
+            found.sort(key=lambda held: (held.run.started_at, held.run.id), reverse=True)
+            return [
+                RunRow(deepcopy(held.run), held.calls, held.errors, _reason(held))
+                for held in found[: query.limit]
+            ]
+
+    def events(self, run_id: str) -> list[Event]:
+        """The timeline, by start."""
+        with self._lock:
+            held = self._runs.get(run_id)
+            events = deepcopy(list(held.events.values())) if held else []
+        return sorted(events, key=lambda event: (event.started_at, event.id))
+
+    def exchange(self, exchange_id: str) -> Exchange:
+        """One exchange."""
+        with self._lock:
+            if exchange_id not in self._run_of:
+                raise RecordingNotFound(f"no exchange {exchange_id!r}")
+            return replace(self._runs[self._run_of[exchange_id]].exchanges[exchange_id])
+
+    def exchanges(self, run_id: str) -> Iterator[Exchange]:
+        """All exchanges of a run by `seq`."""
+        with self._lock:
+            held = self._runs.get(run_id)
+            found = list(held.exchanges.values()) if held else []
+        for exchange in sorted(found, key=lambda exchange: (exchange.seq, exchange.id)):
+            yield replace(exchange)
+
+    def outcomes(self, run_id: str) -> list[Outcome]:
+        """Every verdict, oldest first."""
+        with self._lock:
+            held = self._runs.get(run_id)
+            return list(held.outcomes) if held else []
+
+    def snapshot(self, run_id: str) -> Snapshot:
+        """The whole run."""
+        with self._lock:
+            if run_id not in self._runs:
+                raise RecordingNotFound(f"no run {run_id!r}")
+            return Snapshot(
+                deepcopy(self._runs[run_id].run),
+                list(self.exchanges(run_id)),
+                self.events(run_id),
+                self.outcomes(run_id),
+            )
+
+    def last_seq(self, run_id: str) -> int:
+        """The highest `seq` stored for the run, 0 when none."""
+        with self._lock:
+            held = self._runs.get(run_id)
+            return held.last_seq if held else 0
+
+    def changes(self, after: int) -> tuple[int, list[Event]]:
+        """The next events above `after`, at most 1,000, and the mark to go on from."""
+        with self._lock:
+            if after < 0:
+                return self._last_event, []
+            found = sorted(
+                (number, event)
+                for held in self._runs.values()
+                for number, event in held.events.items()
+                if number > after
+            )[: merging.CHANGES]
+            return (found[-1][0] if found else after), [deepcopy(event) for _, event in found]
+
+    def verify(self) -> list[Problem]:
+        """Nothing that is in memory alone can be damaged."""
+        return []
+
+    def close(self) -> None:
+        """Forgets everything."""
+        with self._lock:
+            self._runs.clear()
+            self._run_of.clear()
+
+
+def _run_id(write: Write) -> str:
+    match write:
+        case OpenRun(run):
+            return run.id
+        case AddExchange(exchange, _):
+            return exchange.run_id
+        case AddEvent(event):
+            return event.run_id
+        case AddOutcome(outcome):
+            return outcome.run_id
+        case CloseRun(run_id, _):
+            return run_id
+
+
+def _renumber(numbers: _Numbers, event: Event, number: int) -> None:
+    if event.id is not None:
+        numbers[event.run_id, event.id] = number
+
+
+def _parent(event: Event, numbers: _Numbers) -> int | None:
+    """The parent's number here: an imported event comes with those of another store."""
+    parent = event.parent_event_id
+    if event.id is None or parent is None:
+        return parent
+    return numbers.get((event.run_id, parent))
+
+
+def _reason(held: _Held) -> str | None:
+    current = current_outcome(held.outcomes)
+    return current.reason if current else None
+
+
+def _wanted(held: _Held, query: RunQuery) -> bool:
+    run = held.run
+    if query.label is not None and run.label != query.label:
+        return False
+    if query.outcome is not None and not merging.has_outcome(run, query.outcome):
+        return False
+    if query.since is not None and run.started_at < query.since:
+        return False
+    if query.until is not None and run.started_at >= query.until:
+        return False
+    if query.text is None:
+        return True
+    text = query.text.lower()
+    return any(
+        text in said.lower() for said in (run.id, run.label, run.correlation_id, *held.texts)
+    )

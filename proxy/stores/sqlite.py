@@ -32,8 +32,8 @@ from proxy.stores.timestamps import text_or_none
 _CHECKPOINT = 4 * 1024 * 1024  # bytes of write-ahead log, about
 _COMMIT = 48 * 1024  # bytes that a commit adds to the log beside its rows, about
 _AT_ONCE = 20  # exchanges whose rows are read together
-_SECRET = "SELECT value FROM meta WHERE name = 'secret'"
-_SET_SECRET = "UPDATE meta SET value = ? WHERE name = 'secret'"
+_KEY = "SELECT value FROM meta WHERE name = 'secret'"
+_SET_KEY = "UPDATE meta SET value = ? WHERE name = 'secret'"
 
 
 def open_sqlite(url: str, *, create: bool = True, durability: str = "durable") -> "SqliteStore":
@@ -303,8 +303,8 @@ class SqliteStore:
                 if made:
                     private_files.keep_out_of_git(self._path)
                     if self._secret:  # pseudonyms stay what they were
-                        connection.execute(_SET_SECRET, (self._secret,))
-                self._secret = bytes(connection.execute(_SECRET).fetchone()[0])
+                        connection.execute(_SET_KEY, (self._secret,))
+                self._secret = bytes(connection.execute(_KEY).fetchone()[0])
             except BaseException:
                 connection.close()
                 raise

@@ -11,7 +11,6 @@ from pathlib import Path
 from queue import LifoQueue
 
 from proxy.errors import StoreError, StoreMismatch
-from proxy.stores import private_files
 from proxy.stores.sqlite_errors import translated
 
 PAGE = 4096

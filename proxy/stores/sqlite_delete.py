@@ -59,7 +59,7 @@ def _delete_blobs(connection: sqlite3.Connection, run: int) -> None:
         try:
             pieces = list(enumerate(reader.read(blob), number))
         except Damaged:  # nobody can read it any more; only its names are left to be found
-            unnamed.append((number, number + blob.count))
+            unnamed.append((number, number + blob.pieces))
             continue
         marks = [(digests.leaf(piece)[: digests.INDEX_BYTES], at) for at, piece in pieces]
         names.extend((mark, at) for mark, at in marks if at not in heirs)

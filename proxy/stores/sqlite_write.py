@@ -102,7 +102,7 @@ class Batch:
         self._exchanges: list[Any] = []
         self._pending: set[str] = set()
         self._growing: list[Any] = []
-        self._patches: list[Any] = []
+        self._group_data: list[tuple[int, dict[str, Any]]] = []
         self._texts: list[tuple[str, Any]] = []
         self.written = 0  # bytes, about
         epoch, self._event, piece = connection.execute(_STATE).fetchone()
@@ -138,14 +138,23 @@ class Batch:
         self.written += blobs.size + _ROW_GUESS * (len(self._events) + len(self._exchanges))
         many(_INSERT_EVENT, self._events)
         many(_GROW_GROUP, self._growing)
-        many("UPDATE agent_events SET data = json_patch(data, ?) WHERE id = ?", self._patches)
+        for number, data in self._group_data:
+            (held,) = execute("SELECT data FROM agent_events WHERE id = ?", (number,)).fetchone()
+            merged = jsontext.dumps({**jsontext.loads(held), **data})
+            execute("UPDATE agent_events SET data = ? WHERE id = ?", (merged, number))
         many(_INSERT_EXCHANGE, self._exchanges)
         many("INSERT INTO blobs VALUES (?,?,?,?,?,?,?)", blobs.blobs)
         many("INSERT INTO pieces VALUES (?,?)", blobs.pieces)
         many("INSERT OR IGNORE INTO uses VALUES (?,?)", blobs.uses)
         many("INSERT OR IGNORE INTO run_texts VALUES (?,?)", self._texts)
         many("INSERT OR REPLACE INTO run_totals VALUES (?,?,?,?,?,?)", self._totals())
-        for rows in (self._events, self._growing, self._patches, self._exchanges, self._texts):
+        for rows in (
+            self._events,
+            self._growing,
+            self._group_data,
+            self._exchanges,
+            self._texts,
+        ):
             rows.clear()
         self._pending.clear()
         blobs.clear()
@@ -240,20 +249,16 @@ class Batch:
         seq = seq or state.last_seq + 1
         state.last_seq = max(state.last_seq, seq)
         ended_at = merging.end_of(event, exchange)
-        parent = self._parent(event)
-        if exchange.own.group:
-            parent = self._group(
-                run_id, exchange.own.group, event.started_at, ended_at, event.status, parent
-            )
-        event_id = self._insert(
-            replace(
-                event,
-                run_id=run_id,
-                ended_at=ended_at,
-                parent_event_id=parent,
-                data={**event.data, "seq": seq, "exchangeId": exchange.id},
-            )
+        placed = replace(
+            event,
+            run_id=run_id,
+            ended_at=ended_at,
+            parent_event_id=self._parent(event),
+            data={**event.data, "seq": seq, "exchangeId": exchange.id},
         )
+        if exchange.own.group:
+            placed.parent_event_id = self._group(exchange.own.group, placed)
+        event_id = self._insert(placed)
         columns = exchange_columns(exchange, seq, event_id)
         stored = self._memory.blobs.add(state.number, exchange, columns_mark(columns))
         self._exchanges.append((*columns, stored.record, stored.digest))
@@ -274,22 +279,20 @@ class Batch:
     def _add_event(self, event: Event) -> None:
         state = self._run(event.run_id, event.started_at)
         at = event.started_at if event.ended_at is None else event.ended_at
+        placed = replace(event, parent_event_id=self._parent(event))
         if event.kind == "group":
-            path = event.data.get("path") or self._path_below(event)
-            number = self._group(
-                event.run_id, str(path), event.started_at, event.ended_at, event.status, None
-            )
-            self._renumber(event, number)
-            rest = {key: value for key, value in event.data.items() if key != "path"}
-            if rest:
-                self._patches.append((jsontext.dumps(rest), number))
-            state.active_at = max(state.active_at, to_text(at))
-            return
-        self._insert(replace(event, parent_event_id=self._parent(event)))
+            path = event.data.get("path") or self._path_below(placed)
+            number = self._group(str(path), replace(placed, parent_event_id=None))
+            if number is not None:
+                self._renumber(event, number)
+                rest = {key: value for key, value in event.data.items() if key != "path"}
+                if rest:
+                    self._group_data.append((number, rest))
+        else:
+            self._insert(placed)
         if merging.counts_as_call(event):
             self._count(state, event.status, at)
-        else:
-            state.active_at = max(state.active_at, to_text(at))
+        state.active_at = max(state.active_at, to_text(at))
 
     def _count(self, state: _RunState, status: str, at: float) -> None:
         state.calls += 1
@@ -315,23 +318,17 @@ class Batch:
 
     # --- groups ------------------------------------------------------------------------------
 
-    def _group(
-        self,
-        run_id: str,
-        path: str,
-        started_at: float,
-        ended_at: float | None,
-        status: str,
-        parent: int | None,
-    ) -> int | None:
-        """The number of the group `path`; it and those around it reach over this time."""
-        start, end = to_text(started_at), text_or_none(ended_at)
+    def _group(self, path: str, inside: Event) -> int | None:
+        """The number of the group `path`; it and those around it reach over `inside`."""
+        run_id, parent = inside.run_id, inside.parent_event_id
+        start, end = to_text(inside.started_at), text_or_none(inside.ended_at)
         for inner in merging.group_paths(path):
             number = self._memory.groups.get((run_id, inner)) or self._stored_group(run_id, inner)
             if number is None:
-                number = self._insert(merging.group_event(run_id, inner, started_at, parent))
+                made = merging.group_event(run_id, inner, inside.started_at, parent)
+                number = self._insert(made)
             self._memory.groups[run_id, inner] = number
-            self._growing.append((start, end, status, number))
+            self._growing.append((start, end, inside.status, number))
             parent = number
         return parent
 
@@ -347,7 +344,7 @@ class Batch:
 
     def _path_below(self, event: Event) -> str:
         """The path of a group that says only its name and its parent."""
-        parent = self._parent(event)
+        parent = event.parent_event_id
         for (run_id, path), number in self._memory.groups.items():
             if number == parent and run_id == event.run_id:
                 return f"{path}/{event.name}"

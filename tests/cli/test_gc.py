@@ -57,11 +57,36 @@ def test_what_goes(dashcam: Dashcam, args: tuple[str, ...], gone: list[str]) -> 
 
 def test_json(dashcam: Dashcam) -> None:
     dry = json.loads(dashcam("gc", "--keep", "2", "--json", "--dry-run").out)
-    assert dry == {"deleted": [], "matched": ["run_old"], "freedBytes": 0}
-    assert json.loads(dashcam("gc", "--keep", "2", "--json").out)["deleted"] == ["run_old"]
+    assert dry == {"wouldDelete": ["run_old"]}
+    done = json.loads(dashcam("gc", "--keep", "2", "--json").out)
+    assert (done["deleted"], done["freedBytes"] >= 0) == (["run_old"], True)
 
 
-def test_something_must_be_said(dashcam: Dashcam) -> None:
-    done = dashcam("gc")
+def test_by_size_the_oldest_go_first(dashcam: Dashcam) -> None:
+    assert json.loads(dashcam("gc", "--max-size", "1GB", "--json").out)["deleted"] == []
+    assert dashcam("gc", "--max-size", "1k", "--label", "Billing").code == 0
+    assert "run_mid" not in left(dashcam)
+    assert "run_new" in left(dashcam)
+    assert dashcam("gc", "--max-size", "1k").code == 0
+    assert "run_new" not in left(dashcam)
+
+
+def test_without_a_limit_nothing_is_deleted(dashcam: Dashcam) -> None:
+    assert json.loads(dashcam("gc", "--json").out)["deleted"] == []
+    assert left(dashcam) == ALL
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--label", "Billing"), "--label needs"),
+        (("--max-size", "1k", "--dry-run"), "--max-size cannot tell"),
+        (("--max-size", "much"), "'much' is no size"),
+        (("--older-than", "long"), "'long' is no length of time"),
+    ],
+)
+def test_wrong_usage_deletes_nothing(dashcam: Dashcam, args: tuple[str, ...], said: str) -> None:
+    done = dashcam("gc", *args)
     assert done.code == 2
-    assert "say what may go" in done.err
+    assert said in done.err
+    assert left(dashcam) == ALL

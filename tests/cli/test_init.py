@@ -45,7 +45,7 @@ def test_nothing_heavy_is_imported_to_start() -> None:
         "import sys; import proxy.cli; proxy.cli.execute(['--help']);"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
-    done = subprocess.run(  # noqa: S603 - our own code
+    done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.splitlines()[-1] == "[]"
@@ -121,7 +121,7 @@ def test_errors_are_told_in_a_line(
 
 def test_a_reader_that_went_away_is_no_error() -> None:
     code = "import proxy.cli as c; raise SystemExit(c.execute(['config', '--toml']))"
-    with subprocess.Popen(  # noqa: S603 - our own code
+    with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
     ) as child:
         assert child.stdout is not None

@@ -5,6 +5,7 @@ import pytest
 from proxy.cli._restore import _parents_first, renamed, restore, same, whole
 from proxy.core.model import Event, Exchange, Snapshot
 from proxy.stores import open_store
+from proxy.stores._api import RunQuery
 from tests.cli.conftest import URL, Fill
 from tests.cli.samples import START, support_run
 
@@ -20,7 +21,15 @@ def kept(run_id: str) -> Snapshot:
 def test_a_run_comes_back_as_it_was(fill: Fill) -> None:
     given = support_run()
     given.events.append(
-        Event("run_a", "state", "plan.tier", START + 2, data={"value": "pro"}, id=20, parent_event_id=2)
+        Event(
+            "run_a",
+            "state",
+            "plan.tier",
+            START + 2,
+            data={"value": "pro"},
+            id=20,
+            parent_event_id=2,
+        )
     )
     fill(support_run("run_x"), given)
     found = kept("run_a")
@@ -80,6 +89,8 @@ def test_renamed_is_the_same_run_under_other_ids() -> None:
 
 def test_whole_makes_the_timeline_and_the_verdict_that_a_file_lacks(fill: Fill) -> None:
     given = support_run()
+    crm = replace(given.exchanges[4].request, method="GET", target="/customers/1")
+    given.exchanges[4] = replace(given.exchanges[4], request=crm)
     bare = Snapshot(given.run, given.exchanges)
     made = whole(bare, lambda exchange: exchange)
     assert [event.data["seq"] for event in made.events] == [1, 2, 3, 4, 5, 6]
@@ -87,7 +98,10 @@ def test_whole_makes_the_timeline_and_the_verdict_that_a_file_lacks(fill: Fill) 
     assert made.outcomes[0].failure_mode == "Tool Error"
     assert made.outcomes[0].evidence == (5,)
     fill(made)
-    assert [event.name for event in kept("run_a").events if event.kind == "group"] == ["plan", "act"]
+    assert [event.name for event in kept("run_a").events if event.kind == "group"] == [
+        "plan",
+        "act",
+    ]
 
 
 def test_whole_takes_secrets_out(fill: Fill) -> None:
@@ -117,5 +131,5 @@ def test_all_or_nothing(fill: Fill) -> None:
     store = open_store(URL)
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever the store says
         restore(store, given)
-    assert [row.run.id for row in store.runs(__import__("proxy.stores._api", fromlist=["_"]).RunQuery())] == ["run_x"]
+    assert [row.run.id for row in store.runs(RunQuery())] == ["run_x"]
     store.close()

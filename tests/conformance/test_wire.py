@@ -25,7 +25,7 @@ each = pytest.mark.parametrize("sample", ALL, ids=IDS)
 each_stream = pytest.mark.parametrize("sample", STREAMED, ids=[one.name for one in STREAMED])
 each_socket = pytest.mark.parametrize("sample", SOCKETS, ids=[one.name for one in SOCKETS])
 
-FILES = {fmt: module.__name__.rpartition(".")[2] for fmt, module in wire.MODULES.items()}
+FILES = {one.name: type(one).__module__.rpartition(".")[2] for one in wire.WIRE_FORMATS}
 
 
 def decode(sample: Sample) -> Call:
@@ -44,8 +44,8 @@ def test_is_recognised_by_its_own_format(sample: Sample) -> None:
 
 @each
 def test_is_recognised_behind_any_host_and_path(sample: Sample) -> None:
-    if sample.format == "http" or sample.exchange.request.method == "GET":
-        pytest.skip("its host is all that tells it") if "interactions" in sample.name else None
+    if sample.name == "gemini_interactions/failed_poll":
+        return  # `/interactions/{id}` could be anybody's: only its host tells
     head = sample.at(host="127.0.0.1", prefix="/gateway/v9/some-team")
     assert FILES[wire.recognise(head, sample.request).name] == sample.format
 
@@ -112,7 +112,7 @@ def test_every_prefix_is_sane(sample: Sample) -> None:
 def test_a_prefix_that_was_cut_says_so(sample: Sample) -> None:
     call = decode(sample)
     if call.error is not None:
-        pytest.skip("it ends in an error anyway")
+        return  # it ends in an error anyway
     half = sample.response[: len(sample.response) // 2]
     for end in (End.UPSTREAM_RESET, End.CLIENT_GONE, End.UPSTREAM_TIMEOUT):
         cut = replace(sample.with_response(half), end=end)
@@ -123,7 +123,7 @@ def test_a_prefix_that_was_cut_says_so(sample: Sample) -> None:
 
 
 @each_stream
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_split_gives_the_same(sample: Sample, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sample.response)), max_size=8)))
@@ -154,7 +154,7 @@ def test_wrong_types_anywhere_raise_nothing(sample: Sample) -> None:
     """Each JSON value in it is replaced by one of another type."""
     found = wire.recognise(sample.exchange.request, sample.request)
     source = random.Random(sample.name)  # noqa: S311 - a fixed choice of wrong values
-    for body in _mutations(sample.request, source, 40):
+    for body in _mutations(sample.request, source, 30):
         found.step(sample.exchange.request, body)
         _decodes(replace(sample.exchange, request_body=Body(body)), body, sample.response)
     for response in _broken_responses(sample, source):
@@ -164,13 +164,14 @@ def test_wrong_types_anywhere_raise_nothing(sample: Sample) -> None:
 
 
 @each
-@settings(max_examples=15, deadline=None)
-@given(junk=st.binary(max_size=200), at=st.floats(0, 1))
-def test_junk_anywhere_raises_nothing(sample: Sample, junk: bytes, at: float) -> None:
+def test_junk_anywhere_raises_nothing(sample: Sample) -> None:
+    source = random.Random(sample.name)  # noqa: S311 - the same junk every time
     response = sample.response
-    place = int(len(response) * at)
-    broken = response[:place] + junk + response[place + len(junk) :]
-    _decodes(sample.with_response(broken), sample.request, broken)
+    for _ in range(10):
+        junk = source.randbytes(source.randrange(1, 40))
+        place = source.randrange(len(response) + 1)
+        broken = response[:place] + junk + response[place + len(junk) :]
+        _decodes(sample.with_response(broken), sample.request, broken)
     _decodes(sample.exchange, junk, response)
     _decodes(sample.exchange, sample.request, junk)
 
@@ -178,9 +179,7 @@ def test_junk_anywhere_raises_nothing(sample: Sample, junk: bytes, at: float) ->
 @each
 def test_no_answer_at_all(sample: Sample) -> None:
     for end in End:
-        gone = replace(
-            sample.exchange, response=None, response_body=Body(), frames=(), end=end
-        )
+        gone = replace(sample.exchange, response=None, response_body=Body(), frames=(), end=end)
         call = wire.decode_call(gone, sample.request, b"")
         assert call.step == sample.expected["step"]
         assert call.error is not None
@@ -215,7 +214,7 @@ def _assembled(sample: Sample, pieces: list[bytes]) -> Any:
 
 
 def _sizes(length: int) -> range:
-    return range(0, length, max(1, length // 150))
+    return range(0, length, max(1, length // 60))
 
 
 def _mutations(body: bytes, source: random.Random, limit: int) -> list[bytes]:
@@ -255,15 +254,15 @@ def _replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 def _broken_responses(sample: Sample, source: random.Random) -> list[bytes]:
     """The answer, or each event of it, with a wrong value somewhere."""
-    whole = _mutations(sample.response, source, 60)
+    whole = _mutations(sample.response, source, 30)
     lines = sample.response.split(b"\n")
-    broken = []
+    broken: list[bytes] = []
     for place, line in enumerate(lines):
         prefix = b"data: " if line.startswith(b"data: ") else b""
         if line[len(prefix) : len(prefix) + 1] != b"{":
             continue
-        for new in _mutations(line[len(prefix) :], source, 12):
-            broken.append(b"\n".join([*lines[:place], prefix + new, *lines[place + 1 :]]))
+        news = _mutations(line[len(prefix) :], source, 5)
+        broken += [b"\n".join([*lines[:place], prefix + n, *lines[place + 1 :]]) for n in news]
     return whole + broken
 
 
@@ -275,5 +274,5 @@ def _broken_frames(sample: Sample, source: random.Random) -> list[Exchange]:
             frames=(*frames[:place], frame._replace(data=new), *frames[place + 1 :]),
         )
         for place, frame in enumerate(frames)
-        for new in _mutations(frame.data, source, 12)
+        for new in _mutations(frame.data, source, 6)
     ]

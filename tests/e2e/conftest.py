@@ -31,7 +31,7 @@ def dashcam(tmp_path: Path, home: Path, upstream: Upstream) -> Dashcam:
     """Its traffic to the usual hosts goes to `upstream`, whose certificates it accepts."""
     hosts = ("api.openai.com", "api.anthropic.com", "upstream.test")
     env = {
-        "DASHCAM_UPSTREAMS": ",".join(
+        "DASHCAM_UPSTREAM": ",".join(
             [
                 upstream.mapping(*hosts),
                 upstream.mapping("plain.upstream.test", port="http"),

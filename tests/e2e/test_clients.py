@@ -69,6 +69,7 @@ def _record_and_replay(client: Client, dashcam: Dashcam, upstream: Upstream) -> 
     live = dashcam("run", "--id", "live", "--", *client.argv)
     assert len(live.out.splitlines()) == client.cases, live.out
     asked = len(upstream.world.seen)
+    assert asked >= client.cases, "some calls went past the upstream"
     assert len(dashcam.calls("live")) == asked
     upstream.stop()
     replay = dashcam("replay", "live", "--", *client.argv)

@@ -45,7 +45,7 @@ def faulty(dashcam: Dashcam, upstream: Upstream) -> Dashcam:
     ports = ("expired", "wrong_host", "self_signed")
     bad = [upstream.mapping(f"{port.replace('_', '-')}.test", port=port) for port in ports]
     good = upstream.mapping("upstream.test", port="https1")
-    dashcam.env["DASHCAM_UPSTREAMS"] = ",".join([good, *bad, "nobody.test=https://127.0.0.1:1"])
+    dashcam.env["DASHCAM_UPSTREAM"] = ",".join([good, *bad, "nobody.test=https://127.0.0.1:1"])
     return dashcam
 
 

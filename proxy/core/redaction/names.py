@@ -188,6 +188,22 @@ _QUERY_STRONG = frozenset(
 )
 _QUERY_WEAK = frozenset("key code appid ticket session sessionkey accesskeyid".split())
 _SEPARATORS = str.maketrans("", "", "-_. $[]")
+_SHORTEST = 3
+# What the names above end in: a cheap first look at the characters before a separator.
+NAME_ENDS = frozenset(
+    name[-_SHORTEST:]
+    for table in (
+        _STRONG,
+        _STRONG_ENDS,
+        _WEAK,
+        _WEAK_ENDS,
+        _SCHEME,
+        _COOKIE,
+        _QUERY_STRONG,
+        _QUERY_WEAK,
+    )
+    for name in table
+)
 
 
 def _normal(name: bytes) -> str:
@@ -240,14 +256,24 @@ _WORDS = re.compile(rb"[A-Za-z]?[a-z]{0,16}(?:[-_. /][A-Za-z]?[a-z]{0,16}){0,6}|
 _NUMBER = re.compile(rb"[0-9]{1,11}|[0-9]{4}-[0-9]{2}-[0-9]{2}[0-9T:.Z+ \-]{0,24}|[0-9]+\.[0-9]+")
 _PATHLIKE = re.compile(rb"(?:https?:|\.{0,2}/|[A-Za-z]:\\)|[\w./\-]{1,200}\.[A-Za-z]{2,4}\Z")
 _SPACE = re.compile(rb"\s")
+# Names of variables, constants and attributes: what code has where a credential will be.
+_IDENTIFIER = re.compile(
+    rb"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?=[\w.]{3,80}\Z)[A-Za-z_]\w{0,23}(?:\.[A-Za-z_]\w{0,23}){1,6}"
+)
 
+_LONGEST_PLACEHOLDER = 80
 WEAK_LENGTH = 8  # a shorter value after a weak name is no credential
+LOOSE_LENGTH = 4  # nor is a shorter one in free text
 LEARN_LENGTH = 8  # a shorter value is not looked for elsewhere
 
 
 def is_placeholder(value: bytes) -> bool:
     """Whether a value only stands for a credential."""
-    return not value or _PLACEHOLDER.fullmatch(value[:200]) is not None
+    return (
+        not value
+        or value.lower() in _SCHEMES
+        or (len(value) <= _LONGEST_PLACEHOLDER and _PLACEHOLDER.fullmatch(value) is not None)
+    )
 
 
 def is_plausible(value: bytes) -> bool:
@@ -261,6 +287,19 @@ def is_plausible(value: bytes) -> bool:
         and not _PATHLIKE.match(head)
         and not is_placeholder(head)
         and any(48 <= byte <= 57 for byte in head)  # noqa: PLR2004 - an ASCII digit
+    )
+
+
+def is_credential_like(value: bytes) -> bool:
+    """Whether a value after a strong name in free text or code is one, and no word or variable."""
+    head = value[:400]
+    return (
+        len(value) >= LOOSE_LENGTH
+        and not _SPACE.search(head)
+        and not _WORDS.fullmatch(head)
+        and not _IDENTIFIER.fullmatch(head)
+        and not _PATHLIKE.match(head)
+        and not is_placeholder(head)
     )
 
 

@@ -20,7 +20,8 @@ _SESSION: Final = b"mcp-session-id"
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _SCALAR: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[^\s,\]}]+')
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
-_ID_PATHS: Final = (("id",), ("params", "progressToken"), ("params", "requestId"))
+# Where in an answer the request's id (0) and its progress token (1) stand.
+_PATHS: Final = {("id",): 0, ("params", "requestId"): 0, ("params", "progressToken"): 1}
 _MAX_DEPTH: Final = 100
 
 
@@ -46,16 +47,16 @@ def adapted(
     response = exchange.response
     if response is None:
         return exchange
-    ids = _ids(
+    pairs = _pairs(
         plain.request(exchange.request, exchange.request_body.data), plain.request(head, body)
     )
     answer = exchange.response_body
     headers = response.headers
-    if ids:
+    if pairs:
         if header(headers, b"content-encoding"):
             answer = _whole(answer, plain.answer(exchange))
             headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
-        answer = spliced(answer, list(_edits(answer.data, ids)))
+        answer = spliced(answer, list(_edits(answer.data, pairs)))
         headers = _with(headers, b"content-length", b"%d" % len(answer.data))
     if session := header(head.headers, _SESSION):
         headers = _with(headers, _SESSION, session)
@@ -98,16 +99,16 @@ def _with(headers: Headers, name: bytes, value: bytes) -> Headers:
     return tuple((key, value if key.lower() == name else old) for key, old in headers)
 
 
-def _ids(recorded: bytes, live: bytes) -> dict[bytes, bytes]:
-    """Recorded id to live one, both as JSON, where they differ."""
+def _pairs(recorded: bytes, live: bytes) -> dict[tuple[int, bytes], bytes]:
+    """Recorded id (0) or progress token (1) to live one, both as JSON, where they differ."""
     if b'"jsonrpc"' not in recorded or b'"jsonrpc"' not in live:
         return {}
     old, new = _messages(recorded), _messages(live)
-    pairs: dict[bytes, bytes] = {}
+    pairs: dict[tuple[int, bytes], bytes] = {}
     for before, after in zip(old, new, strict=False):
-        for one, other in zip(_named(before), _named(after), strict=True):
+        for kind, (one, other) in enumerate(zip(_named(before), _named(after), strict=True)):
             if one is not None and other is not None and one != other:
-                pairs[orjson.dumps(one)] = orjson.dumps(other)
+                pairs[kind, orjson.dumps(one)] = orjson.dumps(other)
     return pairs
 
 
@@ -126,10 +127,11 @@ def _named(message: dict[str, Any]) -> tuple[Any, Any]:
     return message.get("id"), meta.get("progressToken") if isinstance(meta, dict) else None
 
 
-def _edits(data: bytes, ids: Mapping[bytes, bytes]) -> Iterator[Edit]:
+def _edits(data: bytes, pairs: Mapping[tuple[int, bytes], bytes]) -> Iterator[Edit]:
     for start, end in _texts(data):
         for path, begin, stop in _scalars(data, start, end):
-            if path in _ID_PATHS and (new := ids.get(_plain(data[begin:stop]))) is not None:
+            kind = _PATHS.get(path)
+            if kind is not None and (new := pairs.get((kind, _plain(data[begin:stop])))):
                 yield Edit(begin, stop, new)
 
 

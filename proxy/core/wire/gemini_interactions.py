@@ -138,7 +138,7 @@ class _Events:
         self._interaction.update((k, value[k]) for k in ("status", "usage") if value.get(k))
         if kind in ("interaction.completed", "interaction.complete"):
             self.complete = True
-        status = self._interaction.get("status")
+        status = loose.text(self._interaction.get("status"))
         if status in _FAILED and self.error is None:
             fault = faults.find(inner) or faults.Fault(str(status), f"the interaction is {status}")
             self.error = faults.in_stream(fault)

@@ -74,26 +74,16 @@ class OpenAIRealtime(Dialect):
         call = sockets.together(self.turns(exchange))
         if call is not None:
             return call
-        conversation = _read(exchange)
-        answer = self.read(exchange, response)
-        if answer.error is None:
-            answer.notes.append("no response was made on this socket")
-        return self.call(
-            exchange, request, self.ask(exchange.request, conversation.session), answer
-        )
+        asked = self.ask(exchange.request, _read(exchange).session)
+        return self.call(exchange, request, asked, self.read(exchange, response))
 
     @override
     def read(self, exchange: Exchange, response: bytes) -> Answer:
-        turns = self.turns(exchange)
-        error = next((turn.call.error for turn in turns if turn.call.error), None)
-        if not turns:
-            status = exchange.response.status if exchange.response else 0
-            error = (
-                _read(exchange).error
-                or faults.status_error(status, response, loose.parse(response).value)
-                or faults.transport_error(exchange)
-            )
-        return Answer(streamed=True, error=error)
+        if call := sockets.together(self.turns(exchange)):
+            return Answer(error=call.error)
+        answer = self.unused_socket(exchange, response)
+        answer.error = _read(exchange).error or answer.error
+        return answer
 
     def turns(self, exchange: Exchange) -> tuple[sockets.Turn, ...]:
         """Every response on the socket, in order."""

@@ -123,22 +123,14 @@ class OpenAIResponses(Dialect):
         if not heads.is_websocket(exchange.request):
             return super().decode(exchange, request, response)
         call = sockets.together(self.turns(exchange))
-        if call is not None:
-            return call
-        answer = self.read(exchange, response)
-        if not exchange.frames and answer.error is None:
-            answer.notes.append("no turn was taken on this socket")
-        return self.call(exchange, request, Asked(), answer)
+        return call or self.call(exchange, request, Asked(), self.read(exchange, response))
 
     @override
     def read(self, exchange: Exchange, response: bytes) -> Answer:
-        if heads.is_websocket(exchange.request) and not response:
-            turns = self.turns(exchange)
-            error = next((t.call.error for t in turns if t.call.error), None)
-            status = exchange.response.status if exchange.response else 0
-            failed = faults.status_error(status, response, None) or faults.transport_error(exchange)
-            return Answer(streamed=True, error=error or (failed if not turns else None))
-        return super().read(exchange, response)
+        if not heads.is_websocket(exchange.request):
+            return super().read(exchange, response)
+        call = sockets.together(self.turns(exchange))
+        return Answer(error=call.error) if call else self.unused_socket(exchange, response)
 
     def turns(self, exchange: Exchange) -> tuple[sockets.Turn, ...]:
         """Every turn on a socket, in the order they were opened."""

@@ -1,5 +1,5 @@
 # ruff: noqa: INP001 - not a package: its folder is put on the PYTHONPATH of a recorded child
-"""Loaded by every Python of a recorded run, before its program: see `_dashcam_preload`.
+"""Loaded by every Python of a recorded run, before its program: see `dashcam_preload`.
 
 It stands in front of the site's own `sitecustomize`, so it loads that one too, in its own name.
 This file must parse under any Python; the rest is for 3.8 and later.
@@ -13,9 +13,9 @@ def _install():  # type: ignore[no-untyped-def]  # noqa: ANN202 - must parse und
     if sys.version_info < (3, 8):
         return
     try:
-        import _dashcam_preload  # noqa: PLC0415 - not for older Pythons
+        import dashcam_preload  # noqa: PLC0415 - not for older Pythons
 
-        _dashcam_preload.install(os.environ)
+        dashcam_preload.install(os.environ)
     except Exception as err:  # noqa: BLE001 - a recorder must never break what it records
         if os.environ.get("DASHCAM_DEBUG"):
             sys.stderr.write("dashcam: python preload: %r\n" % (err,))

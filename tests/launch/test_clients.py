@@ -1,0 +1,169 @@
+"""Real clients, unchanged, in the environment of a recorded child: through the proxy, with run id.
+
+No name of these tests can be resolved, so a client that goes past the proxy fails. Clients that
+need a preload are in `files/`.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.launch.conftest import RUN, Launch
+from tests.launch.connect_proxy import ConnectProxy
+
+URLLIB = """
+import urllib.request
+print(urllib.request.urlopen("https://a.test/x").read().decode())
+"""
+HTTPX = """
+import httpx
+print(httpx.get("https://a.test/x").text)
+"""
+HTTPX2 = """
+import httpx2
+print(httpx2.get("https://a.test/x").text)
+"""
+HTTPX_ASYNC = """
+import asyncio, httpx
+async def main():
+    async with httpx.AsyncClient() as client:
+        print((await client.get("https://a.test/x")).text)
+asyncio.run(main())
+"""
+REQUESTS = """
+import requests
+print(requests.get("https://a.test/x").text)
+"""
+WEBSOCKETS = """
+import asyncio, websockets
+async def main():
+    async with websockets.connect("wss://a.test/x") as socket:
+        await socket.send("hello")
+        print(await socket.recv())
+asyncio.run(main())
+"""
+OPENAI = """
+import asyncio, openai
+message = [{"role": "user", "content": "hi"}]
+client = openai.OpenAI(base_url="https://a.test/v1", api_key="k", max_retries=0)
+print(client.chat.completions.create(model="m", messages=message).choices[0].message.content)
+async def main():
+    client = openai.AsyncOpenAI(base_url="https://a.test/v1", api_key="k", max_retries=0)
+    done = await client.chat.completions.create(model="m", messages=message)
+    print(done.choices[0].message.content)
+asyncio.run(main())
+"""
+ANTHROPIC = """
+import asyncio, anthropic
+message = [{"role": "user", "content": "hi"}]
+client = anthropic.Anthropic(base_url="https://a.test", api_key="k", max_retries=0)
+print(client.messages.create(model="m", max_tokens=9, messages=message).content[0].text)
+async def main():
+    client = anthropic.AsyncAnthropic(base_url="https://a.test", api_key="k", max_retries=0)
+    done = await client.messages.create(model="m", max_tokens=9, messages=message)
+    print(done.content[0].text)
+asyncio.run(main())
+"""
+
+
+def through(proxy: ConnectProxy) -> list[tuple[str | None, str]]:
+    return [(seen.user, seen.target) for seen in proxy.seen]
+
+
+@pytest.mark.parametrize(
+    ("script", "requests"),
+    [
+        pytest.param(URLLIB, 1, id="urllib"),
+        pytest.param(HTTPX, 1, id="httpx"),
+        pytest.param(HTTPX_ASYNC, 1, id="httpx-async"),
+        pytest.param(HTTPX2, 1, id="httpx2"),
+        pytest.param(REQUESTS, 1, id="requests"),
+        pytest.param(WEBSOCKETS, 1, id="websockets"),
+        pytest.param(OPENAI, 2, id="openai"),
+        pytest.param(ANTHROPIC, 2, id="anthropic"),
+    ],
+)
+def test_python(
+    launch: Launch, connect_proxy: ConnectProxy, script: str, requests: int
+) -> None:
+    done = launch([sys.executable, "-c", script])
+    assert done.stderr == ""
+    assert done.stdout.count("hello") == requests
+    assert through(connect_proxy) == [(RUN, "a.test:443")] * requests
+
+
+def test_python_by_the_variables_alone(launch: Launch, connect_proxy: ConnectProxy) -> None:
+    """`-I` leaves the preload out."""
+    scripts = [URLLIB, HTTPX, HTTPX_ASYNC, HTTPX2, REQUESTS, WEBSOCKETS]
+    done = launch([sys.executable, "-I", "-c", "".join(scripts)])
+    assert done.stderr == ""
+    assert done.stdout.count("hello") == len(scripts)
+    assert through(connect_proxy) == [(RUN, "a.test:443")] * len(scripts)
+
+
+def test_curl(launch: Launch, connect_proxy: ConnectProxy) -> None:
+    done = launch(["curl", "-sS", "https://a.test/x", "http://b.test:8000/y", "http://127.0.0.1:1/"])
+    assert done.stderr == ""
+    assert done.stdout.count("hello") == 3
+    # plain http names the run with every request, https with the tunnel; loopback is no exception
+    assert through(connect_proxy) == [
+        (RUN, "a.test:443"),
+        (RUN, "b.test:8000"),
+        (RUN, "127.0.0.1:1"),
+    ]
+
+
+def test_node_itself(launch: Launch, connect_proxy: ConnectProxy) -> None:
+    script = 'fetch("https://a.test/x").then((r) => r.text()).then(console.log)'
+    done = launch(["node", "-e", script])
+    assert done.stderr == ""
+    assert through(connect_proxy) == [(RUN, "a.test:443")]
+
+
+def wget(launch: Launch, proxy: ConnectProxy, folder: Path) -> None:
+    (folder / ".wgetrc").write_text("tries = 1\n")
+    assert "hello" in launch(["wget", "-q", "-O", "-", "https://a.test/x"]).stdout
+    assert through(proxy) == [(RUN, "a.test:443")]
+
+
+def git(launch: Launch, proxy: ConnectProxy, folder: Path) -> None:
+    done = launch(["git", "-C", str(folder), "ls-remote", "https://a.test/repo.git"])
+    assert "not valid" in done.stderr  # what it makes of our greeting
+    assert [(seen.user, seen.path) for seen in proxy.seen] == [
+        (RUN, "/repo.git/info/refs?service=git-upload-pack")
+    ]
+
+
+def java(launch: Launch, proxy: ConnectProxy, folder: Path) -> None:
+    source = folder / "Get.java"
+    source.write_text(JAVA)
+    done = launch(["java", str(source), "https://a.test/x", "http://127.0.0.1:1/y"])
+    assert done.stdout.count("hello") == 2, done.stderr
+    # Java names no user: such a run is known by its port alone
+    assert through(proxy) == [(None, "a.test:443"), (None, "127.0.0.1:1")]
+
+
+JAVA = """
+import java.net.URI;
+import java.net.http.*;
+public class Get {
+  public static void main(String[] args) throws Exception {
+    for (String url : args) {
+      var request = HttpRequest.newBuilder(URI.create(url)).version(HttpClient.Version.HTTP_1_1).build();
+      var answer = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
+      System.out.println(answer.body());
+    }
+  }
+}
+"""
+# What a machine may lack; python, curl and node it must have.
+OPTIONAL = {test.__name__: test for test in (wget, git, java) if shutil.which(test.__name__)}
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_what_else_is_installed(
+    launch: Launch, connect_proxy: ConnectProxy, tmp_path: Path, name: str
+) -> None:
+    OPTIONAL[name](launch, connect_proxy, tmp_path)
