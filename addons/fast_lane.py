@@ -287,8 +287,6 @@ class FastLane(Layer):
             yield from self._switch(progress.held, progress.rest)
         elif progress.done:
             tx.response_trailers = answer.trailers
-            if progress.rest:
-                answer.done = False  # more than was asked for: not a connection to keep
             yield from self._complete(progress.held)
 
     def _complete(self, held: bytes) -> Commands:

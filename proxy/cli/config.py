@@ -50,7 +50,7 @@ def plain(settings: Settings, name: str) -> Any:
     if name == "store":
         return shown(value) if "@" in value else value
     if name == "pace":
-        return PACES.get(value, value)
+        return PACES.get(value) or round(1 / value, 6)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, tuple) and not isinstance(value, HostPort):

@@ -45,6 +45,7 @@ class ResponseStream:
         self._reader: BodyReader | None = None
         self.head: Head | None = None
         self.done = False
+        self.surplus = False  # the upstream sent more than was asked for
 
     def feed(self, data: bytes) -> Progress:
         """The next bytes from the upstream."""
@@ -66,6 +67,7 @@ class ResponseStream:
             progress.raw = data[: fed.mark]
             progress.held = data[fed.mark : fed.used]
         progress.rest = data[fed.used :]
+        self.surplus = bool(progress.rest)
         return progress
 
     def _feed_head(self, data: bytes, progress: Progress) -> bytes:
@@ -112,9 +114,9 @@ class ResponseStream:
     @property
     def reusable(self) -> bool:
         """Whether the connection may carry another request after this answer."""
-        if not self.done or self.head is None or self.head.status == 101:  # noqa: PLR2004 - HTTP
+        if not self.done or self.surplus or self.head is None:
             return False
-        return keeps_alive(self.head)
+        return self.head.status != 101 and keeps_alive(self.head)  # noqa: PLR2004 - HTTP
 
 
 def response_head(head: Head) -> ResponseHead:

@@ -244,7 +244,10 @@ def explain(error: OSError, address: Address) -> tuple[End, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         return End.UPSTREAM_TLS, f"the certificate of {where} is not valid: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return End.UPSTREAM_TLS, f"TLS with {where} failed: {error.reason or error}"
+        return (
+            End.UPSTREAM_TLS,
+            f"TLS with {where} failed: {getattr(error, 'reason', None) or error}",
+        )
     if isinstance(error, ConnectionResetError):
         return End.UPSTREAM_RESET, f"{where} reset the connection"
     if isinstance(error, ConnectionRefusedError):

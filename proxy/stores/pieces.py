@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 LEAST = 1024  # a piece is at least so long, unless a list ends earlier
-_LEAST_AT_LIST_END = 64
-_LONG = 4096  # longer ones are searched for runs without structure: base64, vectors, prose
-_RUN = 1024
-_PARAGRAPHS = 4096
 MOST = 256 * 1024
+_LEAST_AT_LIST_END = 64
+_LONG = 16 * 1024  # longer ones are searched for runs without structure: base64, vectors, prose
+_PARAGRAPHS = 8 * 1024
 
-_ELEMENT_END = re.compile(rb'\}(?=\s{0,64}[],])|(?=,\s{0,8}"cache_control")|\r\n\r\n|(?=\r\n--)')
+_ELEMENT_END = re.compile(rb"\}(?=\s{0,64}[],])")
 _LIST_END = re.compile(rb"\}(?=\s{0,64}\])")
-_STRUCTURE_FREE = re.compile(rb'["\[][^"\\\[\]{}]{%d,}' % _RUN)
-_LINE_END = re.compile(rb"\\n|\n")
-_STRUCTURED = (b"{", b"[", b"--")
+_STRUCTURE_FREE = re.compile(rb'["\[][^"\\\[\]{}]{4096,}')
+_MOVING = b',"cache_control"'  # Anthropic's mark moves on to the newest message with each call
 
 
 @dataclass(slots=True, frozen=True)
@@ -53,22 +51,51 @@ def cuts(data: bytes, start: int, end: int, *, least: int = LEAST) -> list[int]:
     What is neither JSON nor multipart is cut by length only, so that a growing stream keeps its
     first pieces.
     """
-    if end - start <= least or not data[:64].lstrip().startswith(_STRUCTURED):
-        return _by_length(start, end)
+    opening = data[:64].lstrip()[:2]
+    if end - start > least and opening[:1] in (b"{", b"["):
+        return _elements(data, start, end, least)
+    if opening == b"--":
+        return _form_parts(data, start, end)
+    return _by_length(start, end)
+
+
+def _elements(data: bytes, start: int, end: int, least: int) -> list[int]:
+    """JSON, cut behind the elements of its lists."""
     out: list[int] = []
     at = start
+    moving = data.find(_MOVING, start, end)
     while end - at > least:
         found = _ELEMENT_END.search(data, at + least, end)
         stop = found.end() if found else end
         found = _LIST_END.search(data, at + _LEAST_AT_LIST_END, stop)
         stop = found.end() if found else stop
+        if at < moving < stop:
+            stop = moving
         if stop - at > _LONG:
             out.extend(_long(data, at, stop))
         else:
             out.append(stop)
         at = stop
+        if moving == at:
+            moving = data.find(_MOVING, at + 1, end)
     if at < end:
         out.append(end)
+    return out
+
+
+def _form_parts(data: bytes, start: int, end: int) -> list[int]:
+    """A multipart form: each part's content apart from the lines around it, which name a boundary."""
+    boundary = b"\r\n" + data[: data.find(b"\r\n")]
+    out: list[int] = []
+    at = start
+    while at < end:
+        begin = data.find(b"\r\n\r\n", at, end)
+        begin = end if begin < 0 else begin + 4
+        out.extend(_by_length(at, begin))
+        stop = data.find(boundary, begin, end)
+        stop = end if stop < 0 else stop
+        out.extend(_by_length(begin, stop))
+        at = stop
     return out
 
 
@@ -86,9 +113,12 @@ def _long(data: bytes, start: int, end: int) -> list[int]:
 
 def _by_lines(data: bytes, start: int, end: int) -> list[int]:
     out: list[int] = []
-    while end - start > _PARAGRAPHS and (found := _LINE_END.search(data, start + _PARAGRAPHS, end)):
-        out.extend(_by_length(start, found.end()))
-        start = found.end()
+    while end - start > _PARAGRAPHS:
+        line = data.find(b"\\n", start + _PARAGRAPHS, end)  # as JSON writes it
+        if line < 0:
+            break
+        out.extend(_by_length(start, line + 2))
+        start = line + 2
     out.extend(_by_length(start, end))
     return out
 

@@ -35,6 +35,12 @@ def test_json(dashcam: Dashcam) -> None:
     assert found["ignore"]["value"] == []
 
 
+@pytest.mark.parametrize("pace", ["instant", "recorded", "2.0", "0.3"])
+def test_a_pace_is_shown_as_it_was_written(dashcam: Dashcam, pace: str, folder: Path) -> None:
+    (folder / "dashcam.toml").write_text(f'pace = "{pace}"\n')
+    assert str(json.loads(dashcam("config", "--json").out)["pace"]["value"]) == pace
+
+
 def test_passwords_are_not_shown(dashcam: Dashcam) -> None:
     url = "postgresql://ann:s3cret@db.local:5432/dash?sslmode=require"
     for args in (("config",), ("config", "--json")):

@@ -3,6 +3,7 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import override
 
 import pytest
 
@@ -78,6 +79,7 @@ class Api(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(b'{"stored": 1}')
 
+    @override
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
         pass
 

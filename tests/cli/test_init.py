@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
-from cogapp import Cog
+from cogapp import Cog  # type: ignore[import-untyped]  # it ships no types
 
 from proxy.cli import BROKEN_PIPE, COMMANDS, INTERRUPTED, execute, load_command
 from proxy.cli import dashcam as group

@@ -104,7 +104,7 @@ def test_whole_makes_the_timeline_and_the_verdict_that_a_file_lacks(fill: Fill) 
     ]
 
 
-def test_whole_takes_secrets_out(fill: Fill) -> None:
+def test_whole_takes_secrets_out() -> None:
     def redact(exchange: Exchange) -> Exchange:
         return replace(exchange, error="redacted")
 

@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def waits(monkeypatch: pytest.MonkeyPatch, *then: Snapshot) -> list[float]:
         restore(store, left.pop(0))
         store.close()
 
-    monkeypatch.setattr(tail.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     return slept
 
 

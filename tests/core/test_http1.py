@@ -1,6 +1,7 @@
 """HTTP/1.1 framing: what is read, what is refused, and that no split of the bytes matters."""
 
 import random
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -88,6 +89,13 @@ class Oracle(NamedTuple):
     rest: bytes = b""
 
 
+# What h11 refuses and we take: no other reader gives it another meaning.
+STRICT = {
+    "obs-text in the target": re.compile(rb"[^\r\n]*[\x80-\xff]"),  # agents send raw UTF-8
+    "extension after a blank": re.compile(rb"(?s:.*)[0-9A-Fa-f][ \t]+;"),  # RFC 9112, 7.1.1: BWS
+}
+
+
 def ask_h11(data: bytes) -> Oracle:
     server = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     server.receive_data(data)
@@ -127,26 +135,21 @@ def test_the_corpus_is_one() -> None:
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
 def test_malformed_requests_are_refused_without_repeating_them(data: bytes) -> None:
-    with pytest.raises(FormatError) as refusal:
-        read([data])
-    said = str(refusal.value)
-    assert len(said) > 10
-    assert said.isprintable()
-    assert SECRET.decode() not in said
-    assert refusal.value.__context__ is None
+    """However they come, and before the connection ends: nobody waits for more of them."""
+    size = 1 if len(data) < 1000 else 1000
+    for pieces in ([data], [data[at : at + size] for at in range(0, len(data), size)]):
+        with pytest.raises(FormatError) as refusal:
+            read(pieces)
+        said = str(refusal.value)
+        assert len(said) > 10
+        assert said.isprintable()
+        assert SECRET.decode() not in said
+        assert refusal.value.__context__ is None
 
 
-@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
-def test_malformed_requests_are_refused_however_they_come(data: bytes) -> None:
-    """And without the connection having to end: nobody waits for more of them."""
-    size = 1 if len(data) < 4096 else 1000
-    with pytest.raises(FormatError):
-        read([data[at : at + size] for at in range(0, len(data), size)])
-
-
-@pytest.mark.parametrize(("name", "data"), MALFORMED.items(), ids=MALFORMED)
-def test_h11_refuses_them_too_but_where_it_is_lax(name: str, data: bytes) -> None:
-    assert ask_h11(data).refused == (name not in LAX)
+def test_h11_refuses_them_too_but_where_it_is_lax() -> None:
+    taken = {name for name, data in MALFORMED.items() if not ask_h11(data).refused}
+    assert taken == set(LAX)
 
 
 @pytest.mark.parametrize(
@@ -181,15 +184,16 @@ def test_odd_requests_are_read(data: bytes, body: bytes) -> None:
         assert found.rest == b"GET "
 
 
-@pytest.mark.parametrize(("name", "data"), [(k, v[0]) for k, v in ODD.items()], ids=ODD)
-def test_h11_reads_the_odd_ones_alike(name: str, data: bytes) -> None:
-    oracle = ask_h11(data)
-    if name == "obs-text in the target":  # h11 takes VCHAR only; agents send raw UTF-8
-        assert oracle.refused
-        return
-    found = read([data])
-    assert found is not None
-    assert_same(found, oracle)
+def test_h11_reads_the_odd_ones_alike() -> None:
+    for name, (data, _) in ODD.items():
+        oracle = ask_h11(data)
+        if name in STRICT:
+            assert oracle.refused
+            assert STRICT[name].match(data)
+        else:
+            found = read([data])
+            assert found is not None
+            assert_same(found, oracle)
 
 
 def assert_same(found: Read, oracle: Oracle) -> None:
@@ -267,13 +271,13 @@ def test_head_end() -> None:
 def test_the_size_of_a_head_is_limited_alike_for_every_split(over: int) -> None:
     start = b"GET / HTTP/1.1\r\nHost: h\r\nX: "
     data = start + b"a" * (MAX_HEAD + over - len(start)) + b"\r\n\r\n"
-    for behind in range(5):
-        part = data[: len(data) - behind]
-        if over and behind < 4:
+    for missing in (4, 3, 2, 1, 0):
+        part = data[: len(data) - missing]
+        if over and missing < 2:
             with pytest.raises(FormatError, match="the head is longer than 128 KiB"):
                 head_end(part)
         else:
-            assert head_end(part) == (len(data) if behind == 0 else -1)
+            assert head_end(part) == (-1 if missing else len(data))
 
 
 def test_the_number_of_headers_is_limited() -> None:
@@ -442,7 +446,7 @@ _VALUES = st.binary(max_size=12).map(lambda raw: bytes(b for b in raw if b > 31 
 _FIELDS = st.lists(
     st.tuples(_NAMES, _VALUES.map(lambda value: value.strip(b" \t"))), max_size=4
 ).map(tuple)
-_EXTENSIONS = st.sampled_from([b"", b";a", b';a="b;c"', b" ;a=b", b" ", b"\t"])
+_EXTENSIONS = st.sampled_from([b"", b";a", b';a="b;c"', b";a=b ", b" ", b"\t"])
 _SIZES = st.sampled_from([b"%x", b"%X", b"0%x", b"000%X"])
 
 
@@ -464,7 +468,7 @@ def splits(draw: st.DrawFn, data: bytes) -> list[bytes]:
 
 
 @given(chunked_bodies(), st.binary(max_size=20), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_chunked_body_in_any_split(
     sample: tuple[bytes, list[bytes], Headers], behind: bytes, data: st.DataObject
 ) -> None:
@@ -475,7 +479,7 @@ def test_any_chunked_body_in_any_split(
 
 
 @given(chunked_bodies(), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_had_come_of_a_chunk_when_the_connection_died(
     sample: tuple[bytes, list[bytes], Headers], data: st.DataObject
 ) -> None:
@@ -492,7 +496,7 @@ def test_what_had_come_of_a_chunk_when_the_connection_died(
 
 
 @given(st.binary(max_size=60), st.binary(max_size=20), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_body_of_known_length_in_any_split(
     body: bytes, behind: bytes, data: st.DataObject
 ) -> None:
@@ -507,7 +511,7 @@ def test_a_body_of_known_length_in_any_split(
 
 
 @given(st.binary(max_size=60), st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_body_until_the_close_in_any_split(body: bytes, data: st.DataObject) -> None:
     reader = CloseBody()
     run = feed(reader, data.draw(splits(body)), CloseBody())
@@ -530,8 +534,9 @@ def test_size_lines_and_trailers_are_limited_alike_for_every_split(
 ) -> None:
     line = b"5;" + b"a" * (4092 + over) + b"\r\nhello\r\n0\r\n\r\n"
     trailer = b"0\r\nX: " + b"a" * (16 * 1024 - 3 + over) + b"\r\n\r\n"
-    for wire in (line, trailer):
-        for pieces in ([wire], bytewise(wire), [wire[:-1], wire[-1:]], [wire[:-3], wire[-3:]]):
+    for wire, at in ((line, 4096), (trailer, len(trailer))):
+        for cut in range(max(0, at - 9), at + 9):
+            pieces = [wire[:cut], *bytewise(wire[cut : cut + 9]), wire[cut + 9 :]]
             reader = ChunkedBody()
             if refused:
                 with pytest.raises(FormatError, match="too long|longer than 16 KiB"):
@@ -566,7 +571,7 @@ def requests(draw: st.DrawFn) -> tuple[bytes, bytes]:
 
 
 @given(requests(), st.binary(max_size=10), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_valid_requests_read_as_h11_reads_them(
     sample: tuple[bytes, bytes], behind: bytes, data: st.DataObject
 ) -> None:
@@ -587,10 +592,10 @@ _ODDITIES = (
 def mutations(count: int) -> Iterator[bytes]:
     """Requests, right and wrong, each with some bytes changed. The same ones every time."""
     dice = random.Random(20_240_229)  # noqa: S311 - no secret
-    seeds = [data for data in (*MALFORMED.values(), *(odd for odd, _ in ODD.values()))]
-    seeds = [data for data in seeds if len(data) < 2000]
+    wrong = [data for data in MALFORMED.values() if len(data) < 2000]
+    right = [data for data, _ in ODD.values()]
     for _ in range(count):
-        data = bytearray(dice.choice(seeds))
+        data = bytearray(dice.choice(dice.choice((wrong, right, right))))
         for _ in range(dice.randint(1, 3)):
             at = dice.randrange(len(data) + 1)
             match dice.randrange(5):
@@ -629,14 +634,12 @@ def test_ten_thousand_mutations() -> None:
             if found != "incomplete":
                 continue
         oracle = ask_h11(data)
-        if isinstance(found, str):
-            # It judges a first byte, and a line of a trailer section, before the section is whole.
-            continue
-        counts["read"] += 1
-        if any(byte > 0x7F for byte in found.head.target):
-            continue  # see test_h11_reads_the_odd_ones_alike
-        assert_same(found, oracle)
-    assert min(counts.values()) > 500
+        assert not (oracle.refused and found == "incomplete" and b"\r\n\r\n" in data)
+        if isinstance(found, Read):
+            counts["read"] += 1
+            if not (oracle.refused and any(known.match(data) for known in STRICT.values())):
+                assert_same(found, oracle)
+    assert min(counts.values()) > 300
     assert sum(counts.values()) == _MUTATIONS
 
 

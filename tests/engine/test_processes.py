@@ -27,10 +27,12 @@ def test_the_process_behind_a_loopback_connection_is_found() -> None:
 
 
 def test_dashcams_own_process_is_not_a_client() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname()) as client:
-            port = client.getsockname()[1]
-            name = processes.name(Peer(f"127.0.0.1:{port}", connection="2"))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as client,
+    ):
+        port = client.getsockname()[1]
+        name = processes.name(Peer(f"127.0.0.1:{port}", connection="2"))
     assert str(os.getpid()) not in name
 
 

@@ -3,7 +3,7 @@
 fixtures = Fixtures.of(exchanges, steps=…, ignore_rules=…)      shared, immutable
 playback = Playback(fixtures, match="normalised")                one session, its own cursor
 answer = playback.decide(head, body)                             Hit | Miss
-for step in script(answer.exchange, pace): …                     what to send and when
+for step in script(adapted(answer.exchange, head, body), pace):  what to send and when
 playback.report().exit_code                                      0, 2 or 125
 """
 
@@ -12,7 +12,7 @@ from proxy.core.replay.explain import miss_body, miss_text, rule_body
 from proxy.core.replay.fixtures import Fixture, Fixtures
 from proxy.core.replay.near import Difference, NearMiss
 from proxy.core.replay.playback import MATCHES, Hit, Miss, Playback
-from proxy.core.replay.report import Report
+from proxy.core.replay.report import Report, joined
 from proxy.core.replay.script import (
     AwaitFrame,
     Fail,
@@ -45,6 +45,7 @@ __all__ = [
     "SendHead",
     "Step",
     "adapted",
+    "joined",
     "miss_body",
     "miss_text",
     "pace_of",

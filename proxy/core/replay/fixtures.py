@@ -104,7 +104,7 @@ class Fixtures:
         self.rules = rules
         self._by_exact = by_exact
         self._by_place = by_place
-        self._by_key: dict[Hashable, list[int]] = defaultdict(list)
+        self._by_key: dict[Hashable, list[int]] = {}
         self._keyed: set[Place] = set()
         self._by_step: dict[str, list[int]] | None = None
         self._steps = steps
@@ -185,8 +185,10 @@ class Fixtures:
         """Makes the normalised keys of all fixtures at a place, once."""
         if place in self._keyed:
             return
+        found: dict[Hashable, list[int]] = defaultdict(list)
         for position in self._by_place.get(place, _NONE):
-            self._by_key[self.all[position].key().id].append(position)
+            found[self.all[position].key().id].append(position)
+        self._by_key.update(found)  # whole lists, so that another thread sees all or nothing
         self._keyed.add(place)
 
     def at_place(self, place: Place) -> Sequence[int]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -39,7 +39,7 @@ class NearMiss:
     suffices: bool
 
 
-def nearest(fixtures: Fixtures, request: MatchRequest, served: set[int]) -> tuple[NearMiss, ...]:
+def nearest(fixtures: Fixtures, request: MatchRequest, served: Container[int]) -> tuple[NearMiss, ...]:
     """The closest recorded calls, nearest first, at most three.
 
     Among equals those not served yet come first.
@@ -65,7 +65,7 @@ def nearest(fixtures: Fixtures, request: MatchRequest, served: set[int]) -> tupl
     )
 
 
-def _candidates(fixtures: Fixtures, request: MatchRequest, served: set[int]) -> list[Fixture]:
+def _candidates(fixtures: Fixtures, request: MatchRequest, served: Container[int]) -> list[Fixture]:
     """Of the same place, else step, else host, else all; the closest in size."""
     head = request.head
     found: Sequence[Fixture] = [

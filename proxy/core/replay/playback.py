@@ -1,13 +1,12 @@
 """One replay session: it has its own cursor over fixtures that others may share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from proxy.core.diff import Change, changes
 from proxy.core.matching import MatchRequest, normalised
 from proxy.core.model import Exchange, Own, RequestHead
-from proxy.core.replay.adapt import adapted
 from proxy.core.replay.fixtures import Fixture, Fixtures
 from proxy.core.replay.near import NearMiss, nearest
 from proxy.core.replay.report import Report
@@ -21,10 +20,7 @@ _LOOPBACK: Final = ("localhost", "::1", "[::1]")
 
 @dataclass(slots=True, frozen=True)
 class Hit:
-    """A recorded answer, adapted to the request where its protocol demands it.
-
-    `divergences` is what differs in `sequence`; empty otherwise.
-    """
+    """A recorded answer; `divergences` is what differs in `sequence`, empty otherwise."""
 
     exchange: Exchange
     fixture: Fixture
@@ -44,6 +40,8 @@ class Miss:
 
 class Playback:
     """Answers requests from fixtures, each fixture once unless `reuse`.
+
+    Threads may ask at the same time: a fixture is claimed in one step.
 
     Args:
         fixtures: shared, never changed.
@@ -66,7 +64,7 @@ class Playback:
         self.match = match
         self.reuse = reuse
         self.before = before
-        self._served: set[int] = set()
+        self._served: dict[int, object] = {}  # by position; the value is whose claim it is
         self._queues: dict[int, _Queue] = {}  # by the identity of a list of the fixtures' index
         self._ports: dict[int, int] = {}  # live port of a local service -> the recorded one
         self._report = Report()
@@ -93,9 +91,8 @@ class Playback:
         if isinstance(answer, Miss):
             self._report.missed_one(answer.step, head, answer.near)
             return answer
-        self._served.add(answer.fixture.position)
         self._report.served_one(answer.fixture, answer.divergences)
-        return replace(answer, exchange=adapted(answer.exchange, head, body))
+        return answer
 
     def refuse(self, host: str, url: str) -> None:
         """Notes a request to a host that is not allowed in replay, and has no recorded call."""
@@ -129,7 +126,8 @@ class Playback:
     def _exactly(self, request: MatchRequest) -> Hit | None:
         positions = self.fixtures.exactly(request)
         for position in self._pending(positions):
-            return self._hit(position, "exact")
+            if self._claim(position):
+                return self._hit(position, "exact")
         return self._again(positions)
 
     def _normally(self, request: MatchRequest) -> Hit | Miss:
@@ -139,7 +137,7 @@ class Playback:
         for position in self._pending(positions):
             recorded = self.fixtures.all[position].key()
             conflict = self.fixtures.origins.conflict(recorded.left_out, key.left_out)
-            if conflict is None:
+            if conflict is None and self._claim(position):
                 return self._hit(position, "normalised")
         if conflict is None and (hit := self._again(positions)):
             return hit
@@ -152,7 +150,7 @@ class Playback:
 
     def _in_sequence(self, request: MatchRequest) -> Hit | Miss:
         positions = self.fixtures.of_step(request.step)
-        for position in self._pending(positions):
+        for position in filter(self._claim, self._pending(positions)):
             fixture = self.fixtures.all[position]
             recorded = normalised.view(replace(fixture.request(), step=request.step)).tree
             found = changes(recorded, normalised.view(request).tree)
@@ -164,6 +162,10 @@ class Playback:
                 request, f"all {len(positions)} recorded calls of this step are served"
             )
         return self._miss(request, "nothing is recorded for this step")
+
+    def _claim(self, position: int) -> bool:
+        mark = object()
+        return self._served.setdefault(position, mark) is mark
 
     def _hit(self, position: int, how: How, divergences: tuple[Change, ...] = ()) -> Hit:
         fixture = self.fixtures.all[position]
@@ -224,11 +226,12 @@ class _Queue:
         self._positions = positions
         self._first = 0
 
-    def left(self, served: set[int]) -> Iterator[int]:
-        positions = self._positions
-        while self._first < len(positions) and positions[self._first] in served:
-            self._first += 1
-        for index in range(self._first, len(positions)):
+    def left(self, served: Container[int]) -> Iterator[int]:
+        positions, first = self._positions, self._first
+        while first < len(positions) and positions[first] in served:
+            first += 1
+        self._first = first
+        for index in range(first, len(positions)):
             if positions[index] not in served:
                 yield positions[index]
 

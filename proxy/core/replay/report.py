@@ -17,12 +17,12 @@ NO_VERDICT: Final = 125
 
 @dataclass(slots=True)
 class Report:
-    """Counts are of requests, but for `unused`, which are recorded calls that nobody asked for.
+    """One JSON-ready object for each thing that happened, in order.
 
-    The lists have one JSON-ready object each, in the order in which things happened.
+    They are requests, but for `unused`, which are recorded calls that nobody asked for.
     """
 
-    served: int = 0
+    served: list[dict[str, Any]] = field(default_factory=list)
     missed: list[dict[str, Any]] = field(default_factory=list)
     unused: list[dict[str, Any]] = field(default_factory=list)
     diverged: list[dict[str, Any]] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Report:
     def counts(self) -> dict[str, int]:
         """The six counts by name."""
         return {
-            "served": self.served,
+            "served": len(self.served),
             "missed": len(self.missed),
             "unused": len(self.unused),
             "diverged": len(self.diverged),
@@ -59,6 +59,7 @@ class Report:
         return {
             "exitCode": self.exit_code,
             "counts": self.counts,
+            "served": self.served,
             "hostsRefused": self.hosts_refused,
             "missed": self.missed,
             "unused": self.unused,
@@ -69,7 +70,7 @@ class Report:
 
     def served_one(self, fixture: Fixture, divergences: Sequence[Change]) -> None:
         """A recorded call was served."""
-        self.served += 1
+        self.served.append({"runId": fixture.run_id, "seq": fixture.seq})
         if divergences:
             changed = [change._asdict() for change in divergences]
             self.diverged.append(_call(fixture) | {"differences": changed})
@@ -91,6 +92,20 @@ class Report:
     def with_unused(self, fixtures: Iterable[Fixture]) -> "Report":
         """A copy with the recorded calls that were not asked for."""
         return replace(self, unused=[_call(fixture) for fixture in fixtures])
+
+
+def joined(reports: Iterable[Report]) -> Report:
+    """Several sessions of one recording as one; unused is what none of them asked for."""
+    whole = Report()
+    unused: list[list[dict[str, Any]]] = []
+    for report in reports:
+        for name in ("served", "missed", "diverged", "refused", "passed_through"):
+            getattr(whole, name).extend(getattr(report, name))
+        unused.append(report.unused)
+    if unused:
+        first, *others = unused
+        whole.unused = [call for call in first if all(call in other for other in others)]
+    return whole
 
 
 def _call(fixture: Fixture) -> dict[str, Any]:

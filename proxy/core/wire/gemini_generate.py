@@ -175,6 +175,7 @@ class _Candidate:
         self._parts: list[dict[str, Any]] = []
         self._texts: list[str] = []  # of the last part, if it is text
         self._call: PartialArgs | None = None
+        self._open: dict[str, Any] = {}  # the function call that its pieces belong to
 
     def add(self, candidate: Mapping[str, Any]) -> None:
         self.finish = _either(candidate, "finishReason") or self.finish
@@ -204,10 +205,11 @@ class _Candidate:
             self._flush()
             self._texts = []
             self._call = PartialArgs()
-            self._parts.append({"functionCall": {**call, "args": self._call.args}})
+            self._open = {**call, "args": self._call.args, "willContinue": True}
+            self._parts.append({"functionCall": self._open})
         self._call.add(call.get("partialArgs"))
         if not call.get("willContinue"):
-            self._parts[-1]["functionCall"].pop("willContinue", None)
+            self._open.pop("willContinue", None)
             self._call = None
         return True
 

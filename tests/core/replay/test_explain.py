@@ -93,7 +93,7 @@ def test_as_json() -> None:
                 "method": "POST",
                 "url": "https://api.openai.com/v1/chat/completions",
                 "served": False,
-                "likeness": 0.8571,
+                "likeness": 0.75,
                 "differences": [
                     {
                         "path": "$.city",

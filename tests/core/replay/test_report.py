@@ -1,5 +1,5 @@
 import orjson
-from proxy.core.replay import Fixtures, Playback
+from proxy.core.replay import Fixtures, Playback, joined
 from tests.core.recorded import exchange, step
 
 ONE, TWO = exchange(1, {"a": 1}), exchange(2, {"a": 2})
@@ -89,6 +89,18 @@ def test_hosts_that_were_refused_and_those_let_through() -> None:
     assert data["hostsRefused"] == {"a.example.com": 1, "b.example.com": 2}
     assert data["passedThrough"] == [{"host": "live.example.com", "url": "https://live.example.com/"}]
     assert data["exitCode"] == 2
+
+
+def test_several_sessions_as_one() -> None:
+    one, other = session(), session()
+    serve(one, b'{"a":1}')
+    serve(other, b'{"a":2}', b'{"a":3}')
+    whole = joined([one.report(), other.report()])
+    assert whole.counts["served"] == 2
+    assert whole.counts["missed"] == 1
+    assert whole.unused == []  # between them they asked for everything
+    assert [call["seq"] for call in joined([one.report()]).unused] == [2]
+    assert joined([]).exit_code == 125
 
 
 def test_only_refusals_are_a_verdict() -> None:

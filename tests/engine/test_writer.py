@@ -1,0 +1,185 @@
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from typing import override
+
+import pytest
+
+from proxy.core.model import End, Exchange, Outcome, Run
+from proxy.engine import writer as writer_module
+from proxy.engine.recorder import Tx
+from proxy.engine.writer import Writer
+from proxy.errors import StoreError, StoreUnavailable
+from proxy.stores._api import AddOutcome, OpenRun, Write
+from proxy.stores.memory import MemoryStore
+from tests.engine.conftest import Plain, make_writer
+
+type MakeTx = Callable[..., Tx]
+
+
+class Failing(MemoryStore):
+    """Fails its writes as it is told; `gate` holds them until it is open."""
+
+    def __init__(self, *errors: Exception) -> None:
+        super().__init__("memory:")
+        self.errors = list(errors)
+        self.gate = threading.Event()
+        self.gate.set()
+        self.batches: list[int] = []
+
+    @override
+    def write(self, batch: Sequence[Write]) -> None:
+        assert self.gate.wait(10)
+        self.batches.append(len(batch))
+        if self.errors:
+            raise self.errors.pop(0)
+        super().write(batch)
+
+
+async def test_an_exchange_is_stored_before_its_waiter_is_done(
+    writer: Writer, store: MemoryStore, make_tx: MakeTx
+) -> None:
+    tx = make_tx()
+    waiter = writer.exchange(tx)
+    assert waiter is not None
+    await waiter
+    stored = store.exchange(tx.exchange.id)
+    assert (stored.response_body.data, stored.durability) == (b"ok", "durable")
+    assert writer.counters.stored == 1
+    assert writer.counters.queued_bytes == 0
+
+
+async def test_fast_waits_for_nobody_and_loses_nothing_on_stop(make_tx: MakeTx) -> None:
+    store = MemoryStore("memory:")
+    writer = make_writer(store, "fast")
+    writer.start()
+    made = [make_tx(seq=n) for n in range(1, 50)]
+    assert [writer.exchange(tx) for tx in made] == [None] * 49
+    await asyncio.to_thread(writer.stop)
+    assert [exchange.seq for exchange in store.exchanges("r")] == list(range(1, 50))
+
+
+async def test_what_queues_up_during_a_commit_is_one_commit(make_tx: MakeTx) -> None:
+    store = Failing()
+    store.gate.clear()
+    writer = make_writer(store)
+    writer.start()
+    waiters = [writer.exchange(make_tx(seq=n)) for n in range(1, 41)]
+    store.gate.set()
+    await asyncio.gather(*[waiter for waiter in waiters if waiter is not None])
+    await asyncio.to_thread(writer.stop)
+    assert sum(store.batches) == 40
+    assert len(store.batches) <= 3
+
+
+async def test_a_store_that_comes_back_loses_nothing(make_tx: MakeTx) -> None:
+    store = Failing(StoreUnavailable("locked"), StoreUnavailable("locked"))
+    writer = make_writer(store)
+    writer.start()
+    waiter = writer.exchange(make_tx())
+    assert waiter is not None
+    await waiter
+    await asyncio.to_thread(writer.stop)
+    assert (writer.counters.stored, writer.counters.gaps) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "error", [StoreError("broken"), ValueError("a bug"), StoreUnavailable("full")]
+)
+async def test_answered_is_stored_plus_gaps(
+    error: Exception, make_tx: MakeTx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_GIVE_UP", 0.0)
+    store = Failing(error)
+    writer = make_writer(store)
+    writer.start()
+    for number in (1, 2, 3):
+        waiter = writer.exchange(make_tx(seq=number))
+        assert waiter is not None
+        await waiter
+    await asyncio.to_thread(writer.stop)
+    counters = writer.counters
+    assert (counters.stored, counters.gaps) == (2, 1)
+    assert counters.queued_bytes == 0
+    assert counters.recent[0].reason
+
+
+async def test_a_full_queue_drops_and_counts(
+    make_tx: MakeTx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "QUEUE_BYTES", 10_000)
+    store = Failing()
+    store.gate.clear()
+    writer = make_writer(store)
+    writer.start()
+    waiters = [writer.exchange(make_tx(seq=n)) for n in range(1, 11)]
+    store.gate.set()
+    await asyncio.to_thread(writer.stop)
+    kept = [waiter for waiter in waiters if waiter is not None]
+    assert 0 < len(kept) < 10
+    assert (writer.counters.stored, writer.counters.gaps) == (len(kept), 10 - len(kept))
+
+
+async def test_one_exchange_that_cannot_be_prepared_costs_no_other(make_tx: MakeTx) -> None:
+    class Broken(Plain):
+        @override
+        def exchange(self, exchange: Exchange) -> Exchange:
+            if exchange.seq == 2:
+                raise ValueError("cannot be read")
+            return exchange
+
+    store = Failing()
+    store.gate.clear()
+    writer = make_writer(store)
+    writer._redactor = Broken()
+    writer.start()
+    waiters = [writer.exchange(make_tx(seq=n)) for n in (1, 2, 3)]
+    store.gate.set()
+    await asyncio.gather(*[waiter for waiter in waiters if waiter is not None])
+    await asyncio.to_thread(writer.stop)
+    assert [exchange.seq for exchange in store.exchanges("r")] == [1, 3]
+    assert (writer.counters.stored, writer.counters.gaps) == (2, 1)
+
+
+async def test_a_closed_run_is_judged_after_all_its_calls(
+    writer: Writer, store: MemoryStore, make_tx: MakeTx
+) -> None:
+    writer.put(OpenRun(Run("r", "Support", "r", 1.0)))
+    writer.exchange(make_tx(status=401))
+    await writer.close_run("r", 9.0, exit_code=0, ended_by="exit")
+    run = store.find_run("r")
+    assert (run.outcome, run.failure_mode, run.ended_at) == ("Failed", "Tool Error", 9.0)
+
+
+async def test_a_callers_outcome_is_not_judged_over(writer: Writer, store: MemoryStore) -> None:
+    mine = Outcome("r", "a", "Completed", None, "fine", None, None, 5.0, source="caller")
+    writer.put(OpenRun(Run("r", "a", "r", 1.0)), AddOutcome(mine))
+    await writer.close_run("r", 9.0, exit_code=3, ended_by="exit")
+    assert [outcome.source for outcome in store.outcomes("r")] == ["caller"]
+    assert store.find_run("r").outcome == "Completed"
+
+
+async def test_numbers_go_on_where_an_earlier_process_stopped(
+    store: MemoryStore, make_tx: MakeTx
+) -> None:
+    for _ in range(2):
+        writer = make_writer(store)
+        writer.start()
+        writer.put(OpenRun(Run("r", "a", "r", 1.0)))
+        for number in (1, 2):
+            writer.exchange(make_tx(seq=number))
+        await asyncio.to_thread(writer.stop)
+    assert [exchange.seq for exchange in store.exchanges("r")] == [1, 2, 3, 4]
+
+
+async def test_retries_are_numbered_on_the_way(
+    writer: Writer, store: MemoryStore, make_tx: MakeTx
+) -> None:
+    first, again = make_tx(seq=1, end=End.UPSTREAM_RESET), make_tx(seq=2)
+    again.exchange.request = first.exchange.request
+    writer.exchange(first)
+    waiter = writer.exchange(again)
+    assert waiter is not None
+    await waiter
+    assert [exchange.attempt for exchange in store.exchanges("r")] == [1, 2]
+    assert store.events("r")[1].data["retryReason"] == "upstream_reset"
