@@ -87,7 +87,7 @@ def writing(cli: Cli) -> Iterator[Store]:
 
 def is_file(ref: str) -> bool:
     """Whether RUN names a recording's file."""
-    return ref.endswith(".jsonl") or Path(ref).is_file()
+    return ref != "last" and (ref.endswith(".jsonl") or Path(ref).is_file())
 
 
 @contextmanager

@@ -45,5 +45,5 @@ def _check_file(path: Path) -> list[Problem]:
     try:
         load(path)
     except RecordingFormatError as error:
-        return [Problem(str(path), error.message)]
+        return [Problem(str(path), error.message.removeprefix(f"{path}: "))]
     return []

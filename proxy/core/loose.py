@@ -37,15 +37,19 @@ def parse(data: bytes | str) -> Parsed:
     note. Values nested deeper than `MAX_DEPTH` are not kept.
     """
     raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
-    raw = raw.removeprefix(_BOM)
-    if not raw.strip():
-        return Parsed(None, "empty")
     note = None
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as err:
+        raw = raw.removeprefix(_BOM)
+        if not raw.strip():
+            return Parsed(None, "empty")
         value, note = _repaired(raw, str(err))
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and not _writable(value):
+    if (
+        len(raw) > 2 * MAX_DEPTH
+        and raw.count(b"[") + raw.count(b"{") > MAX_DEPTH
+        and not _writable(value)
+    ):
         return Parsed(None, f"nested deeper than {MAX_DEPTH} levels")
     return Parsed(value, note)
 
@@ -53,6 +57,10 @@ def parse(data: bytes | str) -> Parsed:
 def _repaired(raw: bytes, reason: str) -> Parsed:
     fixed = raw
     notes = []
+    try:
+        return Parsed(orjson.loads(raw))  # only a byte order mark was in the way
+    except orjson.JSONDecodeError:
+        pass
     try:
         raw.decode()
     except UnicodeDecodeError:

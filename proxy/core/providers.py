@@ -1,5 +1,7 @@
 """Whose API a host is: the provider names of the OpenTelemetry GenAI conventions."""
 
+import functools
+
 # Suffixes of host names; the longest match is listed first where two would match.
 _HOSTS = (
     ("api.openai.com", "openai"),
@@ -34,6 +36,7 @@ _HOSTS = (
 )
 
 
+@functools.lru_cache(maxsize=1024)
 def provider_of(host: str) -> str | None:
     """The provider that answers at `host`, or None when the name says nothing."""
     host = host.lower().rstrip(".")

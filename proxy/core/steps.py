@@ -1,5 +1,6 @@
 """Step names of plain HTTP calls: `GET api.example.com/customers/{id}`."""
 
+import functools
 import re
 from urllib.parse import unquote
 
@@ -41,6 +42,7 @@ def path_ids(path: str) -> list[str]:
     return [unquote(segment) for segment in path.split("/") if is_id(segment)]
 
 
+@functools.lru_cache(maxsize=8192)
 def is_id(segment: str) -> bool:
     """Whether a path segment names one thing rather than a kind of things."""
     plain = unquote(segment) if "%" in segment else segment

@@ -7,7 +7,6 @@ waiter = tx.finish(End.…); await engine.settled(waiter); release the end of th
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -27,7 +26,8 @@ from proxy.engine.writer import Writer
 from proxy.stores._api import OpenRun
 
 _log = logging.getLogger(__name__)
-_COMMIT_BUDGET = 0.25  # seconds that an answer waits for its record (durable)
+_COMMIT_BUDGET = 0.25  # seconds without any commit after which an answer waits no longer
+_COMMIT_LIMIT = 5.0  # and in all, however busy the writer is
 _SWEEP = 1.0
 
 
@@ -140,10 +140,16 @@ class Engine:
         return answers.failed(tx.exchange.request, tx.request_bytes, end, message)
 
     async def settled(self, waiter: asyncio.Future[None] | None) -> None:
-        """Waits until the record is safe, within the budget that an answer may be held for."""
-        if waiter is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(waiter), _COMMIT_BUDGET)
+        """Waits until the record is safe; a store that stands still holds nobody for long."""
+        if waiter is None:
+            return
+        waited = 0.0
+        while waited < _COMMIT_LIMIT and not waiter.done():
+            commits = self.writer.counters.commits
+            await asyncio.wait([waiter], timeout=_COMMIT_BUDGET)
+            waited += _COMMIT_BUDGET
+            if self.writer.counters.commits == commits:
+                return
 
     def _finished(self, tx: Tx) -> asyncio.Future[None] | None:
         self._open.discard(tx)

@@ -2,12 +2,12 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 
 from proxy.core.model import Event, Exchange, Headers, Snapshot, header
+from proxy.core.outcomes import as_object, current_outcome
 from proxy.core.replay import plain
 
 
@@ -53,11 +53,6 @@ def content_type(headers: Headers) -> str:
     return (header(headers, b"content-type") or b"").decode("latin-1")
 
 
-def iso(seconds: float) -> str:
-    """Unix seconds as ISO 8601 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def milliseconds(micros: int | None) -> float | None:
     """Microseconds as milliseconds; None stays None."""
     return None if micros is None else micros / 1000
@@ -70,18 +65,7 @@ def calls(snapshot: Snapshot) -> Iterator[tuple[Exchange, Event | None]]:
         yield exchange, events.get(exchange.id)
 
 
-def current(snapshot: Snapshot) -> dict[str, Any] | None:
-    """The run's outcome as it is shown to users; a caller's outranks the rules'."""
-    if not snapshot.outcomes:
-        return None
-    found = max(snapshot.outcomes, key=lambda one: (one.source == "caller", one.created_at))
-    return {
-        "runId": found.run_id,
-        "label": found.label,
-        "status": found.status,
-        "failureMode": found.failure_mode,
-        "reason": found.reason,
-        "retryable": found.retryable,
-        "userImpact": found.user_impact,
-        "createdAt": iso(found.created_at),
-    }
+def outcome(snapshot: Snapshot) -> dict[str, Any] | None:
+    """The outcome that counts, as the object that callers exchange."""
+    found = current_outcome(sorted(snapshot.outcomes, key=lambda one: one.created_at))
+    return as_object(found) if found else None

@@ -423,7 +423,11 @@ _SAMPLES: tuple[tuple[bytes, list[bytes], Headers], ...] = (
     (b"1\r\na\r\n2\r\nbc\r\n00\r\n\r\n", [b"a", b"bc"], ()),
     (b"5;a=b\r\n\r\n0\r\n\r\n0;z\r\n\r\n", [b"\r\n0\r\n"], ()),
     (b"3 ;x\r\n0\r\n\r\n0\r\nA: b\r\n\r\n", [b"0\r\n"], ((b"A", b"b"),)),
-    (b"a\r\n0123456789\r\n0\r\nA:\r\nB: c d\r\n\r\n", [b"0123456789"], ((b"A", b""), (b"B", b"c d"))),
+    (
+        b"a\r\n0123456789\r\n0\r\nA:\r\nB: c d\r\n\r\n",
+        [b"0123456789"],
+        ((b"A", b""), (b"B", b"c d")),
+    ),
 )
 
 
@@ -634,11 +638,13 @@ def test_ten_thousand_mutations() -> None:
             if found != "incomplete":
                 continue
         oracle = ask_h11(data)
-        assert not (oracle.refused and found == "incomplete" and b"\r\n\r\n" in data)
+        counts["read"] += isinstance(found, Read)
+        if oracle.refused and any(known.match(data) for known in STRICT.values()):
+            continue
         if isinstance(found, Read):
-            counts["read"] += 1
-            if not (oracle.refused and any(known.match(data) for known in STRICT.values())):
-                assert_same(found, oracle)
+            assert_same(found, oracle)
+        else:  # h11 judges a first byte before it has the head
+            assert not oracle.refused or b"\r\n\r\n" not in data
     assert min(counts.values()) > 300
     assert sum(counts.values()) == _MUTATIONS
 

@@ -230,7 +230,7 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
     *_rows("age", "age identity", "AGE-SECRET-KEY-", "1[A-Z0-9]{40,}", ANY),
     *_rows("age", "age identity (post-quantum)", "AGE-SECRET-KEY-PQ-", "1[A-Z0-9]{40,}", ANY),
     KeyFormat(
-        "bearer",
+        "credential",
         "a bearer token in text",
         "B",
         r"(?=[A-Za-z_.~+/-]*[0-9])[A-Za-z0-9._~+/-]{20,}=*+",

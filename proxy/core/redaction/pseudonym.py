@@ -6,24 +6,16 @@ the same secret has the same pseudonym everywhere in a store, another one in eve
 nothing of the value is in it.
 """
 
-import hashlib
 import hmac
 import re
 
 _SHAPE = rb"SECRET-[a-z0-9]{1,16}-[0-9a-f]{12}"
 _WHOLE = re.compile(_SHAPE)
-_DIGITS = re.compile(r"[0-9]+")
 
 
 def make(key: bytes, value: bytes, kind: str) -> bytes:
     """The pseudonym of `value` under `key`; `kind` is a word of at most 16 letters and digits."""
-    return f"SECRET-{kind}-{_digest(key, value).hex()[:12]}".encode()
-
-
-def make_number(key: bytes, value: bytes) -> bytes:
-    """Digits of the same length, for a bare number in JSON; no card number can look like it."""
-    digits = str(int.from_bytes(_digest(key, value)))
-    return (b"90" + digits.encode().rjust(len(value), b"0"))[: len(value)]
+    return f"SECRET-{kind}-{hmac.digest(key, value, 'sha256').hex()[:12]}".encode()
 
 
 def is_whole(value: bytes) -> bool:
@@ -34,7 +26,3 @@ def is_whole(value: bytes) -> bool:
 def is_in(value: bytes) -> bool:
     """Whether there is a pseudonym in `value`."""
     return b"SECRET-" in value and _WHOLE.search(value) is not None
-
-
-def _digest(key: bytes, value: bytes) -> bytes:
-    return hmac.new(key, value, hashlib.sha256).digest()

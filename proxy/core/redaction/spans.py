@@ -9,13 +9,15 @@ from proxy.core.model import Part
 class Find(NamedTuple):
     """A secret in one piece: `data[start:end]`, without escapes it is `value`.
 
-    `kind` is the format's word, empty where only the position gave it away.
+    `kind` is the format's word, empty where only the position gave it away. `bare` is a number of
+    JSON, without quotes.
     """
 
     start: int
     end: int
     value: bytes
     kind: str = ""
+    bare: bool = False
 
 
 class Hit(NamedTuple):
@@ -24,6 +26,7 @@ class Hit(NamedTuple):
     ranges: tuple[tuple[int, int], ...]
     value: bytes
     kind: str = ""
+    bare: bool = False
 
 
 class Edit(NamedTuple):
@@ -36,7 +39,7 @@ class Edit(NamedTuple):
 
 def whole(find: Find) -> Hit:
     """A find as a hit."""
-    return Hit(((find.start, find.end),), find.value, find.kind)
+    return Hit(((find.start, find.end),), find.value, find.kind, find.bare)
 
 
 def plan(hits: Iterable[Hit], replacement: Callable[[Hit], bytes]) -> list[Edit]:

@@ -129,16 +129,19 @@ class _Chunks:
             chunk = next(loose.objects(chunk), None)
         if not isinstance(chunk, dict):
             return
-        groq = loose.obj(chunk.get("x_groq"))
-        self._fail(chunk.get("error") or groq.get("error"))
-        if event.name == "error":
-            self._fail(chunk)
-        if groq:
+        if "error" in chunk or event.name == "error":
+            self._fail(chunk.get("error") or (event.name and chunk))
+        if isinstance(groq := chunk.get("x_groq"), dict):
             self._head["x_groq"] = {**self._head.get("x_groq", {}), **groq}
-        self._head.update((k, chunk[k]) for k in _HEAD if chunk.get(k) is not None)
-        for choice in loose.objects(chunk.get("choices")):
+            self._fail(groq.get("error"))
+        choices = chunk.get("choices")
+        if not choices or chunk.get("usage") or not self._head.get("model"):
+            self._head.update((k, chunk[k]) for k in _HEAD if chunk.get(k) is not None)
+        for choice in loose.objects(choices):
             index = loose.count(choice.get("index")) or 0
-            self._choices.setdefault(index, _Choice()).add(choice)
+            if (found := self._choices.get(index)) is None:
+                found = self._choices[index] = _Choice()
+            found.add(choice)
 
     def _fail(self, fault: Any) -> None:
         if fault and self.error is None:
@@ -167,9 +170,12 @@ class _Choice:
     def add(self, choice: Mapping[str, Any]) -> None:
         delta = loose.obj(choice.get("delta")) or loose.obj(choice.get("message"))
         self.finish = loose.text(choice.get("finish_reason")) or self.finish
+        content = delta.get("content")
+        if len(delta) == 1 and isinstance(content, str) and "error" not in choice:
+            self._text("content", content)  # nearly every chunk
+            return
         self._error = choice.get("error") or self._error
         self._role = loose.text(delta.get("role")) or self._role
-        content = delta.get("content")
         if isinstance(content, str):
             self._text("content", content)
         elif isinstance(content, list):
