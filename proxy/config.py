@@ -6,7 +6,6 @@ the current folder, `~` is the home folder.
 """
 
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -351,6 +350,8 @@ def _value(setting: Setting, raw: Any, origin: Origin) -> Any:
 
 def _read_file(path: Path) -> dict[str, Any]:
     """The values of a file by setting name."""
+    import tomllib  # noqa: PLC0415 - most folders have no such file
+
     try:
         with path.open("rb") as opened:
             tree = tomllib.load(opened)

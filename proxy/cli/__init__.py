@@ -29,7 +29,6 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "run": Entry("Record", "Record a command and everything it calls."),
     "up": Entry("Record", "Record as a service: proxy, gateway and API."),
-    "mcp": Entry("Record", "Wrap an MCP server that speaks over stdio."),
     "runs": Entry("Look", "List runs, newest first."),
     "show": Entry("Look", "Show a run's timeline, or one of its calls in full."),
     "explain": Entry("Look", "Say why a run ended as it did, with the evidence."),
@@ -38,8 +37,6 @@ COMMANDS: dict[str, Entry] = {
     "outcome": Entry("Look", "Show a run's outcome, or set it."),
     "outcomes": Entry("Look", "Outcome rates by label, day or model."),
     "replay": Entry("Replay", "Run a command offline against a recording."),
-    "fork": Entry("Replay", "Replay up to a call, then go live."),
-    "test": Entry("Replay", "Replay a folder of recordings as tests."),
     "export": Entry("Move", "Write a run to a file."),
     "import": Entry("Move", "Read runs from files into the store."),
     "verify": Entry("Keep", "Check the store: the file, every hash, every timeline."),

@@ -1,5 +1,6 @@
 """The head of a run's page: who, when, how many, and how it ended."""
 
+import json
 from collections.abc import Iterator
 
 from proxy.cli._print import Line, Span
@@ -22,7 +23,8 @@ def header_lines(found: Source) -> Iterator[Line]:
     yield _line("calls", (calls_text(found), ""))
     yield _line("outcome", *outcome_spans(current_outcome(found.outcomes)))
     for key, value in sorted(run.metadata.items()):
-        yield _line(key, (str(value), ""))
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield _line(key, (text, ""))
 
 
 def calls_text(found: Source) -> str:

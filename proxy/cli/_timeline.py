@@ -16,7 +16,6 @@ COLUMNS = (
     Column("ttfb", right=True),
     Column("sent", right=True),
     Column("received", right=True),
-    Column("details"),
 )
 _EXCERPT = 200
 _DEEPEST = 3 * 40  # characters of guides; deeper levels are drawn at the same place
@@ -31,17 +30,24 @@ class _Row(NamedTuple):
     event: Event
 
 
-def timeline(events: Sequence[Event]) -> list[Line]:
-    """The tree, aligned in columns under a header; an error stands below its call."""
+def timeline(events: Sequence[Event], room: int | None = None) -> Iterator[Line]:
+    """The tree, aligned in columns under a header; an error stands below its call.
+
+    So do a call's details where a line would be longer than `room` cells.
+    """
     rows = list(_rows(events))
     lines = iter(table(COLUMNS, (_cells(row) for row in rows)))
-    out = [next(lines)]
+    yield [*next(lines), ("  details", "dim")]
     for row, line in zip(rows, lines, strict=True):
-        out.append(line)
-        said = row.event.data.get("error")
-        if said:
-            out.append([(f"{row.below}   ", "dim"), (f"error: {one_line(said)}", "red")])
-    return out
+        below = (f"{row.below}   ", "dim")
+        more = " · ".join(details(row.event))
+        taken = sum(width(text) for text, _ in line) + 2 + width(more)
+        fits = room is None or taken <= room
+        yield [*line, (f"  {more}", "dim")] if fits else line
+        if not fits and more:
+            yield [below, (more, "dim")]
+        if row.event.data.get("error"):
+            yield [below, (f"error: {one_line(row.event.data['error'])}", "red")]
 
 
 def _rows(events: Sequence[Event]) -> Iterator[_Row]:
@@ -79,7 +85,6 @@ def _cells(row: _Row) -> list[Span]:
             ("" if group and not bad else event.status, style or "green"),
             (duration(spent) if spent else "", "dim"),
             *[("", "")] * 3,
-            ("" if group else " · ".join(details(event)), "dim"),
         ]
     number = f"#{data['seq']} " if "seq" in data else ""
     return [
@@ -90,7 +95,6 @@ def _cells(row: _Row) -> list[Span]:
         (duration(_number(data.get("ttfbMs"))), ""),
         (size(_whole(data.get("requestBytes"))), ""),
         (size(_whole(data.get("responseBytes"))), ""),
-        (" · ".join(details(event)), "dim"),
     ]
 
 
@@ -111,6 +115,8 @@ def status(event: Event) -> str:
 def details(event: Event) -> list[str]:
     """What else is known of an event, each in a few words."""
     data = event.data
+    if event.kind == "group":
+        return []
     if event.kind not in CALL_KINDS:
         rest = {key: value for key, value in data.items() if key != "error"}
         return [one_line(", ".join(f"{key}={value}" for key, value in rest.items()))]

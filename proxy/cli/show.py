@@ -1,5 +1,6 @@
 """`dashcam show`: a run's timeline, or one call in full."""
 
+import shutil
 import sys
 from typing import Any
 
@@ -40,7 +41,8 @@ def command(cli: Cli, *, run: str, number: int | None, raw: bool, part: str | No
         else:
             put(header_lines(found))
             put([[]])
-            put(timeline(found.events), fit=True)
+            room = shutil.get_terminal_size().columns if on_terminal() else None
+            put(timeline(found.events, room), fit=True)
 
 
 def run_document(found: Source) -> dict[str, Any]:

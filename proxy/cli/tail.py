@@ -69,7 +69,7 @@ def line(event: Event) -> Line:
     number = f"#{data['seq']} " if "seq" in data else ""
     latency = data.get("latencyMs")
     took = f"  {duration(latency)}" if isinstance(latency, int | float) else ""
-    more = "".join(f" · {text}" for text in details(event) if text) if event.kind != "group" else ""
+    more = "".join(f" · {text}" for text in details(event) if text)
     error = f"  {one_line(data['error'])}" if data.get("error") else ""
     return [
         (clock(event.started_at), "dim"),

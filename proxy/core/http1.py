@@ -16,6 +16,7 @@ from proxy.errors import FormatError
 
 MAX_HEAD = 128 * 1024
 MAX_HEADERS = 256
+_EARLY = 4096  # so much of an incomplete head is looked at, again with every read
 _MAX_CHUNK_LINE = 4096
 _MAX_TRAILER = 16 * 1024
 
@@ -90,9 +91,10 @@ def _section_end(data: bytes | bytearray, limit: int, what: str) -> int:
     if end > limit or (end < 0 and len(data) > limit + 3):  # 3 bytes of the end may be here
         raise FormatError(f"the {what} is longer than {limit // 1024} KiB")
     if end < 0:
-        lines = data.count(b"\r\n")
-        returns = data.count(b"\r") - data.endswith(b"\r")
-        if data.count(b"\n") != lines or returns != lines:  # else the end might never be found
+        begun = data[:_EARLY]
+        lines = begun.count(b"\r\n")
+        returns = begun.count(b"\r") - begun.endswith(b"\r")
+        if begun.count(b"\n") != lines or returns != lines:  # else the end might never be found
             raise FormatError("a line ends without CR LF")
         return -1
     return end + 4

@@ -1,14 +1,22 @@
 """What several formats need of a run: texts of bodies, times, the event of an exchange."""
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from proxy.core.model import Event, Exchange, Headers, Snapshot, header
-from proxy.core.outcomes import as_object, current_outcome
+from proxy.core.model import End, Event, Exchange, Headers, Snapshot, header
+from proxy.core.outcomes import as_object, current_outcome, iso
 from proxy.core.replay import plain
+
+_CONTROL: Final = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_OUTCOME_ROWS: Final = (
+    ("Reason", "reason"),
+    ("Retryable", "retryable"),
+    ("User impact", "userImpact"),
+)
 
 
 class Text(NamedTuple):
@@ -69,3 +77,70 @@ def outcome(snapshot: Snapshot) -> dict[str, Any] | None:
     """The outcome that counts, as the object that callers exchange."""
     found = current_outcome(sorted(snapshot.outcomes, key=lambda one: one.created_at))
     return as_object(found) if found else None
+
+
+def pretty(data: bytes, limit: int) -> str:
+    """A decoded body to read: JSON indented, text as it is, at most `limit` characters."""
+    value = value_of(data)
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, dict) and value.keys() == {"base64"}:
+        text = "\0"
+    else:
+        text = "" if value is None else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    if _CONTROL.search(text):
+        return f"{len(data)} bytes that are no text"
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}\n… {len(text) - limit} more characters"
+
+
+def headline(exchange: Exchange, event: Event | None) -> str:
+    """What a call was, in a few words: its name, and the model where there is one."""
+    if event is None:
+        return f"{exchange.request.method} {exchange.request.url}"
+    call = event.data.get("call")
+    model = call.get("model") if isinstance(call, dict) else None
+    return f"{event.name} · {model}" if model else event.name
+
+
+def status(exchange: Exchange) -> str:
+    """`200`, `reset after 200`, or how it ended without an answer."""
+    code = exchange.response.status if exchange.response else None
+    if exchange.end is End.COMPLETE:
+        return str(code) if code is not None else "no answer"
+    told = str(exchange.end).replace("_", " ")
+    return f"{told} after {code}" if code is not None else told
+
+
+def duration(micros: int | None) -> str:
+    """`412 ms`, `3.21 s`; `?` when it is not known."""
+    if micros is None:
+        return "?"
+    return f"{micros / 1000:.0f} ms" if micros < 1_000_000 else f"{micros / 1e6:.2f} s"  # noqa: PLR2004 - a second
+
+
+def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """What is said of a run before its calls."""
+    run = snapshot.run
+    found = outcome(snapshot)
+    errors = sum(not exchange.ok for exchange in snapshot.exchanges)
+    ended = run.ended_at
+    rows = [
+        ("Run", run.id),
+        ("Label", run.label),
+        ("Correlation id", run.correlation_id),
+        ("Started", iso(run.started_at)),
+        ("Took", duration(round((ended - run.started_at) * 1e6)) if ended is not None else "?"),
+        ("Calls", f"{len(snapshot.exchanges)}, {errors} of them failed"),
+    ]
+    if found:
+        mode = f" ({found['failureMode']})" if found["failureMode"] else ""
+        rows.append(("Outcome", f"{found['status']}{mode}"))
+        rows += [(name, str(found[key])) for name, key in _OUTCOME_ROWS if found[key] is not None]
+    rows += [(f"Meta: {key}", _short(run.metadata[key])) for key in sorted(run.metadata)]
+    return rows
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()

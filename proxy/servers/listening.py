@@ -28,9 +28,10 @@ class _Handler(RequestHandler):
     ) -> web.StreamResponse:
         if status >= 500:  # noqa: PLR2004 - HTTP
             _log.error("a request failed", exc_info=exc)
-        self.force_close()
         said = "the request is malformed" if status < 500 else "internal error"  # noqa: PLR2004 - HTTP
-        return web.Response(status=status, text=f"Dashcam: {said}\n")
+        response = web.Response(status=status, text=f"Dashcam: {said}\n")
+        response.force_close()
+        return response
 
 
 @dataclass(slots=True)
@@ -49,7 +50,9 @@ class Listening:
 
 async def listen(app: web.Application, host: str, port: int) -> Listening:
     """Serves `app`. Raises ListenError."""
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, auto_decompress=False)
+    runner = web.AppRunner(
+        app, access_log=None, handler_cancellation=True, auto_decompress=False, shutdown_timeout=2.0
+    )
     await runner.setup()
     manager = runner.server
     assert manager is not None  # noqa: S101 - setup made it

@@ -9,7 +9,8 @@ must be forgotten when one fails, and when any process has deleted something (`e
 import sqlite3
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import compress, pairwise
+from operator import itemgetter, ne
 from typing import Any, NamedTuple
 
 from proxy.core.model import Exchange, Headers
@@ -21,10 +22,13 @@ from proxy.stores.zstreams import Streams
 _ROW_BYTES = 512 * 1024  # uncompressed; a larger exchange has several rows
 _ANSWER_PIECE = 8192  # answers are rarely sent again in part
 _WORTH_FINDING = 64  # shorter pieces are not looked for
+_WORTH_ASKING = 4096  # shorter ones only in this process's memory, once a conversation runs
+_SEEN = 50_000  # pieces
 _REMEMBERED = 64 * 1024 * 1024  # bytes of bodies kept for `overlap`
 _REMEMBERED_BODY = 8 * 1024 * 1024
 _CONVERSATIONS = 3  # of one run with one endpoint
 _TEMPLATES = 512
+_NAME, _VALUE = itemgetter(0), itemgetter(1)
 
 
 class Stored(NamedTuple):
@@ -42,14 +46,12 @@ class Rows:
     pieces: list[tuple[bytes, int]] = field(default_factory=list)
     uses: set[tuple[int, int]] = field(default_factory=set)
     size: int = 0  # of the blobs
-    fresh: dict[bytes, int] = field(default_factory=dict)  # not to be found in `pieces` yet
 
     def clear(self) -> None:
         """They are written."""
         self.blobs.clear()
         self.pieces.clear()
         self.uses.clear()
-        self.fresh.clear()
         self.size = 0
 
 
@@ -57,7 +59,7 @@ class Rows:
 class _Template:
     """A list of headers that others are described by, and the runs that use it."""
 
-    headers: Headers
+    values: tuple[bytes, ...]
     piece: int
     digest: bytes
     runs: set[int]
@@ -77,13 +79,13 @@ class BlobWriter:
         self._bodies: OrderedDict[tuple[int, str], list[Pieces]] = OrderedDict()
         self._body_bytes = 0
         self._templates: OrderedDict[tuple[Any, ...], _Template] = OrderedDict()
+        self._seen: dict[bytes, int] = {}
         self._streams.forget()
         self.rows = Rows()
 
-    def begin(self, connection: sqlite3.Connection, next_piece: int) -> None:
-        """A transaction has begun; `next_piece` is the first free number."""
+    def begin(self, connection: sqlite3.Connection) -> None:
+        """A transaction has begun, and `next_piece` is the first free number."""
         self._connection = connection
-        self.next_piece = next_piece
         self.rows = Rows()
 
     def add(self, run: int, exchange: Exchange, columns: bytes) -> Stored:
@@ -119,7 +121,7 @@ class BlobWriter:
         place = f"{exchange.request.host} {exchange.request.path}"
         old, same, ours = self._most_alike(run, place, data)
         if old is None or same is None:
-            known = self._cut(run, data, new, least=pieces.LEAST)
+            known = self._cut(run, data, new, least=pieces.LEAST, everywhere=True)
         else:
             if not ours:  # from now on this run needs them, too
                 ids = old.ids[: same.head] + old.ids[len(old.ids) - same.tail :]
@@ -167,6 +169,7 @@ class BlobWriter:
         start: int = 0,
         end: int | None = None,
         least: int = _ANSWER_PIECE,
+        everywhere: bool = False,
     ) -> Pieces:
         """`data[start:end]` as pieces, each found or new."""
         ends = pieces.cuts(data, start, len(data) if end is None else end, least=least)
@@ -174,28 +177,44 @@ class BlobWriter:
         for begin, stop in pairwise((start, *ends)):
             piece = data[begin:stop]
             mark = digests.leaf(piece)
-            ids.append(self._find(run, piece, mark, new))
+            ids.append(self._find(run, piece, mark, new, everywhere=everywhere))
             marks.append(mark)
         return Pieces(data, tuple(ends), tuple(ids), tuple(marks))
 
-    def _find(self, run: int, piece: bytes, mark: bytes, new: list[tuple[bytes, bytes]]) -> int:
-        """The number of a piece: of the same one stored before, or its own."""
+    def _find(
+        self,
+        run: int,
+        piece: bytes,
+        mark: bytes,
+        new: list[tuple[bytes, bytes]],
+        *,
+        everywhere: bool,
+    ) -> int:
+        """The number of a piece: of the same one stored before, or its own.
+
+        `everywhere` asks the database, too, for what this process has not seen; a piece that is
+        stored twice does no harm.
+        """
         if len(piece) < _WORTH_FINDING:
             return self._new(piece, mark, new)
-        name = mark[: digests.INDEX_BYTES]
-        number = self.rows.fresh.get(name)
-        if number is None:
+        number = self._seen.get(mark)
+        if number is None and (everywhere or len(piece) >= _WORTH_ASKING):
             row = self._connection.execute(
-                "SELECT id FROM pieces WHERE digest = ?", (name,)
+                "SELECT id FROM pieces WHERE digest = ?", (mark,)
             ).fetchone()
-            if row is None:
-                number = self._new(piece, mark, new)
-                self.rows.pieces.append((name, number))
-                self.rows.fresh[name] = number
-                return number
-            number = int(row[0])
-        self.rows.uses.add((number, run))
+            number = int(row[0]) if row else None
+        if number is None:
+            number = self._new(piece, mark, new)
+            self.rows.pieces.append((mark, number))
+        elif number < self.next_piece:  # else it is of this very exchange
+            self.rows.uses.add((number, run))
+        self._see(mark, number)
         return number
+
+    def _see(self, mark: bytes, number: int) -> None:
+        if len(self._seen) >= _SEEN:
+            self._seen.clear()
+        self._seen[mark] = number
 
     def _new(self, piece: bytes, mark: bytes, new: list[tuple[bytes, bytes]]) -> int:
         new.append((piece, mark))
@@ -211,25 +230,20 @@ class BlobWriter:
         """Headers as a template and what differs from it, and the template's digest."""
         if not headers:
             return None, b""
-        key = (*side, *(name for name, _ in headers))
-        template = self._templates.get(key)
+        names, values = tuple(map(_NAME, headers)), tuple(map(_VALUE, headers))
+        template = self._templates.get((*side, names))
         if template is not None:
-            changes = tuple(
-                (place, value)
-                for place, ((_, value), (_, old)) in enumerate(
-                    zip(headers, template.headers, strict=True)
-                )
-                if value != old
-            )
-            if 2 * len(changes) <= len(headers) + 2:
+            places = [*compress(range(len(values)), map(ne, values, template.values))]
+            if 2 * len(places) <= len(values) + 2:
                 if run not in template.runs:
                     self.rows.uses.add((template.piece, run))
                     template.runs.add(run)
+                changes = tuple((place, values[place]) for place in places)
                 return HeaderRef(template.piece, changes), template.digest
         data = record.encode_headers(headers)
         mark = digests.leaf(data)
-        number = self._find(run, data, mark, new)
-        self._templates[key] = _Template(headers, number, mark, {run})
+        number = self._find(run, data, mark, new, everywhere=True)
+        self._templates[*side, names] = _Template(values, number, mark, {run})
         if len(self._templates) > _TEMPLATES:
             self._templates.popitem(last=False)
         return HeaderRef(number), mark
@@ -251,7 +265,7 @@ class BlobWriter:
                     packed.after,
                     stop - at,
                     ints.pack([len(piece) for piece in data]),
-                    digests.fold(marks),
+                    digests.short_fold(marks),
                     packed.data,
                 )
             )

@@ -9,31 +9,32 @@ from array import array
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-_WIDTHS = (
-    ("B", 0, 0xFF),
-    ("b", -0x80, 0x7F),
-    ("H", 0, 0xFFFF),
-    ("h", -0x8000, 0x7FFF),
-    ("I", 0, 0xFFFF_FFFF),
-    ("i", -0x8000_0000, 0x7FFF_FFFF),
-    ("q", -0x8000_0000_0000_0000, 0x7FFF_FFFF_FFFF_FFFF),
-)
+_BYTES = b"B"
+_WIDER = "bHhIiq"  # in the order they are tried
 
 
 def pack(values: Sequence[int]) -> bytes:
     """The bytes of `values`; empty for none. OverflowError beyond 64 bits."""
     if not values:
         return b""
-    low, high = min(values), max(values)
-    code = next((code for code, least, most in _WIDTHS if least <= low and high <= most), None)
-    if code is None:
-        raise OverflowError(f"{low} to {high} do not fit into 64 bits")
-    numbers = array(code, values)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    raw, width = numbers.tobytes(), numbers.itemsize
-    planes = raw if width == 1 else b"".join(raw[byte::width] for byte in range(width))
-    return code.encode() + planes
+    try:
+        return _BYTES + bytes(values)
+    except ValueError:
+        return _pack_wider(values)
+
+
+def _pack_wider(values: Sequence[int]) -> bytes:
+    for code in _WIDER:
+        try:
+            numbers = array(code, values)
+        except OverflowError:
+            continue
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        raw, width = numbers.tobytes(), numbers.itemsize
+        planes = raw if width == 1 else b"".join([raw[byte::width] for byte in range(width)])
+        return code.encode() + planes
+    raise OverflowError("whole numbers of more than 64 bits")
 
 
 def unpack(data: bytes) -> list[int]:
@@ -41,7 +42,9 @@ def unpack(data: bytes) -> list[int]:
     if not data:
         return []
     code = chr(data[0])
-    if code not in {name for name, _, _ in _WIDTHS}:
+    if code == "B":
+        return list(data[1:])
+    if code not in _WIDER:
         raise ValueError(f"{code!r} is no width of whole numbers")
     numbers = array(code)
     width = numbers.itemsize

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
 
-LEAST = 1024  # a piece is at least so long, unless a list ends earlier
+LEAST = 2048  # a piece is at least so long, unless a list ends earlier
 MOST = 256 * 1024
 _LEAST_AT_LIST_END = 64
 _LONG = 16 * 1024  # longer ones are searched for runs without structure: base64, vectors, prose
@@ -84,7 +84,7 @@ def _elements(data: bytes, start: int, end: int, least: int) -> list[int]:
 
 
 def _form_parts(data: bytes, start: int, end: int) -> list[int]:
-    """A multipart form: each part's content apart from the lines around it, which name a boundary."""
+    """A multipart form: each part's content apart from the lines that name the boundary."""
     boundary = b"\r\n" + data[: data.find(b"\r\n")]
     out: list[int] = []
     at = start

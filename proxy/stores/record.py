@@ -50,6 +50,13 @@ class Record(NamedTuple):
 def encode(exchange: Exchange, refs: Refs) -> bytes:
     """The record of `exchange`."""
     request, response, frames = exchange.request_body, exchange.response_body, exchange.frames
+    marks: tuple[bytes, ...] = (b"", b"", b"")
+    if frames:
+        marks = (
+            ints.pack_series([frame.at_us for frame in frames]),
+            ints.pack([frame.opcode * 2 + frame.from_client for frame in frames]),
+            ints.pack([len(frame.data) for frame in frames]),
+        )
     sections = (
         _extras(exchange),
         _header_ref(refs.request_headers),
@@ -61,9 +68,7 @@ def encode(exchange: Exchange, refs: Refs) -> bytes:
         *_parts(response.parts),
         encode_headers(request.trailers),
         encode_headers(response.trailers),
-        ints.pack_series([frame.at_us for frame in frames]),
-        ints.pack([frame.opcode * 2 + frame.from_client for frame in frames]),
-        ints.pack([len(frame.data) for frame in frames]),
+        *marks,
     )
     return _join(sections)
 

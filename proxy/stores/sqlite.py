@@ -6,6 +6,7 @@ from pieces to the bytes that came over the wire, and each piece belongs to a ru
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ from proxy.stores.timestamps import text_or_none
 
 _CHECKPOINT = 4 * 1024 * 1024  # bytes of write-ahead log, about
 _COMMIT = 48 * 1024  # bytes that a commit adds to the log beside its rows, about
+_LOOK = 1.0  # seconds between looks whether the file is still there
 _AT_ONCE = 20  # exchanges whose rows are read together
 _KEY = "SELECT value FROM meta WHERE name = 'secret'"
 _SET_KEY = "UPDATE meta SET value = ? WHERE name = 'secret'"
@@ -68,6 +70,7 @@ class SqliteStore:
             )
         self._secret = b""
         self._inode = 0
+        self._look_again = 0.0
         self._readers = Readers(self._path, self._place)
         self._writer = self._open()
 
@@ -77,20 +80,29 @@ class SqliteStore:
         """One transaction. A batch that cannot be stored (StoreError) may have one bad write."""
         with self._writing("write to") as connection:
             try:
-                with transaction(connection):
-                    work = Batch(connection, self._memory)
-                    for write in batch:
-                        work.apply(write)
-                    work.flush()
+                try:
+                    work = self._transact(connection, batch)
+                except sqlite3.IntegrityError:  # something of it is stored already: look closely
+                    work = self._transact(connection, batch, careful=True)
             except (ValueError, TypeError, OverflowError) as error:
-                self._memory.forget()
                 raise StoreError(f"cannot store what no column holds: {error}") from error
-            except BaseException:
-                self._memory.forget()
-                raise
             self._unchecked += _COMMIT + work.written
             if self._unchecked >= _CHECKPOINT:
                 self._checkpoint()
+
+    def _transact(
+        self, connection: sqlite3.Connection, batch: Sequence[Write], *, careful: bool = False
+    ) -> Batch:
+        try:
+            with transaction(connection):
+                work = Batch(connection, self._memory, careful=careful)
+                for write in batch:
+                    work.apply(write)
+                work.flush()
+        except BaseException:
+            self._memory.forget()
+            raise
+        return work
 
     def checkpoint(self) -> None:
         """Empties the write-ahead log, if nobody else needs it just now."""
@@ -275,6 +287,10 @@ class SqliteStore:
 
     def _look_after_file(self) -> None:
         """Makes the file again that somebody took away: what is written must be found there."""
+        now = time.monotonic()
+        if now < self._look_again:
+            return
+        self._look_again = now + _LOOK
         try:
             if self._path.stat().st_ino == self._inode:
                 return

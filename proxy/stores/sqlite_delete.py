@@ -61,7 +61,7 @@ def _delete_blobs(connection: sqlite3.Connection, run: int) -> None:
         except Damaged:  # nobody can read it any more; only its names are left to be found
             unnamed.append((number, number + blob.pieces))
             continue
-        marks = [(digests.leaf(piece)[: digests.INDEX_BYTES], at) for at, piece in pieces]
+        marks = [(digests.leaf(piece), at) for at, piece in pieces]
         names.extend((mark, at) for mark, at in marks if at not in heirs)
         heir = next((heirs[at] for at, _ in pieces if at in heirs), None)
         if heir is not None:
@@ -80,7 +80,7 @@ def _only(pieces: list[bytes], heir: int, number: int) -> tuple[Any, ...]:
     return (
         heir,
         ints.pack([len(piece) for piece in pieces]),
-        digests.fold(map(digests.leaf, pieces)),
+        digests.short_fold(map(digests.leaf, pieces)),
         zstreams.alone(b"".join(pieces)),
         number,
     )

@@ -29,6 +29,7 @@ from proxy.stores.sqlite_rows import (
 from proxy.stores.timestamps import text_or_none, to_text
 
 _SEEN_TEXTS = 20_000
+_RUNS = 2000  # held in memory
 _ROW_GUESS = 1000  # bytes of an event or exchange with its share of the indexes
 
 _STATE = """
@@ -78,25 +79,35 @@ class Memory:
     """What a writer remembers from one transaction to the next: only shortcuts."""
 
     blobs: BlobWriter = field(default_factory=BlobWriter)
+    runs: dict[str, _RunState] = field(default_factory=dict)
     groups: dict[tuple[str, str], int] = field(default_factory=dict)
     texts: set[tuple[str, str]] = field(default_factory=set)
-    epoch: int = -1
+    version: int = -1  # of the file, as this connection sees it: changes when others write
+    epoch: int = -1  # of the store: changes when anybody deletes
+    event: int = 0  # the last number given out
 
     def forget(self) -> None:
         """After a rollback, and after a deletion by any process."""
         self.blobs.forget()
+        self.runs.clear()
         self.groups.clear()
         self.texts.clear()
-        self.epoch = -1
+        self.version = self.epoch = -1
 
 
 class Batch:
-    """One open transaction."""
+    """One open transaction.
 
-    def __init__(self, connection: sqlite3.Connection, memory: Memory) -> None:
+    A batch that is not `careful` fails with an IntegrityError when an exchange is stored already.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, memory: Memory, *, careful: bool = False
+    ) -> None:
         self._connection = connection
         self._memory = memory
-        self._runs: dict[str, _RunState] = {}
+        self._careful = careful
+        self._runs: dict[str, _RunState] = {}  # that this batch touches
         self._numbers: dict[tuple[str, int], int] = {}  # an imported event's, and its new one
         self._events: list[Any] = []
         self._exchanges: list[Any] = []
@@ -105,11 +116,22 @@ class Batch:
         self._group_data: list[tuple[int, dict[str, Any]]] = []
         self._texts: list[tuple[str, Any]] = []
         self.written = 0  # bytes, about
-        epoch, self._event, piece = connection.execute(_STATE).fetchone()
-        if epoch != memory.epoch:
-            memory.forget()
-            memory.epoch = epoch
-        memory.blobs.begin(connection, max(piece, 1))
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Forgets what other connections have changed since."""
+        memory = self._memory
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        if version != memory.version:
+            epoch, event, piece = self._connection.execute(_STATE).fetchone()
+            if epoch != memory.epoch:
+                memory.forget()
+            memory.runs.clear()
+            memory.version, memory.epoch, memory.event = version, epoch, event
+            memory.blobs.next_piece = max(piece, 1)
+        if len(memory.runs) > _RUNS:
+            memory.runs.clear()
+        memory.blobs.begin(self._connection)
 
     def apply(self, write: Write) -> None:
         """Takes one write."""
@@ -144,7 +166,7 @@ class Batch:
             execute("UPDATE agent_events SET data = ? WHERE id = ?", (merged, number))
         many(_INSERT_EXCHANGE, self._exchanges)
         many("INSERT INTO blobs VALUES (?,?,?,?,?,?,?)", blobs.blobs)
-        many("INSERT INTO pieces VALUES (?,?)", blobs.pieces)
+        many("INSERT OR IGNORE INTO pieces VALUES (?,?)", blobs.pieces)
         many("INSERT OR IGNORE INTO uses VALUES (?,?)", blobs.uses)
         many("INSERT OR IGNORE INTO run_texts VALUES (?,?)", self._texts)
         many("INSERT OR REPLACE INTO run_totals VALUES (?,?,?,?,?,?)", self._totals())
@@ -169,11 +191,13 @@ class Batch:
         return state
 
     def _known(self, run_id: str) -> _RunState | None:
-        state = self._runs.get(run_id)
+        state = self._memory.runs.get(run_id)
         if state is None:
             row = self._connection.execute(_SELECT_RUN, (run_id,)).fetchone()
-            if row is not None:
-                state = self._runs[run_id] = _RunState(read_run(row), *row[8:])
+            if row is None:
+                return None
+            state = self._memory.runs[run_id] = _RunState(read_run(row), *row[8:])
+        self._runs[run_id] = state
         return state
 
     def _new_run(self, run: Run) -> _RunState:
@@ -181,7 +205,7 @@ class Batch:
             "UPDATE meta SET value = value + 1 WHERE name = 'runs' RETURNING value"
         ).fetchone()
         state = _RunState(run, number, active_at=to_text(run.started_at), new=True)
-        self._runs[run.id] = state
+        self._runs[run.id] = self._memory.runs[run.id] = state
         return state
 
     def _totals(self) -> list[tuple[Any, ...]]:
@@ -229,11 +253,7 @@ class Batch:
 
     def _add_exchange(self, exchange: Exchange, event: Event) -> None:
         run_id = exchange.run_id
-        if exchange.id in self._pending:
-            self.flush()
-        before = self._connection.execute(
-            "SELECT seq, event_id, ending FROM exchanges WHERE id = ?", (exchange.id,)
-        ).fetchone()
+        before = self._earlier(exchange.id)
         if before is not None and before[2] != End.INTERRUPTED:
             self._renumber(event, before[1])  # stored already: the writer has tried again
             return
@@ -249,12 +269,16 @@ class Batch:
         seq = seq or state.last_seq + 1
         state.last_seq = max(state.last_seq, seq)
         ended_at = merging.end_of(event, exchange)
-        placed = replace(
-            event,
+        placed = Event(
             run_id=run_id,
+            kind=event.kind,
+            name=event.name,
+            started_at=event.started_at,
             ended_at=ended_at,
-            parent_event_id=self._parent(event),
+            status=event.status,
             data={**event.data, "seq": seq, "exchangeId": exchange.id},
+            id=event.id,
+            parent_event_id=self._parent(event),
         )
         if exchange.own.group:
             placed.parent_event_id = self._group(exchange.own.group, placed)
@@ -266,6 +290,19 @@ class Batch:
         self._count(state, event.status, ended_at or event.started_at)
         for text in merging.searched(exchange):
             self._find_by(run_id, text)
+
+    def _earlier(self, exchange_id: str) -> tuple[int, int, str] | None:
+        """What is stored of the same exchange. Only a careful batch looks; others just fail."""
+        if exchange_id in self._pending:
+            if not self._careful:
+                raise sqlite3.IntegrityError("an exchange twice in a batch")
+            self.flush()
+        if not self._careful:
+            return None
+        row: tuple[int, int, str] | None = self._connection.execute(
+            "SELECT seq, event_id, ending FROM exchanges WHERE id = ?", (exchange_id,)
+        ).fetchone()
+        return row
 
     def _take_back(self, state: _RunState, exchange_id: str, event_id: int) -> None:
         """Removes an exchange that was stored while it went on, for the finished one."""
@@ -300,10 +337,10 @@ class Batch:
         state.active_at = max(state.active_at, to_text(at))
 
     def _insert(self, event: Event) -> int:
-        self._event += 1
-        self._renumber(event, self._event)
-        self._events.append(event_row(event, self._event))
-        return self._event
+        number = self._memory.event = self._memory.event + 1
+        self._renumber(event, number)
+        self._events.append(event_row(event, number))
+        return number
 
     def _renumber(self, event: Event, number: int) -> None:
         if event.id is not None:

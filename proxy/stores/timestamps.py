@@ -22,6 +22,7 @@ def _seconds(text: str) -> int:
     return round((datetime.fromisoformat(text + "+00:00") - _EPOCH).total_seconds())
 
 
+@lru_cache(256)
 def to_text(seconds: float) -> str:
     """Unix seconds as `2026-11-22T12:35:47.1234567Z`; OverflowError outside years 1 to 9999."""
     whole = floor(seconds)

@@ -165,7 +165,7 @@ def support_run(
         at + 8,
         "Failed",
         "Tool Error",
-        {"ticketId": 18422},
+        {"command": ["sh", "-c"], "ticketId": 18422},
     )
     events = sorted([*groups, *rows], key=lambda row: row.id or 0)
     return Snapshot(run, calls, events, [outcome])
@@ -176,7 +176,7 @@ def streamed(data: bytes, *, gzipped: bool = False) -> Body:
     half = data.index(b"\n\n") + 2
     pieces = [data[:half], data[half:]]
     if gzipped:
-        pieces = [gzip.compress(piece) for piece in pieces]
+        pieces = [gzip.compress(piece, mtime=0) for piece in pieces]
     parts = (Part(100_000, len(pieces[0])), Part(250_000, len(pieces[1])))
     return Body(b"".join(pieces), parts)
 

@@ -80,7 +80,7 @@ class Api(BaseHTTPRequestHandler):
         self.wfile.write(b'{"stored": 1}')
 
     @override
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 

@@ -25,7 +25,7 @@ def read(path: str) -> str:
 def test_a_pipe_gets_the_recording(dashcam: Dashcam) -> None:
     done = dashcam("export", "last")
     assert (done.code, done.err) == (0, "")
-    found = load(line.encode() for line in done.out.splitlines(keepends=True))
+    found = load(done.out.encode().splitlines(keepends=True))
     assert found.run == support_run().run
     assert found.exchanges == support_run().exchanges
     assert dashcam("export", "run_a", "--to", "-").out == done.out

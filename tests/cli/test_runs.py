@@ -104,7 +104,7 @@ def test_json(dashcam: Dashcam) -> None:
         "outcome": "Failed",
         "failureMode": "Tool Error",
         "reason": "CRM 401: token expired",
-        "metadata": {"ticketId": 18422},
+        "metadata": {"command": ["sh", "-c"], "ticketId": 18422},
     }
 
 

@@ -16,7 +16,7 @@ def stored(fill: Fill) -> None:
 
 
 @pytest.fixture(params=["run_a", "run_", "last", "a.dashcam.jsonl"])
-def ref(request: pytest.FixtureRequest, stored: None) -> str:  # noqa: ARG001 - filled first
+def ref(request: pytest.FixtureRequest, stored: None) -> str:
     name = str(request.param)
     if name.endswith(".jsonl"):
         Path(name).write_bytes(b"".join(dump(support_run())))
@@ -33,6 +33,7 @@ def test_the_header_and_the_timeline(dashcam: Dashcam, ref: str) -> None:
         "started      2026-02-12 09:41:22  took 8.00 s",
         "calls        6 calls, 2 with an error, 1 retry",
         "outcome      Failed · Tool Error · CRM 401: token expired · retryable · No reply sent",
+        'command      ["sh", "-c"]',
         "ticketId     18422",
     ]
     shown = [line.split("  ")[0] for line in tree.splitlines()]

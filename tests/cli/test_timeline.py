@@ -89,6 +89,17 @@ def test_lost_and_circular_parents_lose_no_event() -> None:
 
 def test_a_very_deep_tree_is_shown() -> None:
     events = [
-        Event("r", "group", "g", START + i, id=i, parent_event_id=i - 1) for i in range(1, 1000)
+        Event("r", "group", "g", START + i, id=i, parent_event_id=i - 1) for i in range(1, 400)
     ]
-    assert len(shown(events)) == 1000
+    assert len(shown(events)) == 400
+
+
+def test_details_go_below_where_there_is_no_room() -> None:
+    def text(line: Line) -> str:
+        return "".join(clean(part) for part, _ in line).rstrip()
+
+    lines = [text(line) for line in timeline(support_run().events, 100)]
+    first = lines.index(next(line for line in lines if "#1 openai.chat" in line))
+    assert lines[first].endswith("11 B")
+    assert lines[first + 1] == "│     gpt-4o · 120 → 30 tokens · tool_calls · asks for kb.search"
+    assert all(len(line) <= 100 for line in lines)

@@ -138,8 +138,7 @@ def view(call: Call) -> dict[str, Any]:
 def _uses(message: Message | None) -> list[list[Any]]:
     uses = message.tool_uses if message else ()
     return [
-        [use.id, use.name, use.arguments, *([] if use.complete else ["incomplete"])]
-        for use in uses
+        [use.id, use.name, use.arguments, *([] if use.complete else ["incomplete"])] for use in uses
     ]
 
 
@@ -190,9 +189,7 @@ def _request(lines: list[str]) -> RequestHead:
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
-    return RequestHead(
-        method, parts.scheme, host, port, target, headers=_headers(lines[1:])
-    )
+    return RequestHead(method, parts.scheme, host, port, target, headers=_headers(lines[1:]))
 
 
 def _text(lines: list[str], headers: Headers, told: dict[str, str]) -> bytes:

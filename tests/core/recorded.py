@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 from hypothesis import strategies as st
+
 from proxy.core.model import (
     Body,
     End,
@@ -75,14 +76,18 @@ _maybe = st.none() | _texts
 _tokens = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789-_.", min_size=1, max_size=12)
 _floats = st.floats(0, 4e9, allow_nan=False)
 _micros = st.none() | st.integers(0, 1 << 40)
-_headers = st.lists(st.tuples(st.binary(max_size=12), st.binary(max_size=12)), max_size=4).map(tuple)
+_headers = st.lists(st.tuples(st.binary(max_size=12), st.binary(max_size=12)), max_size=4).map(
+    tuple
+)
 json_values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(1 << 70), 1 << 70)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=12),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 _objects = st.dictionaries(st.text(max_size=6), json_values, max_size=3)
@@ -91,7 +96,9 @@ _bytes = st.one_of(
     st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")),
     st.recursive(
         st.none() | st.booleans() | st.integers(-5, 1 << 62) | st.text(max_size=9),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+        ),
         max_leaves=8,
     ).map(orjson.dumps),
     # Bodies that look like the lines they are written into.
@@ -119,7 +126,14 @@ def bodies(draw: st.DrawFn) -> Body:
 
 def _own() -> st.SearchStrategy[Own]:
     return st.builds(
-        Own, run=_maybe, label=_maybe, group=_maybe, step=_maybe, parent=_maybe, replay=_maybe, meta=_objects
+        Own,
+        run=_maybe,
+        label=_maybe,
+        group=_maybe,
+        step=_maybe,
+        parent=_maybe,
+        replay=_maybe,
+        meta=_objects,
     )
 
 

@@ -3,6 +3,7 @@
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
+
 from proxy.core import recording
 from proxy.core.matching import IgnoreRule
 from proxy.core.model import Body, Event, Exchange, Outcome, Own, Run, Snapshot
@@ -19,10 +20,16 @@ def small() -> Snapshot:
         [
             exchange(1, {"q": "hi"}, {"a": [1, 2.5, None, "é"]}),
             exchange(2, {"q": "stream"}, sse, response_body=in_parts(sse, 15)),
-            exchange(3, b"\x00\xff", b"\xfe", own=Own(step="crm", meta={"b": 1, "a": {"d": 2, "c": 3}})),
+            exchange(
+                3, b"\x00\xff", b"\xfe", own=Own(step="crm", meta={"b": 1, "a": {"d": 2, "c": 3}})
+            ),
         ],
         [Event("r1", "tool_call", "crm", 1700000001.0, None, "error", {"attempt": 1}, 7, 6)],
-        [Outcome("r1", "SupportAgent", "Failed", "Tool Error", "CRM 401", True, None, 1700000009.5)],
+        [
+            Outcome(
+                "r1", "SupportAgent", "Failed", "Tool Error", "CRM 401", True, None, 1700000009.5
+            )
+        ],
     )
 
 
@@ -161,20 +168,23 @@ BROKEN: list[tuple[list[bytes], str]] = [
     (header_with(run=None), "line 1: not an object"),
     (header_with(ignore=[{"target": "json"}]), "line 1: pattern is missing"),
     (header_with(ignore=5), "line 1: "),
-    (lines_of(small())[:1] + [b"\n"], "line 2: not JSON"),
-    (lines_of(small())[:1] + [b"<<<<<<< HEAD\n"], "line 2: not JSON"),
-    (lines_of(small())[:1] + [b"7\n"], "line 2: not a JSON object"),
-    (lines_of(small())[:1] + [b'{"surprise":{}}\n'], "line 2: one of exchange, event, outcome or end"),
-    (lines_of(small())[:1] + [b'{"exchange":{},"event":{}}\n'], "line 2: one of exchange"),
-    (lines_of(small())[:1] + [b'{"escaped":7}\n'], "line 2: not JSON"),
-    (lines_of(small())[:1] + [b"[" * 3000 + b"\n"], "line 2: not JSON"),
+    ([*lines_of(small())[:1], b"\n"], "line 2: not JSON"),
+    ([*lines_of(small())[:1], b"<<<<<<< HEAD\n"], "line 2: not JSON"),
+    ([*lines_of(small())[:1], b"7\n"], "line 2: not a JSON object"),
+    (
+        [*lines_of(small())[:1], b'{"surprise":{}}\n'],
+        "line 2: one of exchange, event, outcome or end",
+    ),
+    ([*lines_of(small())[:1], b'{"exchange":{},"event":{}}\n'], "line 2: one of exchange"),
+    ([*lines_of(small())[:1], b'{"escaped":7}\n'], "line 2: not JSON"),
+    ([*lines_of(small())[:1], b"[" * 3000 + b"\n"], "line 2: not JSON"),
     (
         [*lines_of(small())[:1], orjson.dumps({"escaped": "[" * 100_000}) + b"\n"],
         "line 2: not JSON",
     ),
     ([*lines_of(small()), b"{}\n"], "line 8: there is more after the end"),
     (lines_of(small())[:-1], "line 7: the file was cut off here"),
-    (lines_of(small())[:-1] + [b'{"end":{}}\n'], "line 7: end: lines, crc32 and digest expected"),
+    ([*lines_of(small())[:-1], b'{"end":{}}\n'], "line 7: end: lines, crc32 and digest expected"),
     (exchange_with(seq=True), "line 2: exchange: seq: a whole number expected"),
     (exchange_with(seq="1"), "line 2: exchange: seq: a whole number expected"),
     (exchange_with(started_at="x"), "line 2: exchange: started_at: a number expected"),
@@ -182,10 +192,16 @@ BROKEN: list[tuple[list[bytes], str]] = [
     (exchange_with(surprise=1), "line 2: exchange: unknown field 'surprise'"),
     (exchange_with(request=None), "line 2: exchange: request: not an object"),
     (exchange_with(request={"method": "GET"}), "line 2: exchange: request: scheme is missing"),
-    (exchange_with(response={"status": "200"}), "line 2: exchange: response: status: a whole number"),
+    (
+        exchange_with(response={"status": "200"}),
+        "line 2: exchange: response: status: a whole number",
+    ),
     (exchange_with(notes=["a", 1]), "line 2: exchange: notes: text expected"),
     (exchange_with(frames=[{"from": "x"}]), "line 2: exchange: frames: from: client or server"),
-    (exchange_with(frames=[{"from": "client"}]), "line 2: exchange: frames: a whole number expected"),
+    (
+        exchange_with(frames=[{"from": "client"}]),
+        "line 2: exchange: frames: a whole number expected",
+    ),
     (
         exchange_with(response={"status": 200, "headers": [["a"]]}),
         "line 2: exchange: response: headers: a pair expected",
@@ -229,7 +245,10 @@ def test_sizes_that_lie_are_found_out() -> None:
     head, first, *rest = lines_of(small())
     lying = first.replace(b'{"bytes":10,', b'{"bytes":9,', 1)
     assert lying != first
-    assert error([head, lying, *rest]).message == "line 2: not what was written here: damaged, or edited"
+    assert (
+        error([head, lying, *rest]).message
+        == "line 2: not what was written here: damaged, or edited"
+    )
 
 
 def test_ignore_rules_live_in_the_recording() -> None:

@@ -95,7 +95,7 @@ async def test_request_ids_differ(provider: Provider) -> None:
 
 def test_as_a_program_it_tells_where_it_is_and_stops_when_told(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "proxy.demo.provider", "--dir", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own program
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
         url = f"https://127.0.0.1:{ready['https']}/search"

@@ -37,7 +37,7 @@ def direct(argv: tuple[str, ...], dashcam: Dashcam, upstream: Upstream) -> str:
     tunnel = f"http://run:x@127.0.0.1:{upstream.ports['tunnel']}"
     trust = str(upstream.certificates.file)
     env = {"HTTPS_PROXY": tunnel, "https_proxy": tunnel, "SSL_CERT_FILE": trust}
-    done = subprocess.run(  # noqa: S603 - our own client
+    done = subprocess.run(
         argv,
         cwd=dashcam.folder,
         env=dashcam.environment(env),

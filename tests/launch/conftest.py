@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -34,6 +35,19 @@ def connect_proxy(authority: Authority, tmp_path: Path) -> Iterator[ConnectProxy
 
 
 @pytest.fixture
+def kit_copy(tmp_path: Path, authority: Authority) -> Path:
+    """The Python folder of another kit, as an outer run's child has it."""
+    return write_kit(tmp_path / "outer", authority.cert_pem, {}, java=False).python
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@pytest.fixture
 def launch(connect_proxy: ConnectProxy, kit: Kit, tmp_path: Path) -> Launch:
     """Run a command as a recorded child; its own `HOME` keeps the user's settings out."""
 
@@ -45,6 +59,8 @@ def launch(connect_proxy: ConnectProxy, kit: Kit, tmp_path: Path) -> Launch:
         env = child_environment(
             base, proxy=connect_proxy.url(RUN), run_id=RUN, api=api, token=None, kit=kit
         )
-        return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 - commands of the tests
+        return subprocess.run(  # noqa: S603 - commands of the tests
+            argv, env=env, capture_output=True, text=True, timeout=240, check=False
+        )
 
     return run

@@ -122,9 +122,7 @@ class ConnectProxy:
             self.open -= 1
             writer.close()
 
-    async def _connection(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await read_head(reader)
         user = user_of(head)
         if head.method != "CONNECT":

@@ -150,7 +150,9 @@ def test_constraints_are_part_of_the_ca(tmp_path: Path) -> None:
         load_or_create(tmp_path / "ca", name_constraints=["x.test"])
 
 
-@pytest.mark.parametrize(("name", "mode"), [(".", 0o750), ("ca.pem", 0o644), ("ca-cert.pem", 0o640)])
+@pytest.mark.parametrize(
+    ("name", "mode"), [(".", 0o750), ("ca.pem", 0o644), ("ca-cert.pem", 0o640)]
+)
 def test_wider_permissions_are_refused_with_the_remedy(
     tmp_path: Path, name: str, mode: int
 ) -> None:

@@ -8,16 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from proxy.core.redaction import pseudonym
-from proxy.core.redaction.leaves import MAX_DEPTH, decode
 from proxy.core.redaction.spans import Find
+from proxy.core.redaction.tokens import Node, plain, walk
 from proxy.errors import ConfigError
 
 _STEP = re.compile(
     r"(?P<deep>\.\.)?(?:\.?(?P<name>[A-Za-z_$][\w$-]*|\*)|\[(?:(?P<index>[0-9]+|\*)"
     r"|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\")\])"
-)
-_TOKEN = re.compile(
-    rb"\"(?P<text>(?:[^\"\\]++|\\.)*+)(?:\"|\\?\Z)|[{}\[\],:]|(?P<scalar>[^\s{}\[\],:\"]+)", re.DOTALL
 )
 _EMPTIED = b"0"  # what a number becomes
 _WORDS = (b"true", b"false", b"null", _EMPTIED)
@@ -47,54 +44,26 @@ def compile_path(path: str) -> re.Pattern[str]:
 
 def find(data: bytes, paths: Sequence[re.Pattern[str]]) -> Iterator[Find]:
     """The values in the JSON document `data` at any of `paths`: strings and numbers."""
-    places: list[str] = []
-    counts: list[int] = []  # -1 for an object
-    name: str | None = None
-    is_value = True
-    deeper = 0
-    for token in _TOKEN.finditer(data):
-        char = token[0][:1]
-        if char in b"{[":
-            if len(counts) >= MAX_DEPTH:
-                deeper += 1
-            else:
-                places.append(_place(places, counts, name))
-                counts.append(-1 if char == b"{" else 0)
-            name, is_value = None, char == b"["
-        elif char in b"}]":
-            if deeper:
-                deeper -= 1
-            elif counts:
-                places.pop()
-                counts.pop()
-        elif char == b",":
-            name, is_value = None, not counts or counts[-1] >= 0
-            if counts and counts[-1] >= 0:
-                counts[-1] += 1
-        elif char == b":":
-            is_value = True
-        elif char == b'"' and not is_value:
-            name = decode(token["text"])
-        else:
-            place = _place(places, counts, name)
-            if any(path.fullmatch(place) for path in paths):
-                yield from _value(token)
+    pointers: dict[Node, str] = {}
+    for value in walk(data):
+        if value.node is None:
+            continue
+        pointer = f"{_pointer(value.node, pointers)}/{_escaped(value.place)}"
+        if not any(path.fullmatch(pointer) for path in paths):
+            continue
+        raw = data[value.start : value.end]
+        if value.is_string and raw and not pseudonym.is_whole(raw):
+            yield Find(value.start, value.end, plain(raw))
+        elif not value.is_string and raw not in _WORDS:
+            yield Find(value.start, value.end, raw, bare=True)
 
 
-def _value(token: re.Match[bytes]) -> Iterator[Find]:
-    if token["scalar"] is None:
-        start, end = token.span("text")
-        value = decode(token["text"]).encode("utf-8", "surrogatepass")
-        if value and not pseudonym.is_whole(value):
-            yield Find(start, end, value)
-    elif token["scalar"] not in _WORDS:
-        yield Find(*token.span("scalar"), token["scalar"], bare=True)
-
-
-def _place(places: list[str], counts: list[int], name: str | None) -> str:
-    if not places:
+def _pointer(node: Node, pointers: dict[Node, str]) -> str:
+    if node.parent is None:
         return ""
-    return f"{places[-1]}/{counts[-1] if counts[-1] >= 0 else _escaped(name or '')}"
+    if node not in pointers:
+        pointers[node] = f"{_pointer(node.parent, pointers)}/{_escaped(node.place)}"
+    return pointers[node]
 
 
 def _escaped(name: str) -> str:

@@ -1,8 +1,9 @@
 """Secrets that were seen at a known position, found again wherever they reappear.
 
-Each is looked for as it is, and as JSON, a URL, HTML, base64 or hexadecimal would write it. Hundreds
-of texts are looked for at once: of each, the first eight-byte windows are kept, enough that one of
-them must lie on the grid of every n-th byte; so a single pass over the grid finds all candidates.
+Each is looked for as it is, and as JSON, a URL, HTML, base64 or hexadecimal would write it.
+Hundreds of texts are looked for at once: of each, the first eight-byte windows are kept, so many
+that one of them must lie on the grid of every n-th byte; one pass over the grid finds all
+candidates.
 """
 
 import base64
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import quote, quote_from_bytes
 
-from proxy.core.redaction import names, pseudonym
+from proxy.core.redaction import pseudonym, values
 from proxy.core.redaction.spans import Find
 
 _WINDOW = 8
@@ -50,7 +51,7 @@ class Learned:
         if value in self._values:
             self._values[value] = self._values.pop(value)
             return
-        if len(value) > _LONGEST or not names.is_learnable(value) or pseudonym.is_in(value):
+        if len(value) > _LONGEST or not values.is_learnable(value) or pseudonym.is_in(value):
             return
         short = len(value) < _TOO_SHORT_FOR_GRID
         rivals = [old for old in self._values if (len(old) < _TOO_SHORT_FOR_GRID) is short]
@@ -67,7 +68,9 @@ class Learned:
         if not self._values:
             return
         for text in self._candidates(data):
-            value = self._origin[text]
+            value = self._origin.get(text)
+            if value is None:
+                continue  # another thread let it go
             at = data.find(text)
             while at >= 0:
                 yield Find(at, at + len(text), value)
@@ -120,7 +123,7 @@ def forms(value: bytes) -> tuple[bytes, ...]:
     out.update(one.encode() for one in quoted)
     out.update(_lower_escapes(one).encode() for one in quoted)
     out.add(html.escape(text).encode("utf-8", "surrogateescape"))
-    return tuple(one for one in out if len(one) >= min(len(value), names.LEARN_LENGTH))
+    return tuple(one for one in out if len(one) >= min(len(value), values.LEARN_LENGTH))
 
 
 def _lower_escapes(text: str) -> str:

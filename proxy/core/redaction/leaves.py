@@ -9,10 +9,11 @@ There are two readers with one result: `pieces`, by a JSON parser, which is fast
 tokens, which knows where each string is, and reads broken JSON too.
 """
 
-import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from proxy.core.redaction.tokens import MAX_DEPTH, Node, Value, decode, walk
 
 # Strings that are whole in every record: they are not joined, and not told from one another.
 ENVELOPE = frozenset(
@@ -58,14 +59,6 @@ TAGS = frozenset(
 )
 ROOT_TAG = "type"  # of the record itself: events of different types are different texts
 WHOLE = ENVELOPE | TAGS
-MAX_DEPTH = 64  # what is nested deeper is one text
-_TOKEN = re.compile(
-    rb"\"(?P<text>(?:[^\"\\]++|\\.)*+)(?P<end>\"|\\?\Z)|[{}\[\],:]|[^\s{}\[\],:\"]+", re.DOTALL
-)
-_ESCAPE = re.compile(
-    rb"\\(?:(u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|.)",
-    re.DOTALL,
-)
 _NUMBER = re.compile(rb"-?[0-9]{1,18}")
 _MAX_NAMES = 4096  # names that are remembered
 
@@ -173,141 +166,55 @@ def _deeper(depth: int) -> int:
     return depth + 1
 
 
-class _Node:
-    """An object or array that is open, or was.
+class _Keys:
+    """The keys of one record's open objects and arrays, made when all their tags are known."""
 
-    `depth` is 0 for a record: the root, and every object right in a root array.
-    """
+    def __init__(self) -> None:
+        self._tags: dict[Node, dict[str, str]] = {}
+        self._types: dict[Node, str] = {}
+        self._keys: dict[Node, Key] = {}
 
-    __slots__ = ("_key", "array", "count", "depth", "name", "parent", "place", "tags", "type")
+    def note(self, value: Value, record: bytes) -> bool:
+        """Takes down tags and the type; says whether the value is a streamed string."""
+        node = value.node
+        if node is None or node.array:
+            return value.is_string
+        raw = record[value.start : value.end]
+        if value.place in TAGS and (value.is_string or _NUMBER.fullmatch(raw)):
+            said = decode(raw) if value.is_string else str(int(raw))
+            self._tags.setdefault(node, {})[value.place] = said
+        if value.is_string and value.place == ROOT_TAG and _is_record(node):
+            self._types[node] = decode(raw)
+            return False
+        return value.is_string and value.place not in WHOLE
 
-    def __init__(self, parent: "_Node | None", place: str, *, array: bool) -> None:
-        self.parent = parent
-        self.place = place
-        self.array = array
-        in_root_array = parent is not None and parent.array and not parent.depth
-        self.depth = 0 if parent is None or (in_root_array and not array) else parent.depth + 1
-        self.count = 0
-        self.name: str | None = None
-        self.tags: dict[str, str] = {}
-        self.type = ""
-        self._key: Key | None = None
+    def of(self, node: Node) -> Key:
+        """The key of everything in `node`."""
+        key = self._keys.get(node)
+        if key is None:
+            tags = sorted(f"{name}={value}" for name, value in self._tags.get(node, {}).items())
+            kind = self._types.get(node)
+            above: Key = ()
+            if node.parent is not None:
+                place = "" if node.parent.array and (tags or not node.parent.level) else node.place
+                above = (*self.of(node.parent), place)
+            self._keys[node] = key = (*above, *tags, *((kind,) if kind is not None else ()))
+        return key
 
-    def key(self) -> Key:
-        if self._key is None:
-            key: Key = ()
-            if self.parent:
-                place = self.place
-                if self.parent.array and (self.parent.depth == 0 or self.tags):
-                    place = ""
-                key = (*self.parent.key(), place)
-            key = (*key, *sorted(f"{name}={value}" for name, value in self.tags.items()))
-            self._key = (*key, self.type) if self.type else key
-        return self._key
+
+def _is_record(node: Node) -> bool:
+    """Whether an object is a record: the root, or right in a root array."""
+    return node.parent is None or (node.parent.parent is None and node.parent.array)
 
 
 def literals(record: bytes) -> list[Literal]:
-    """The streamed strings of a record, with the keys that `Reader` gives them.
-
-    Of broken JSON as much as can be told; never raises. What is nested deeper than MAX_DEPTH is
-    taken as part of the object at that depth.
-    """
-    found: list[tuple[_Node | None, str, int, int]] = []
-    node: _Node | None = None
-    deeper = 0
-    is_value = True
-    for token in _TOKEN.finditer(record):
-        char = token[0][:1]
-        if char in b"{[":
-            if node and node.depth >= MAX_DEPTH:
-                deeper += 1
-            else:
-                node = _Node(node, _place(node), array=char == b"[")
-            is_value = char == b"["
-        elif char in b"}]":
-            if deeper:
-                deeper -= 1
-            elif node:
-                node = node.parent or node
-        elif char == b",":
-            is_value = node is None or node.array
-            if node:
-                node.count += 1
-                node.name = None
-        elif char == b":":
-            is_value = True
-        elif char == b'"' and not is_value and node:
-            node.name = decode(token["text"])
-        elif char == b'"':
-            _string(node, token, found)
-        elif node and node.name in TAGS and not node.array:
-            if _NUMBER.fullmatch(token[0]):
-                node.tags[node.name] = str(int(token[0]))
-    return [
-        Literal((*node.key(), name) if node else (), start, end) for node, name, start, end in found
-    ]
+    """The streamed strings of a record, with the keys that `Reader` gives them; never raises."""
+    keys = _Keys()
+    found = [value for value in walk(record) if keys.note(value, record)]
+    return [Literal(_key(keys, value.node, value.place), value.start, value.end) for value in found]
 
 
-def _string(
-    node: _Node | None, token: re.Match[bytes], found: list[tuple[_Node | None, str, int, int]]
-) -> None:
-    """A string that is a value: a tag, a field that never streams, or a piece."""
-    name = _place(node)
-    if node and not node.array:
-        if name in TAGS:
-            node.tags[name] = decode(token["text"])
-        if name == ROOT_TAG and node.depth == 0:
-            node.type = decode(token["text"])
-            return
-        if name in WHOLE:
-            return
-    found.append((node, name, token.start("text"), token.end("text")))
-
-
-def _place(node: _Node | None) -> str:
+def _key(keys: _Keys, node: Node | None, place: str) -> Key:
     if node is None:
-        return ""
-    if node.array:
-        return str(node.count) if node.depth else ""
-    return node.name or ""
-
-
-def decode(literal: bytes) -> str:
-    """What a string literal says, without its quotes; of a broken one as much as can be told."""
-    text = literal.decode("utf-8", "surrogateescape")
-    if "\\" not in text:
-        return text
-    try:
-        decoded: str = json.loads(f'"{text}"', strict=False)
-    except ValueError:
-        return text
-    return decoded
-
-
-def offsets(literal: bytes, wanted: Iterable[int]) -> list[int]:
-    """Where in a string literal the given byte offsets of its UTF-8 text are (ascending)."""
-    out: list[int] = []
-    plain = moved = 0
-    waiting = iter(wanted)
-    at = next(waiting, None)
-    for found in _ESCAPE.finditer(literal):
-        here = found.start() - moved
-        while at is not None and at <= here:
-            out.append(at + moved)
-            at = next(waiting, None)
-        plain = here + _width(found)
-        moved = found.end() - plain
-        while at is not None and at < plain:  # inside one character: after it
-            out.append(found.end())
-            at = next(waiting, None)
-    while at is not None:
-        out.append(at + moved)
-        at = next(waiting, None)
-    return out
-
-
-def _width(escape: re.Match[bytes]) -> int:
-    """The bytes that an escape's character takes in UTF-8."""
-    if escape[1]:
-        return 4
-    return len(chr(int(escape[2], 16)).encode("utf-8", "surrogatepass")) if escape[2] else 1
+        return ()
+    return (*keys.of(node), "" if node.array and not node.level else place)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
-from proxy.core.redaction import names, pseudonym
+from proxy.core.redaction import names, pseudonym, values
 from proxy.core.redaction.names import NAME_ENDS, Rule
 from proxy.core.redaction.spans import Find
 
@@ -30,6 +30,8 @@ _SEPARATORS = tuple(
 )
 _NAME_ENDS = frozenset(end.encode() for end in (*NAME_ENDS, "lue"))
 _CLOSERS = b" \t\r\n\"'\\]"
+_LINE_STARTS = (b"", b"\n", b" ", b'"', b"'")
+_LOOK_BACK = 16  # bytes that a name's last letters and what closes it take
 _BACK = 96  # bytes before a separator that a name, its quotes and spaces take
 _NAME_BACKWARDS = re.compile(rb"[A-Za-z0-9_.\-$]{2,64}")
 _OPEN = re.compile(rb"[ \t\r\n]*(?:\[[ \t\r\n]*)?(\\*)([\"'])")
@@ -58,55 +60,52 @@ def find(data: bytes) -> Iterator[Find]:
         at = data.find(separator)
         if at < 0:
             continue
+        after = _element if separator == b">" else _pair
         for hit in look.finditer(data, at):
             at = hit.start()
-            if data[at - 6 : at].rstrip(_CLOSERS)[-3:].lower() in _NAME_ENDS:
-                yield from _pair(data, at, separator)
+            if data[max(0, at - _LOOK_BACK) : at].rstrip(_CLOSERS)[-3:].lower() in _NAME_ENDS:
+                yield from after(data, at)
     if b"@" in data:
         yield from _userinfo(data)
 
 
-def _pair(data: bytes, at: int, separator: bytes) -> Iterator[Find]:
-    """The value after the separator at `at`, if the name before it calls for it."""
-    before = data[max(0, at - _BACK) : at].rstrip(b" \t\r\n")
-    before = before.removesuffix(b"]")
+def _pair(data: bytes, at: int) -> Iterator[Find]:
+    """The value after the colon or equals sign at `at`, if the name before it calls for it."""
+    before = data[max(0, at - _BACK) : at].rstrip(b" \t\r\n").removesuffix(b"]")
     quoted = before[-1:] in (b'"', b"'")
     if quoted:
         before = before[:-1].rstrip(b"\\")
-    name = _name(before)
-    if not name:
-        return
-    lead = before[: -len(name)][-1:]
-    if separator == b">":
-        if lead in (b"<", b":") and names.key_rule(name):
-            yield from _xml(data, at + 1)
+    name, lead = _name(before)
+    equals = data[at : at + 1] == b"="
+    if equals and not quoted and lead in (b"?", b"&"):
+        yield from _query(data, at + 1, names.query_rule(name))
         return
     if quoted and name.lower() == b"value":
         name = _sibling(before[: -len(name)])
-    if separator == b"=" and not quoted and lead in (b"?", b"&"):
-        yield from _query(data, at + 1, names.query_rule(name))
-    elif (rule := names.key_rule(name)) is not None:
-        opened = _OPEN.match(data, at + 1)
-        if opened and (quoted or b"[" not in opened[0]):
-            yield from _quoted(data, opened, rule, strict=quoted)
-        elif not quoted and rule in _LINES:
-            yield from _line(data, at + 1, rule)
-        elif not quoted:
-            sure = separator == b"=" and (lead in (b";", b"\n", b"") and name.isupper())
-            yield from _bare(
-                data, at + 1, rule, strict=sure or (separator == b"=" and lead == b";")
-            )
+    rule = names.key_rule(name)
+    if rule is None:
+        return
+    opened = _OPEN.match(data, at + 1)
+    if opened and (quoted or b"[" not in opened[0]):
+        yield from _quoted(data, opened, rule, strict=quoted)
+    elif not quoted and rule in _LINES:
+        yield from _line(data, at + 1, rule)
+    elif not quoted:
+        # An environment or a connection string, not code: there a plain word is a password too.
+        sure = equals and (lead == b";" or (name.isupper() and lead in _LINE_STARTS))
+        yield from _bare(data, at + 1, rule, strict=sure)
 
 
-def _name(before: bytes) -> bytes:
-    """The name that `before` ends in, empty when none."""
+def _name(before: bytes) -> tuple[bytes, bytes]:
+    """The name that `before` ends in, empty when none, and the character before it."""
     found = _NAME_BACKWARDS.match(before[::-1])
     if not found:
-        return b""
+        return b"", b""
     name = found[0][::-1]
-    if before[: -len(name)].endswith(b"\\"):
-        name = name[1:]  # the letter of an escape: \nPASSWORD=
-    return name.lstrip(b".-")
+    rest = before[: -len(name)]
+    if rest.endswith(b"\\"):
+        return name[1:], b"\n"  # an escape: \nPASSWORD=
+    return name.lstrip(b".-"), rest[-1:]
 
 
 def _sibling(before: bytes) -> bytes:
@@ -115,7 +114,7 @@ def _sibling(before: bytes) -> bytes:
     if not before.endswith(b","):
         return b""
     before = before[:-1].rstrip(b" \t\r\n")
-    return _name(before.rstrip(b"\"'\\")) if before[-1:] in (b'"', b"'") else b""
+    return _name(before.rstrip(b"\"'\\"))[0] if before[-1:] in (b'"', b"'") else b""
 
 
 def _quoted(data: bytes, opened: re.Match[bytes], rule: Rule, *, strict: bool) -> Iterator[Find]:
@@ -127,7 +126,7 @@ def _quoted(data: bytes, opened: re.Match[bytes], rule: Rule, *, strict: bool) -
         for first, last in cookie_values(raw, first_only=rule is Rule.SET_COOKIE):
             yield Find(start + first, start + last, unescape(raw[first:last], depth + 1))
         return
-    skip = names.after_scheme(raw) if rule is Rule.SCHEME else 0
+    skip = values.after_scheme(raw) if rule is Rule.SCHEME else 0
     value = unescape(raw[skip:], depth + 1)
     if _accepted(value, rule, strict=strict):
         yield Find(start + skip, start + len(raw), value)
@@ -157,11 +156,11 @@ def _query(data: bytes, at: int, rule: Rule | None) -> Iterator[Find]:
 
 def _accepted(value: bytes, rule: Rule, *, strict: bool) -> bool:
     """Whether a value is a credential. Without `strict` even a strong name asks for its look."""
-    if pseudonym.is_whole(value) or names.is_placeholder(value):
+    if pseudonym.is_whole(value) or values.is_placeholder(value):
         return False
     if rule is Rule.WEAK:
-        return names.is_plausible(value)
-    return strict or names.is_credential_like(value)
+        return values.is_plausible(value)
+    return strict or values.is_credential_like(value)
 
 
 def _line(data: bytes, at: int, rule: Rule) -> Iterator[Find]:
@@ -174,17 +173,21 @@ def _line(data: bytes, at: int, rule: Rule) -> Iterator[Find]:
         for first, last in cookie_values(text, first_only=rule is Rule.SET_COOKIE):
             yield Find(start + first, start + last, text[first:last])
         return
-    skip = names.after_scheme(text)
+    skip = values.after_scheme(text)
     whole = text[:skip].strip().lower() in _TO_LINE_END
     value = text[skip:] if whole else text[skip:].partition(b" ")[0]
     value = value.rstrip(b" \t,;.")
-    if not pseudonym.is_whole(value) and (whole or names.is_credential_like(value)):
+    if not pseudonym.is_whole(value) and (whole or values.is_credential_like(value)):
         yield Find(start + skip, start + skip + len(value), value)
 
 
-def _xml(data: bytes, at: int) -> Iterator[Find]:
-    found = _XML.match(data, at)
-    if found and not pseudonym.is_whole(found[1]) and not names.is_placeholder(found[1]):
+def _element(data: bytes, at: int) -> Iterator[Find]:
+    """The text of an XML element whose start tag ends at `at`."""
+    name, lead = _name(data[max(0, at - _BACK) : at])
+    if lead not in (b"<", b":") or names.key_rule(name) is None:
+        return
+    found = _XML.match(data, at + 1)
+    if found and not pseudonym.is_whole(found[1]) and not values.is_placeholder(found[1]):
         yield Find(found.start(1), found.end(1), found[1])
 
 
@@ -192,15 +195,14 @@ def _userinfo(data: bytes) -> Iterator[Find]:
     """Passwords (or a token instead of a name) in `scheme://user:password@host`."""
     at = data.find(b"@")
     while at >= 0:
-        found = None
-        for found in _URL_START.finditer(data, max(0, at - _USERINFO_BACK), at):
-            pass  # the last one
-        if found and (end := _authority_end(data, found, at)):
+        starts = [*_URL_START.finditer(data, max(0, at - _USERINFO_BACK), at)]
+        found = starts[-1] if starts else None
+        if found is not None and (end := _authority_end(data, found, at)):
             user, colon, password = data[found.end() : end].partition(b":")
             value = unquote_to_bytes(password if colon else user)
-            if colon or (len(user) >= _LONG_USER and names.is_plausible(value)):
+            if colon or (len(user) >= _LONG_USER and values.is_plausible(value)):
                 start = found.end() + (len(user) + 1 if colon else 0)
-                if not pseudonym.is_whole(value) and not names.is_placeholder(value):
+                if not pseudonym.is_whole(value) and not values.is_placeholder(value):
                     yield Find(start, end, value)
             at = end
         at = data.find(b"@", at + 1)
@@ -260,7 +262,7 @@ def _depth(backslashes: int) -> int:
 
 
 def _closing(data: bytes, start: int, quote: bytes, depth: int) -> int:
-    """Where the string that was opened before `start` ends: its quote, an outer one, or the line."""
+    """Where the string opened before `start` ends: at its quote, an outer one, or the line."""
     at = seen = start
     while True:
         at = data.find(quote, at)
@@ -272,6 +274,6 @@ def _closing(data: bytes, start: int, quote: bytes, depth: int) -> int:
             run -= 1
         level = _depth(at - run)
         if level <= depth:
-            return at - (2**level - 1)
+            return at - ((1 << level) - 1)
         at += 1
         seen = at

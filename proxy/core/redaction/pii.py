@@ -49,14 +49,21 @@ DETECTORS: dict[str, Detector] = {
         _any,
     ),
     "phone": Detector(
-        re.compile(rb"(?<![0-9A-Za-z+])\+[0-9]{1,3}(?:[ ./\-]?\(?[0-9]{1,4}\)?){2,6}(?![0-9A-Za-z])"),
+        re.compile(
+            rb"(?<![0-9A-Za-z+])\+[0-9]{1,3}(?:[ ./\-]?\(?[0-9]{1,4}\)?){2,6}(?![0-9A-Za-z])"
+        ),
         _phone,
     ),
     "iban": Detector(
-        re.compile(rb"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![0-9A-Za-z])"),
+        re.compile(
+            rb"(?<![0-9A-Za-z])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?"
+            rb"(?![0-9A-Za-z])"
+        ),
         _iban,
     ),
-    "card": Detector(re.compile(rb"(?<![0-9A-Za-z.\-])[2-6](?:[ \-]?[0-9]){12,18}(?![0-9A-Za-z.\-])"), luhn),
+    "card": Detector(
+        re.compile(rb"(?<![0-9A-Za-z.\-])[2-6](?:[ \-]?[0-9]){12,18}(?![0-9A-Za-z.\-])"), luhn
+    ),
 }
 
 

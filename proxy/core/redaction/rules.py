@@ -43,9 +43,9 @@ class Pattern:
 class Rules:
     """What is removed besides the built-in rules.
 
-    `headers` are names whose values go; `json_paths` (`$.user.ssn`, `$.messages[*].name`, `$..iban`)
-    everything at those places of JSON bodies; `allow_headers`, where it is set, names the only
-    headers whose values stay; `pii` is any of `mail phone iban card`, or `all`.
+    `headers` are names whose values go; `json_paths` (`$.user.ssn`, `$.messages[*].name`,
+    `$..iban`) everything at those places of JSON bodies; `allow_headers`, where it is set, names
+    the only headers whose values stay; `pii` is any of `mail phone iban card`, or `all`.
 
     Raises:
         ConfigError: A path or a PII word is unknown.

@@ -1,5 +1,6 @@
 """What was found in bytes, and putting something else in its place."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -139,3 +140,18 @@ def scale(parts: Sequence[Part], old: int, new: int) -> tuple[Part, ...]:
         if size or not part.size:
             out.append(Part(part.at_us, size))
     return tuple(out)
+
+
+def portion(edits: Sequence[Edit], start: int, end: int) -> list[Edit]:
+    """The edits within `data[start:end]`, as edits of that piece.
+
+    What replaces a secret that reaches beyond the piece belongs to the piece where it begins.
+    """
+    out: list[Edit] = []
+    first = bisect_right(edits, start, key=lambda edit: edit.end)
+    for edit in edits[first:]:
+        if edit.start >= end:
+            break
+        new = edit.new if edit.start >= start else b""
+        out.append(Edit(max(edit.start, start) - start, min(edit.end, end) - start, new))
+    return out

@@ -1,7 +1,7 @@
-"""The same bytes with one layer of escapes taken off, and the way back to where they were.
+r"""The same bytes with one layer of escapes taken off, and the way back to where they were.
 
-JSON lets any character be written as `\\u0073`, URLs as `%73`. A view shows them plain; positions in
-it are taken back by walking the escapes once more, so that a view costs no memory for a map.
+JSON lets any character be written as `\u0073`, URLs as `%73`. A view shows them plain; positions
+in it are taken back by walking the escapes once more, so that a view costs no memory for a map.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 _UNICODE = re.compile(rb"\\++u00(?!5[cC])([2-7][0-9A-Fa-f])")
 # Characters that no serialiser has to escape, save quotes, which .NET writes as \u0022. Without one
-# of them the plain bytes show everything; `<`, `>`, `&` and `'` are escaped by many, and hide nothing.
+# of them the plain bytes show everything: HTML's signs are escaped by many, and hide nothing.
 _HIDING = re.compile(
     rb"\\u00(?:22|2[5b-fB-F]|3[0-9aAdD]|4[0-9a-fA-F]|[57][0-9aA]|5[fF]|6[1-9a-fA-F])"
 )

@@ -39,7 +39,9 @@ class NearMiss:
     suffices: bool
 
 
-def nearest(fixtures: Fixtures, request: MatchRequest, served: Container[int]) -> tuple[NearMiss, ...]:
+def nearest(
+    fixtures: Fixtures, request: MatchRequest, served: Container[int]
+) -> tuple[NearMiss, ...]:
     """The closest recorded calls, nearest first, at most three.
 
     Among equals those not served yet come first.

@@ -182,6 +182,7 @@ function patchAgent(proxy, prototype, secure) {
       if (error) {
         // as a socket that fails: the agent then goes on with the requests that wait for one
         const failed = new net.Socket();
+        failed.connecting = true; // or what is written meanwhile would fail first
         callback(null, failed);
         setImmediate(() => failed.destroy(error));
         return;
@@ -290,10 +291,11 @@ function replaceDispatcher(proxy) {
   const replacement = (present) => {
     const Class = present.constructor;
     if (Class.name === 'Dispatcher1Wrapper') return new Class(fresh);
-    if (Class.name !== 'EnvHttpProxyAgent') return (fresh = new Class({ connect }));
-    // made by Node itself from the proxy variables; all it lacks is the way past for our API
-    const noProxy = proxy.past.map(({ host, port }) => (port === null ? host : `${host}:${port}`)).join(',');
-    return (fresh = new Class({ noProxy }));
+    // the one that Node itself makes from the proxy variables keeps an Agent for what goes past
+    const inner = Object.getOwnPropertySymbols(present).map((each) => present[each]);
+    const agent = Class.name === 'Agent' ? present : inner.find((each) => each && each.constructor.name === 'Agent');
+    if (!agent) throw new Error(`a dispatcher of an unknown kind: ${Class.name}`);
+    return (fresh = new agent.constructor({ connect }));
   };
   const present = DISPATCHERS.filter((symbol) => globalThis[symbol]);
   const same = present.length === 2 && globalThis[present[0]] === globalThis[present[1]];

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+
 from proxy.core.matching import IgnoreRule, MatchRequest
 from proxy.core.matching.normalised import key, place, view
 from proxy.core.model import Headers, RequestHead
@@ -235,7 +236,11 @@ TEXTS: list[tuple[str, str, bool]] = [
         r"in C:\Users\bob\AppData\Local\Temp\tmpzz98yx76\a.txt",
         True,
     ),
-    (r"in C:\Users\eva\AppData\Local\Temp\a.txt", r"in C:\Users\eva\AppData\Local\Temp\b.txt", False),
+    (
+        r"in C:\Users\eva\AppData\Local\Temp\a.txt",
+        r"in C:\Users\eva\AppData\Local\Temp\b.txt",
+        False,
+    ),
     ("in /home/eva/a.txt", "in /home/bob/a.txt", False),
     ("see /srv/tmp/x1y2z3a4", "see /srv/tmp/q9w8e7r6", False),
     (
@@ -348,7 +353,9 @@ def dumps(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-@pytest.mark.parametrize(("one", "other", "same"), VALUES, ids=[str(row[:2])[:60] for row in VALUES])
+@pytest.mark.parametrize(
+    ("one", "other", "same"), VALUES, ids=[str(row[:2])[:60] for row in VALUES]
+)
 def test_values(one: Any, other: Any, same: bool) -> None:
     keys = [key(MatchRequest("s", CHAT_HEAD, dumps(value))).id for value in (one, other)]
     assert (keys[0] == keys[1]) is same
@@ -367,13 +374,17 @@ def request(
 
 
 def form(body: bytes) -> MatchRequest:
-    return request("POST", headers=((b"content-type", b"application/x-www-form-urlencoded"),), body=body)
+    return request(
+        "POST", headers=((b"content-type", b"application/x-www-form-urlencoded"),), body=body
+    )
 
 
 def multipart(boundary: bytes, *parts: bytes) -> MatchRequest:
     body = b"".join(b"--" + boundary + b"\r\n" + part + b"\r\n" for part in parts)
     kind = b"multipart/form-data; boundary=" + boundary
-    return request("POST", headers=((b"content-type", kind),), body=body + b"--" + boundary + b"--\r\n")
+    return request(
+        "POST", headers=((b"content-type", kind),), body=body + b"--" + boundary + b"--\r\n"
+    )
 
 
 def field(name: bytes, value: bytes, extra: bytes = b"") -> bytes:
@@ -391,12 +402,42 @@ REQUESTS: list[tuple[str, MatchRequest, MatchRequest, bool]] = [
     ("order of one name", request(target="/?a=1&a=2"), request(target="/?a=2&a=1"), False),
     ("value in the query", request(target="/?page=1"), request(target="/?page=2"), False),
     ("empty value", request(target="/?a="), request(target="/"), False),
-    ("cache buster", request(target="/?a=1&_=1764000000000"), request(target="/?a=1&_=1764000001111"), True),
-    ("date in the query", request(target="/?date=2026-11-22"), request(target="/?date=2026-11-23"), True),
-    ("due in the query", request(target="/?due=2026-11-22"), request(target="/?due=2026-11-23"), False),
-    ("uuid in the path", request(target=f"/customers/{UUID_A}"), request(target=f"/customers/{UUID_B}"), False),
-    ("session in the path", request(target=f"/sessions/{UUID_A}/x"), request(target=f"/sessions/{UUID_B}/x"), True),
-    ("date in the path", request(target="/days/2026-11-22"), request(target="/days/2026-11-23"), False),
+    (
+        "cache buster",
+        request(target="/?a=1&_=1764000000000"),
+        request(target="/?a=1&_=1764000001111"),
+        True,
+    ),
+    (
+        "date in the query",
+        request(target="/?date=2026-11-22"),
+        request(target="/?date=2026-11-23"),
+        True,
+    ),
+    (
+        "due in the query",
+        request(target="/?due=2026-11-22"),
+        request(target="/?due=2026-11-23"),
+        False,
+    ),
+    (
+        "uuid in the path",
+        request(target=f"/customers/{UUID_A}"),
+        request(target=f"/customers/{UUID_B}"),
+        False,
+    ),
+    (
+        "session in the path",
+        request(target=f"/sessions/{UUID_A}/x"),
+        request(target=f"/sessions/{UUID_B}/x"),
+        True,
+    ),
+    (
+        "date in the path",
+        request(target="/days/2026-11-22"),
+        request(target="/days/2026-11-23"),
+        False,
+    ),
     (
         "headers that do not count",
         request(headers=((b"user-agent", b"a/1"), (b"date", b"x"), (b"Accept", b"*/*"))),
@@ -422,9 +463,24 @@ REQUESTS: list[tuple[str, MatchRequest, MatchRequest, bool]] = [
     ("form order", form(b"a=1&b=2"), form(b"b=2&a=1"), True),
     ("form value", form(b"a=1&b=2"), form(b"a=1&b=3"), False),
     ("form encoding", form(b"a=x+y"), form(b"a=x%20y"), True),
-    ("boundary", multipart(b"AaB03x", field(b"a", b"1")), multipart(b"zz9", field(b"a", b"1")), True),
-    ("part's value", multipart(b"b1", field(b"a", b"1")), multipart(b"b1", field(b"a", b"2")), False),
-    ("part's name", multipart(b"b1", field(b"a", b"1")), multipart(b"b1", field(b"b", b"1")), False),
+    (
+        "boundary",
+        multipart(b"AaB03x", field(b"a", b"1")),
+        multipart(b"zz9", field(b"a", b"1")),
+        True,
+    ),
+    (
+        "part's value",
+        multipart(b"b1", field(b"a", b"1")),
+        multipart(b"b1", field(b"a", b"2")),
+        False,
+    ),
+    (
+        "part's name",
+        multipart(b"b1", field(b"a", b"1")),
+        multipart(b"b1", field(b"b", b"1")),
+        False,
+    ),
     (
         "part's file",
         multipart(b"b1", field(b"a", b"1", b'; filename="x.txt"')),
@@ -455,14 +511,39 @@ REQUESTS: list[tuple[str, MatchRequest, MatchRequest, bool]] = [
         multipart(b"b2", field(b"f", b"\x00\x01\r\n")),
         False,
     ),
-    ("text", request("PUT", body=b"run at 2026-11-22"), request("PUT", body=b"run at 2026-11-23"), True),
+    (
+        "text",
+        request("PUT", body=b"run at 2026-11-22"),
+        request("PUT", body=b"run at 2026-11-23"),
+        True,
+    ),
     ("text's words", request("PUT", body=b"a b"), request("PUT", body=b"a  b"), False),
     ("binary", request("PUT", body=b"\x00\x01"), request("PUT", body=b"\x00\x02"), False),
     ("no body", request("PUT"), request("PUT", body=b" "), False),
-    ("lines", request("POST", body=b'{"a":1,"b":2}\n{"c":1}\n'), request("POST", body=b'{"b":2,"a":1}\n{"c":1}'), True),
-    ("line order", request("POST", body=b'{"a":1}\n{"c":1}\n'), request("POST", body=b'{"c":1}\n{"a":1}\n'), False),
-    ("json spaced out", request("POST", body=b'{ "a" : 1 }'), request("POST", body=b'{"a":1}'), True),
-    ("json or text", request("POST", body=b'{"a":1}'), request("POST", body=b'"{\\"a\\":1}"'), False),
+    (
+        "lines",
+        request("POST", body=b'{"a":1,"b":2}\n{"c":1}\n'),
+        request("POST", body=b'{"b":2,"a":1}\n{"c":1}'),
+        True,
+    ),
+    (
+        "line order",
+        request("POST", body=b'{"a":1}\n{"c":1}\n'),
+        request("POST", body=b'{"c":1}\n{"a":1}\n'),
+        False,
+    ),
+    (
+        "json spaced out",
+        request("POST", body=b'{ "a" : 1 }'),
+        request("POST", body=b'{"a":1}'),
+        True,
+    ),
+    (
+        "json or text",
+        request("POST", body=b'{"a":1}'),
+        request("POST", body=b'"{\\"a\\":1}"'),
+        False,
+    ),
     ("broken json", request("POST", body=b'{"a":1'), request("POST", body=b'{"a":2'), False),
     ("deep json", request("POST", body=b"[" * 5000), request("POST", body=b"[" * 5001), False),
     (

@@ -5,6 +5,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from proxy.core.model import Body, Exchange, Headers, Part, RequestHead, ResponseHead, header
 from proxy.core.replay.adapt import Edit, adapted, spliced
 from tests.core.recorded import JSON, exchange, in_parts
@@ -24,11 +25,21 @@ def answered(recorded: Any, answer: bytes, live: Any, **more: Any) -> Exchange:
 
 
 CASES: list[tuple[Any, Any, bytes, bytes]] = [
-    (rpc(1), rpc(7), b'{"jsonrpc":"2.0","id":1,"result":{}}', b'{"jsonrpc":"2.0","id":7,"result":{}}'),
+    (
+        rpc(1),
+        rpc(7),
+        b'{"jsonrpc":"2.0","id":1,"result":{}}',
+        b'{"jsonrpc":"2.0","id":7,"result":{}}',
+    ),
     (rpc(1), rpc("é"), b'{ "id" : 1 , "result":1}', '{ "id" : "é" , "result":1}'.encode()),
     (rpc("a"), rpc(2), b'{"result":{"id":"a"},"id":"a"}', b'{"result":{"id":"a"},"id":2}'),
     (rpc("a/b"), rpc(2), b'{"id":"a\\/b"}', b'{"id":2}'),
-    (rpc(1), rpc(2), b'{"error":{"code":1,"data":{"id":1}},"id":1}', b'{"error":{"code":1,"data":{"id":1}},"id":2}'),
+    (
+        rpc(1),
+        rpc(2),
+        b'{"error":{"code":1,"data":{"id":1}},"id":1}',
+        b'{"error":{"code":1,"data":{"id":1}},"id":2}',
+    ),
     (rpc(1), rpc(2), b'{"id":10,"x":1}', b'{"id":10,"x":1}'),
     (rpc(1), rpc(2), b'{"x":"\\"id\\":1","id":1}', b'{"x":"\\"id\\":1","id":2}'),
     (rpc(1), rpc(2), b"not json, id 1", b"not json, id 1"),
@@ -36,10 +47,14 @@ CASES: list[tuple[Any, Any, bytes, bytes]] = [
     (
         rpc(3, 3),
         rpc(41, 42),
-        b'event: message\r\ndata: {"method":"notifications/progress","params":{"progressToken":3}}\r\n\r\n'
-        b': ping\r\n\r\ndata: {"jsonrpc":"2.0", "id":3, "result":{"id":3}}\r\n\r\n',
-        b'event: message\r\ndata: {"method":"notifications/progress","params":{"progressToken":42}}\r\n\r\n'
-        b': ping\r\n\r\ndata: {"jsonrpc":"2.0", "id":41, "result":{"id":3}}\r\n\r\n',
+        (
+            b'event: message\r\ndata: {"method":"notifications/progress","params":{"progressToken":3}}\r\n\r\n'
+            b': ping\r\n\r\ndata: {"jsonrpc":"2.0", "id":3, "result":{"id":3}}\r\n\r\n'
+        ),
+        (
+            b'event: message\r\ndata: {"method":"notifications/progress","params":{"progressToken":42}}\r\n\r\n'
+            b': ping\r\n\r\ndata: {"jsonrpc":"2.0", "id":41, "result":{"id":3}}\r\n\r\n'
+        ),
     ),
     (
         [rpc(1), rpc(2)],
@@ -82,7 +97,9 @@ def test_pieces_keep_their_times() -> None:
 
 def test_an_encoded_answer_is_decoded_when_it_must_change() -> None:
     packed = gzip.compress(b'{"id":1,"result":{}}')
-    head = ResponseHead(200, "", headers=(*JSON, (b"Content-Encoding", b"gzip"), (b"Content-Length", b"9")))
+    head = ResponseHead(
+        200, "", headers=(*JSON, (b"Content-Encoding", b"gzip"), (b"Content-Length", b"9"))
+    )
     one = exchange(1, rpc(1), url=MCP, response=head, response_body=in_parts(packed, 5))
     again = adapted(one, one.request, orjson.dumps(rpc(2)))
     assert again.response_body == Body(b'{"id":2,"result":{}}', (Part(1000, 20),))

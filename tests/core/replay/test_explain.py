@@ -4,10 +4,30 @@ from typing import Any
 
 import orjson
 import pytest
+
 from proxy.core.replay import Fixtures, Miss, Playback, miss_body, miss_text
 from tests.core.recorded import exchange, step
 
-WORDS = "the agent looked at order line and found that price was right but tax had to be paid".split()
+WORDS = [
+    "the",
+    "agent",
+    "looked",
+    "at",
+    "order",
+    "line",
+    "and",
+    "found",
+    "that",
+    "price",
+    "was",
+    "right",
+    "but",
+    "tax",
+    "had",
+    "to",
+    "be",
+    "paid",
+]
 OLD = "The customer may have a refund within fourteen days."
 NEW = "The customer may have a voucher within ninety days."
 
@@ -58,7 +78,9 @@ def test_the_longest_text_has_15_lines() -> None:
 
 
 def test_the_whole_text() -> None:
-    text = miss_text(missed({"city": "Bern", "n": 1}, {"city": "Bonn", "n": 1}, {"city": "x", "n": 2}))
+    text = miss_text(
+        missed({"city": "Bern", "n": 1}, {"city": "Bonn", "n": 1}, {"city": "x", "n": 2})
+    )
     assert text.splitlines() == [
         "no recorded call for POST https://api.openai.com/v1/chat/completions (POST /v1/chat/completions)",
         "  no recorded call matches",

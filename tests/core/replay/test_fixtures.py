@@ -2,6 +2,7 @@ import gzip
 from dataclasses import replace
 
 import pytest
+
 from proxy.core.matching import IgnoreRule
 from proxy.core.model import Body, RequestHead
 from proxy.core.replay import Fixtures, Hit, Playback
@@ -19,7 +20,9 @@ def test_bodies_need_not_be_kept() -> None:
         return whole[exchange_id]
 
     fixtures = Fixtures.of(iter(recorded), steps=step, load=load)
-    assert all(one._exchange.request_body == one._exchange.response_body == Body() for one in fixtures.all)
+    assert all(
+        one._exchange.request_body == one._exchange.response_body == Body() for one in fixtures.all
+    )
     assert loaded == []
     session = Playback(fixtures)
     answer = session.decide(recorded[2].request, recorded[2].request_body.data)

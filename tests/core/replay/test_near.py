@@ -1,6 +1,7 @@
 from typing import Any
 
 import orjson
+
 from proxy.core.matching import IgnoreRule
 from proxy.core.model import Exchange
 from proxy.core.replay import Fixtures, Miss, NearMiss, Playback
@@ -25,8 +26,10 @@ def test_the_nearest_comes_first() -> None:
         exchange(n, {"model": "m", "messages": [{"content": text}] * n})
         for n, text in enumerate(["one two", "one two three. Four five", "nothing alike"], 1)
     ]
-    found = near(recorded, exchange(9, {"model": "m", "messages": [{"content": "one two three. Six"}] * 2}))
-    assert [one.fixture.seq for one in found][0] == 2
+    found = near(
+        recorded, exchange(9, {"model": "m", "messages": [{"content": "one two three. Six"}] * 2})
+    )
+    assert next(one.fixture.seq for one in found) == 2
     assert len(found) == 3
     assert found[0].likeness > found[1].likeness
 
@@ -48,8 +51,18 @@ def test_one_that_was_served_says_so_and_comes_after_its_equals() -> None:
 
 
 RULES: list[tuple[Any, Any, list[IgnoreRule | None], bool]] = [
-    ({"a": {"b": 1}}, {"a": {"b": 2}}, [IgnoreRule("json", "$.a.b", "POST /v1/chat/completions")], True),
-    ({"a": 1}, {"a": 1, "b c": 2}, [IgnoreRule("json", "$['b c']", "POST /v1/chat/completions")], True),
+    (
+        {"a": {"b": 1}},
+        {"a": {"b": 2}},
+        [IgnoreRule("json", "$.a.b", "POST /v1/chat/completions")],
+        True,
+    ),
+    (
+        {"a": 1},
+        {"a": 1, "b c": 2},
+        [IgnoreRule("json", "$['b c']", "POST /v1/chat/completions")],
+        True,
+    ),
     ({"a": 1, "b": 2}, {"a": 1}, [IgnoreRule("json", "$.b", "POST /v1/chat/completions")], True),
     (
         {"f": '{"x": 1, "y": 2}'},
@@ -113,7 +126,9 @@ def test_another_place_is_searched_when_there_is_none_of_the_same() -> None:
     (by_step,) = near([exchange(1, {"a": 1}), exchange(2, {"a": 1}, url=elsewhere)], live)
     assert by_step.fixture.seq == 2
     assert told(by_step) == [("changed", "host")]
-    (by_host,) = near([exchange(1, {"a": 1}), exchange(2, {"a": 1}, url=(*elsewhere[:3], "/x"))], live)
+    (by_host,) = near(
+        [exchange(1, {"a": 1}), exchange(2, {"a": 1}, url=(*elsewhere[:3], "/x"))], live
+    )
     assert by_host.fixture.seq == 1
     (any_at_all,) = near([exchange(2, {"a": 1}, url=(*elsewhere[:3], "/x"))], live)
     assert told(any_at_all) == [("changed", "host"), ("changed", "path")]

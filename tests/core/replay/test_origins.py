@@ -2,6 +2,7 @@ import gzip
 from typing import Any
 
 import orjson
+
 from proxy.core.model import Body, Frame, Headers, ResponseHead
 from proxy.core.replay import Fixtures
 from tests.core.recorded import JSON, exchange, step

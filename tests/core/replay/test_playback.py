@@ -1,12 +1,13 @@
 """One replay session: what is served, in which order, and what is refused."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, override
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from proxy.core.model import End, Exchange, Own, RequestHead
 from proxy.core.replay import Fixtures, Hit, Miss, Playback
 from tests.core.recorded import JSON, exchange, step
@@ -47,7 +48,10 @@ def test_each_call_is_served_once() -> None:
     session = playback([chat(1, "a"), chat(2, "b")])
     assert hit(ask(session, chat(9, "b"))) == 2
     assert hit(ask(session, chat(9, "a"))) == 1
-    assert miss(ask(session, chat(9, "a"))).reason == "every recorded call like this one has been served"
+    assert (
+        miss(ask(session, chat(9, "a"))).reason
+        == "every recorded call like this one has been served"
+    )
     assert session.spent
 
 
@@ -99,7 +103,9 @@ def test_exact_ignores_the_ways_a_body_is_encoded() -> None:
 
     plain = chat(1, "a")
     head = RequestHead(
-        "POST", *("https", "api.openai.com", 443, "/v1/chat/completions"), headers=(*JSON, (b"Content-Encoding", b"gzip"))
+        "POST",
+        *("https", "api.openai.com", 443, "/v1/chat/completions"),
+        headers=(*JSON, (b"Content-Encoding", b"gzip")),
     )
     session = playback([plain], "exact")
     assert hit(session.decide(head, gzip.compress(plain.request_body.data))) == 1
@@ -257,7 +263,9 @@ def test_services_move_in_every_match(match: str) -> None:
 def test_other_hosts_do_not_move() -> None:
     recorded = exchange(1, {"a": 1}, url=("http", "10.0.0.7", 8000, "/"))
     session = playback([recorded])
-    assert isinstance(ask(session, exchange(9, {"a": 1}, url=("http", "10.0.0.7", 8001, "/"))), Miss)
+    assert isinstance(
+        ask(session, exchange(9, {"a": 1}, url=("http", "10.0.0.7", 8001, "/"))), Miss
+    )
 
 
 # --- sessions and interleavings ------------------------------------------------------------------------
@@ -274,7 +282,8 @@ def test_two_sessions_do_not_disturb_each_other() -> None:
 
 
 PARALLEL = [
-    chat(n + 1, f"task {n // 3} of {A if n % 2 else B}, it is 2026-11-2{n % 3}", n) for n in range(9)
+    chat(n + 1, f"task {n // 3} of {A if n % 2 else B}, it is 2026-11-2{n % 3}", n)
+    for n in range(9)
 ]
 
 
@@ -305,9 +314,7 @@ def test_sessions_are_isolated_however_they_interleave(calls: list[tuple[int, in
     together = [Playback(fixtures) for _ in range(3)]
     alone = [playback(PARALLEL) for _ in range(3)]
     for number, index in calls:
-        one, other = (
-            ask(sessions[number], PARALLEL[index]) for sessions in (together, alone)
-        )
+        one, other = (ask(sessions[number], PARALLEL[index]) for sessions in (together, alone))
         assert type(one) is type(other)
         if isinstance(one, Hit) and isinstance(other, Hit):
             assert one.fixture.seq == other.fixture.seq
@@ -330,6 +337,7 @@ def test_lookup_does_not_look_at_what_has_been_served() -> None:
     looked = 0
 
     class Counting(dict[int, object]):
+        @override
         def __contains__(self, item: object) -> bool:
             nonlocal looked
             looked += 1

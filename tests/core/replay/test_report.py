@@ -1,4 +1,5 @@
 import orjson
+
 from proxy.core.replay import Fixtures, Playback, joined
 from tests.core.recorded import exchange, step
 
@@ -87,7 +88,9 @@ def test_hosts_that_were_refused_and_those_let_through() -> None:
     data = orjson.loads(orjson.dumps(report.as_json()))
     assert data["counts"]["refused"] == 3
     assert data["hostsRefused"] == {"a.example.com": 1, "b.example.com": 2}
-    assert data["passedThrough"] == [{"host": "live.example.com", "url": "https://live.example.com/"}]
+    assert data["passedThrough"] == [
+        {"host": "live.example.com", "url": "https://live.example.com/"}
+    ]
     assert data["exitCode"] == 2
 
 

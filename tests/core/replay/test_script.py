@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+
 from proxy.core.model import Body, End, Exchange, Frame, Part, ResponseHead
 from proxy.core.replay.script import (
     AwaitFrame,
@@ -125,7 +126,9 @@ def test_a_conversation_that_broke_off_breaks_off() -> None:
     assert kinds(script(frames())) == ["SendHead", "Fail"]
 
 
-@pytest.mark.parametrize(("text", "pace"), [("instant", 0), ("recorded", 1), ("4", 0.25), ("0.5", 2)])
+@pytest.mark.parametrize(
+    ("text", "pace"), [("instant", 0), ("recorded", 1), ("4", 0.25), ("0.5", 2)]
+)
 def test_paces(text: str, pace: float) -> None:
     assert pace_of(text) == pace
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.e2e.clients.targets import BASE, BROKEN, PLAIN, STREAMS, WHOLE
+from tests.e2e.clients.targets import BASE, BROKEN, HALF_CHUNK, PLAIN, STREAMS, WHOLE
 from tests.e2e.clients.transcript import async_case, digest, pairs, pieces
 
 
@@ -31,7 +31,7 @@ async def main() -> None:
 
         for target in WHOLE:
             await async_case(target, whole, BASE + target)
-        for target in (*STREAMS, *BROKEN):
+        for target in (*STREAMS, *BROKEN, HALF_CHUNK):
             await async_case(target, streamed, BASE + target)
         await async_case("upload", lambda: whole(BASE + "/upload", "POST", data=b"x" * 100_000))
         await async_case("head", lambda: whole(BASE + "/fixed?size=77", "HEAD"))

@@ -5,7 +5,7 @@ import importlib
 import sys
 from typing import Any
 
-from tests.e2e.clients.targets import BASE, BROKEN, PLAIN, STREAMS, WHOLE
+from tests.e2e.clients.targets import BASE, BROKEN, HALF_CHUNK, PLAIN, STREAMS, WHOLE
 from tests.e2e.clients.transcript import async_case, case, digest, pairs, pieces
 
 
@@ -24,7 +24,7 @@ def run(library: Any, *, http2: bool) -> None:
 
         for target in WHOLE:
             case(target, whole, BASE + target)
-        for target in (*STREAMS, *BROKEN):
+        for target in (*STREAMS, *BROKEN, HALF_CHUNK):
             case(target, streamed, BASE + target)
         upload = BASE + "/upload"
         case("upload", lambda: whole(upload, "POST", content=b"x" * 100_000))

@@ -84,7 +84,7 @@ def test_another_run_of_the_same_id_is_refused_or_renamed(dashcam: Dashcam, fill
         ("none.dashcam.jsonl", None, "none.dashcam.jsonl"),
         ("cut.dashcam.jsonl", -40, "line "),
         ("changed.dashcam.jsonl", b"gpt-4o", "line "),
-        ("newer.dashcam.jsonl", b'"version":1', "version"),
+        ("newer.dashcam.jsonl", b'"version":1', "line 1: written by a newer Dashcam"),
     ],
 )
 def test_bad_files_leave_the_store_as_it_was(

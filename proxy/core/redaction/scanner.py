@@ -1,0 +1,112 @@
+"""Every way of finding secrets in a text, one after the other."""
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator
+
+from proxy.core.redaction import jsonpath, pairs, pii, views
+from proxy.core.redaction.formats import KEY_FORMATS
+from proxy.core.redaction.learned import Learned
+from proxy.core.redaction.rules import Rules
+from proxy.core.redaction.shapes import Shapes
+from proxy.core.redaction.spans import Find, Hit
+
+_MAX_VIEWS = 3  # escapes within escapes
+_SHAPES = Shapes(KEY_FORMATS)
+
+
+class Scanner:
+    """Built-in rules, the user's, and what was learned."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.learned = Learned()
+        self.rules = rules
+        self._pii = pii.Pii(rules.pii)
+        self._patterns = tuple((row.kind, row.compiled) for row in rules.patterns)
+        self._paths = tuple(jsonpath.compile_path(path) for path in rules.json_paths)
+        self._unlearned = {*pii.DETECTORS, *(row.kind for row in rules.patterns)}
+
+    @property
+    def has_own_rules(self) -> bool:
+        """Whether the user's rules look into bodies."""
+        return bool(self._patterns or self._paths or self._pii)
+
+    def find(self, data: bytes) -> list[Find]:
+        r"""The secrets in a text; `\u0073` is read as the letter it stands for."""
+        finds = self.static(data)
+        finds += self.learned.find(data)
+        return finds
+
+    def static(self, data: bytes) -> list[Find]:
+        """What can be found without anything learned."""
+        finds = list(self._plain(data))
+        view = views.unescaped(data)
+        if view is not None:
+            finds += in_view(view, self._plain(view.data))
+        return finds
+
+    def quoted(self, data: bytes) -> list[Find]:
+        """Secrets that percent escapes hide: `%73k-…`, `%7B%22password%22%3A…`."""
+        finds: list[Find] = []
+        outer: list[views.View] = []
+        for _ in range(_MAX_VIEWS):
+            view = views.unquoted(data)
+            if view is None:
+                break
+            outer.insert(0, view)
+            data = view.data
+            found = self.find(data)
+            for one in outer:
+                found = in_view(one, found)
+            finds += found
+        return finds
+
+    def at_paths(self, document: bytes) -> list[Find]:
+        """The values at the user's JSON paths."""
+        return list(jsonpath.find(document, self._paths)) if self._paths else []
+
+    def kind(self, value: bytes) -> str:
+        """The word for a value that has none from where it was found."""
+        return _SHAPES.kind(value) or "credential"
+
+    def learn(self, finds: Iterable[Find | Hit]) -> None:
+        """Remembers values, to find them again; of `user:password` in base64 the password too."""
+        for find in finds:
+            if find.kind not in self._unlearned:
+                self.learned.add(find.value)
+                if password := _basic_password(find.value):
+                    self.learned.add(password)
+
+    def _plain(self, data: bytes) -> Iterator[Find]:
+        yield from _SHAPES.find(data)
+        yield from pairs.find(data)
+        for kind, pattern in self._patterns:
+            for found in pattern.finditer(data):
+                group = "secret" if "secret" in pattern.groupindex else 0
+                if found.start(group) < found.end(group):
+                    yield Find(*found.span(group), found[group], kind)
+        if self._pii:
+            yield from self._pii.find(data)
+
+
+def in_view(view: views.View, finds: Iterable[Find]) -> list[Find]:
+    """Finds in a view, where they are in its source."""
+    finds = list(finds)
+    if not finds:
+        return []
+    places = view.back([(find.start, find.end) for find in finds])
+    return [
+        find._replace(start=start, end=end)
+        for find, (start, end) in zip(finds, places, strict=True)
+    ]
+
+
+def _basic_password(value: bytes) -> bytes:
+    """The password in Basic credentials (RFC 7617); of a lone user name, that."""
+    if len(value) % 4 or not 8 <= len(value) <= 4096:  # noqa: PLR2004 - base64 of something
+        return b""
+    try:
+        user, colon, password = base64.b64decode(value, validate=True).partition(b":")
+    except binascii.Error:
+        return b""
+    return (password or user) if colon and user.isascii() else b""

@@ -1,0 +1,184 @@
+"""VCR.py cassettes (YAML or JSON, format version 1), those of pydantic-ai (`parsed_body`) included.
+
+YAML is read with the safe constructor of ruamel.yaml: no tags but those of plain values (and what
+Python 2 wrote for text), no merge keys, which can grow without bounds.
+"""
+
+import re
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from typing import Any, BinaryIO, NoReturn, override
+
+import orjson
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, ScalarNode
+from ruamel.yaml.scanner import Scanner
+
+from proxy.core.model import Exchange, Headers, Snapshot, header
+from proxy.errors import RecordingFormatError
+from proxy.importers import _making
+from proxy.importers._making import Notes
+
+MAX_YAML = 64 * 1024 * 1024  # its parser is slow
+MAX_DEPTH = 200
+
+_START = re.compile(
+    rb'^(?:interactions:|"?version"?:|\{\s*"(?:interactions|version)")', re.MULTILINE
+)
+_OLD_TEXT = ("tag:yaml.org,2002:python/unicode", "tag:yaml.org,2002:python/str")
+
+
+class _Scanner(Scanner):
+    """Gives up on deep nesting, for which its time grows with the square."""
+
+    @override
+    def fetch_more_tokens(self) -> Any:
+        if len(self.flow_context) + len(self.indents) > MAX_DEPTH:
+            raise RecordingFormatError(f"nested deeper than {MAX_DEPTH} levels")
+        return super().fetch_more_tokens()
+
+
+class _Constructor(SafeConstructor):
+    @override
+    def flatten_mapping(self, node: MappingNode) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise RecordingFormatError("merge keys are not read from cassettes")
+
+    def construct_text(self, node: ScalarNode) -> str:
+        return str(self.construct_scalar(node))
+
+
+for _tag in _OLD_TEXT:
+    _Constructor.add_constructor(_tag, _Constructor.construct_text)
+
+
+def recognises(head: bytes, name: str) -> bool:
+    """By the key `interactions`, or a suffix of YAML."""
+    return (b"interactions" in head and _START.search(head) is not None) or name.endswith(
+        (".yaml", ".yml")
+    )
+
+
+def load(file: BinaryIO, name: str) -> list[Snapshot]:
+    """One run, its calls in the order of the cassette."""
+    data = _making.read_all(file)
+    cassette = _json(data) if data.lstrip()[:1] == b"{" else _yaml(data)
+    interactions = cassette.get("interactions") if isinstance(cassette, dict) else None
+    if not isinstance(interactions, list):
+        raise RecordingFormatError("no VCR cassette: interactions are missing")
+    notes = Notes()
+    notes.add("a cassette does not say when its calls were made")
+    found = list(_exchanges(interactions, notes))
+    return [_making.snapshot("vcr", name, data, found, notes)]
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as why:
+        raise RecordingFormatError(f"line {why.lineno}: not JSON: {why.msg}") from None
+
+
+def _yaml(data: bytes) -> Any:
+    if len(data) > MAX_YAML:
+        raise RecordingFormatError(f"larger than {MAX_YAML >> 20} MiB")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor, yaml.Scanner = _Constructor, _Scanner
+    try:
+        return yaml.load(data)
+    except MarkedYAMLError as why:
+        mark = why.problem_mark or why.context_mark
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise RecordingFormatError(f"{where}not YAML: {why.problem or why.context}") from None
+    except (YAMLError, ValueError) as why:
+        _broken(why)
+
+
+def _broken(why: Exception) -> NoReturn:
+    raise RecordingFormatError(f"not YAML: {why}") from None
+
+
+def _exchanges(interactions: list[Any], notes: Notes) -> Iterator[Exchange]:
+    for interaction in interactions:
+        request, response = (
+            _dict(_dict(interaction).get(side)) for side in ("request", "response")
+        )
+        headers = _headers(request.get("headers"))
+        url = str(request.get("uri") or request.get("url") or "")
+        head = _making.request_head(str(request.get("method") or "GET"), url, headers)
+        if head is None:
+            notes.add("a call does not go over HTTP")
+            continue
+        sent, got = _body(request, notes), _body(response, notes)
+        status = _dict(response.get("status"))
+        code = status.get("code", response.get("status_code"))
+        answer = _making.response_head(
+            code if isinstance(code, int) else 0,
+            str(status.get("message") or ""),
+            _headers(response.get("headers")),
+            len(got),
+        )
+        if answer is None:
+            notes.add("a call has no answer")
+            continue
+        yield Exchange(
+            id="",
+            run_id="",
+            seq=0,
+            via="forward",
+            started_at=_date(answer.headers),
+            request=_making.plain_request(head, sent),
+            request_body=_making.whole(sent, 0),
+            response=answer,
+            response_body=_making.whole(got, 0),
+        )
+
+
+def _headers(value: object) -> Headers:
+    """Names with a value or a list of them."""
+    pairs: list[tuple[object, object]] = []
+    for name, found in _dict(value).items():
+        values = found if isinstance(found, list) else [found]
+        pairs += [(name, one if isinstance(one, str) else _text(one)) for one in values]
+    return _making.header_pairs(pairs)
+
+
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _body(message: dict[str, Any], notes: Notes) -> bytes:
+    """The body as text, bytes, `{string: …}`, `{base64_string: …}` or an already parsed value."""
+    if "parsed_body" in message:
+        return _parsed(message["parsed_body"], notes)
+    body = message.get("body", message.get("content"))
+    if isinstance(body, dict):
+        if "base64_string" in body:
+            return _making.base64(body["base64_string"], notes)
+        body = body.get("string", body.get("text"))
+    if isinstance(body, bytes):
+        return body
+    return b"" if body is None else str(body).encode("utf-8", "surrogatepass")
+
+
+def _parsed(value: object, notes: Notes) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        notes.add("a parsed body is no JSON")
+        return b""
+
+
+def _date(headers: Headers) -> float:
+    """The answer's `Date`; 0 where there is none (the note says so)."""
+    try:
+        when = parsedate_to_datetime((header(headers, b"date") or b"").decode("latin-1"))
+        return max(0.0, when.timestamp())
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,187 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from proxy.core.model import Body, Event, Exchange, Part, RequestHead, ResponseHead, Run
+from proxy.servers.api import ROUTES, openapi
+from proxy.stores._api import AddExchange, OpenRun
+from tests.servers.conftest import Served
+
+API = "/api/v1"
+PAGE = Path("docs/api.md").read_text()
+
+
+def filled(served: Served) -> None:
+    exchange = Exchange(
+        id="ex_1",
+        run_id="run_a",
+        seq=1,
+        via="forward",
+        started_at=2.0,
+        request=RequestHead("POST", "https", "a.test", 443, "/x"),
+        request_body=Body(b"\x00\xff", (Part(0, 2),)),
+        response=ResponseHead(200),
+        response_body=Body(b'{"ok":1}', (Part(9, 8),)),
+    )
+    event = Event(
+        "run_a", "tool_call", "POST a.test/x", 2.0, 2.5, data={"exchangeId": "ex_1", "seq": 1}
+    )
+    served.store.write([OpenRun(Run("run_a", "Support", "c1", 1.0)), AddExchange(exchange, event)])
+
+
+async def test_runs_and_their_timeline(served: Served) -> None:
+    filled(served)
+    async with served.http.get(f"{served.url}{API}/runs?label=Support&limit=5") as answer:
+        (row,) = await answer.json()
+    assert (row["id"], row["calls"], row["correlationId"]) == ("run_a", 1, "c1")
+    async with served.http.get(f"{served.url}{API}/runs/run_a") as answer:
+        assert (await answer.json())["verdict"] is None
+    async with served.http.get(f"{served.url}{API}/runs/last/events") as answer:
+        (event,) = await answer.json()
+    assert (event["kind"], event["name"]) == ("tool_call", "POST a.test/x")
+
+
+async def test_bodies_come_back_byte_for_byte(served: Served) -> None:
+    filled(served)
+    async with served.http.get(f"{served.url}{API}/exchanges/ex_1/request") as answer:
+        assert await answer.read() == b"\x00\xff"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Disposition"] == "attachment"
+    async with served.http.get(f"{served.url}{API}/exchanges/ex_1/response") as answer:
+        assert await answer.read() == b'{"ok":1}'
+    async with served.http.get(f"{served.url}{API}/exchanges/ex_1") as answer:
+        assert (await answer.json())["response"]["body"]["text"] == '{"ok":1}'
+
+
+async def test_the_callers_outcome_is_kept_and_wins(served: Served) -> None:
+    opened = {"id": "run_b", "label": "Support", "metadata": {"ticket": 7}, "parent": "run_a"}
+    async with served.http.post(f"{served.url}{API}/runs", json=opened) as answer:
+        assert answer.status == 201
+    said = {
+        "status": "Failed",
+        "failureMode": "Tool Error",
+        "reason": "CRM 401: token expired",
+        "retryable": True,
+        "userImpact": "No reply sent",
+    }
+    async with served.http.post(f"{served.url}{API}/runs/run_b/outcome", json=said) as answer:
+        assert answer.status == 201
+        made = await answer.json()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", made.pop("createdAt"))
+    assert made == {"runId": "run_b", "label": "Support", **said}
+    async with served.http.post(
+        f"{served.url}{API}/runs/run_b/close", json={"exitCode": 0}
+    ) as answer:
+        closed = await answer.json()
+    assert (closed["outcome"], closed["failureMode"]) == ("Failed", "Tool Error")
+    assert closed["metadata"]["parent"] == "run_a"
+    async with served.http.get(f"{served.url}{API}/runs/run_b/outcome") as answer:
+        assert (await answer.json())["reason"] == "CRM 401: token expired"
+
+
+async def test_an_open_run_has_no_outcome(served: Served) -> None:
+    filled(served)
+    async with served.http.get(f"{served.url}{API}/runs/run_a/outcome") as answer:
+        assert answer.status == 404
+        assert "open" in (await answer.json())["error"]["message"]
+
+
+async def test_what_does_not_go_over_http_can_be_told(served: Served) -> None:
+    event = {
+        "runId": "run_c",
+        "kind": "state",
+        "name": "plan",
+        "data": {"value": "pro"},
+        "startedAt": "2026-02-12T09:41:22.114Z",
+    }
+    async with served.http.post(f"{served.url}{API}/events", json=[event, event]) as answer:
+        assert (answer.status, await answer.json()) == (201, {"added": 2})
+    assert [row.data["value"] for row in served.store.events("run_c")] == ["pro", "pro"]
+    assert served.store.events("run_c")[0].started_at == pytest.approx(1770889282.114)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/runs", "[]", "JSON object"),
+        ("/runs", "{", "not JSON"),
+        ("/runs", '{"metadata": 3}', "metadata"),
+        ("/runs", '{"listen": true}', "no forward proxy"),
+        ("/runs/x/close", '{"exitCode": "0"}', "exitCode"),
+        ("/runs/run_a/outcome", "{}", "status is"),
+        ("/runs/run_a/outcome", '{"status": "Failed"}', "failureMode is one of"),
+        ("/runs/run_a/outcome", '{"status": "Failed", "failureMode": "Sad"}', "failureMode"),
+        ("/runs/run_a/outcome", '{"status":"Completed","failureMode":"Timeout"}', "no failureMode"),
+        ("/runs/run_a/outcome", '{"status": "Completed", "retryable": 1}', "retryable"),
+        ("/events", '{"kind": "state"}', "runId, kind and name"),
+        ("/events", '{"runId": "r", "name": "n", "kind": "llm_call"}', "kind is one of"),
+        ("/events", '{"runId":"r","name":"n","kind":"state","status":"bad"}', "status"),
+        ("/events", '{"runId":"r","name":"n","kind":"state","data":1}', "data"),
+        ("/events", '{"runId":"r","name":"n","kind":"state","startedAt":"noon"}', "startedAt"),
+    ],
+)
+async def test_bad_input_gets_one_clear_error(
+    served: Served, path: str, body: str, said: str
+) -> None:
+    filled(served)
+    headers = {"Content-Type": "application/json"}
+    async with served.http.post(f"{served.url}{API}{path}", data=body, headers=headers) as answer:
+        assert answer.status == 400
+        assert said in (await answer.json())["error"]["message"]
+
+
+async def test_only_json_is_taken(served: Served) -> None:
+    headers = {"Content-Type": "text/plain"}
+    url = f"{served.url}{API}/runs"
+    async with served.http.post(url, data="{}", headers=headers) as answer:
+        assert answer.status == 415
+
+
+@pytest.mark.parametrize("path", ["/runs/none", "/runs/none/events", "/exchanges/none"])
+async def test_what_is_not_there_is_404(served: Served, path: str) -> None:
+    filled(served)
+    async with served.http.get(f"{served.url}{API}{path}") as answer:
+        assert answer.status == 404
+        assert (await answer.json())["error"]["message"]
+
+
+async def test_a_number_that_is_none_is_said(served: Served) -> None:
+    async with served.http.get(f"{served.url}{API}/runs?since=monday") as answer:
+        assert answer.status == 400
+
+
+async def test_the_live_stream_tells_what_is_stored(served: Served) -> None:
+    async with served.http.get(f"{served.url}{API}/stream") as answer:
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        filled(served)
+        assert await answer.content.readline() == b"event: tool_call\n"
+        data = json.loads((await answer.content.readline()).removeprefix(b"data: "))
+    assert data["data"]["exchangeId"] == "ex_1"
+
+
+async def test_status_and_replays(served: Served) -> None:
+    async with served.http.get(f"{served.url}{API}/status") as answer:
+        assert (await answer.json())["gaps"] == 0
+    async with served.http.get(f"{served.url}{API}/replays") as answer:
+        assert await answer.json() == []
+
+
+async def test_the_openapi_document_and_the_page_describe_every_route(served: Served) -> None:
+    async with served.http.get(f"{served.url}{API}/openapi.json") as answer:
+        document = await answer.json()
+    assert document == openapi()
+    described = {
+        (method.upper(), path) for path, verbs in document["paths"].items() for method in verbs
+    }
+    app = served.site._app()
+    routed = {
+        (route.method, route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource and route.resource.canonical.startswith(f"{API}/")
+        if route.method != "HEAD" and "openapi" not in route.resource.canonical
+    }
+    assert described == routed
+    for route in ROUTES:
+        assert f"`{route.method} {route.path}`" in PAGE, route
