@@ -13,7 +13,7 @@ from proxy.core.matching import IgnoreRule
 from proxy.core.model import Event, Exchange, Outcome, RequestHead, Run
 from proxy.core.outcomes import judge
 from proxy.core.outcomes._api import Facts
-from proxy.core.redaction import Redactor, Rules
+from proxy.core.redaction import Pattern, Redactor, Rules
 from proxy.core.replay import Fixtures
 from proxy.engine.clock import wall
 from proxy.engine.engine import Engine, Limits
@@ -74,11 +74,11 @@ def redactor_of(settings: Settings, store: Store) -> Redactor:
     return Redactor(
         store.secret(),
         Rules(
-            patterns=rules.patterns,
+            patterns=tuple(Pattern("custom", regex) for regex in rules.patterns),
             headers=rules.headers,
             json_paths=rules.json_paths,
-            allow_headers=rules.allow_headers or None,
-            pii=("mail", "phone", "iban", "card") if rules.pii else (),
+            allow_headers=frozenset(rules.allow_headers) or None,
+            pii=("all",) if rules.pii else (),
         ),
     )
 
@@ -134,7 +134,7 @@ def _index(
         exchanges,
         steps=step_of,
         ignore_rules=rules,
-        redact=runtime.redactor.request,
+        redact=redactor_of(runtime.settings, runtime.store).request,  # it serves one thread
         load=load,
     )
 

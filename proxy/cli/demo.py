@@ -12,4 +12,5 @@ def command(cli: Cli) -> int:
     from proxy.demo import story
 
     del cli
-    return story.main()
+    code: int = story.main()
+    return code

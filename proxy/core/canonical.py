@@ -68,7 +68,7 @@ def _loads_slowly(data: bytes | str) -> Any:
 def _has_rounded(value: Any) -> bool:
     """Whether a float in `value` may be a rounded integer; looks at numbers only."""
     if type(value) is float:
-        return (value >= _EXACT or value < -_EXACT) and value.is_integer()
+        return (value >= _EXACT or value <= -_EXACT) and value.is_integer()
     if type(value) is dict:
         return any(map(_has_rounded, value.values()))
     return type(value) is list and any(map(_has_rounded, value))

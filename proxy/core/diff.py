@@ -100,10 +100,6 @@ def _lists(old: list[Any], new: list[Any], path: str) -> Iterator[Change]:
 
 
 def _aligned(old: list[Any], new: list[Any]) -> Sequence[tuple[str, int, int, int, int]]:
-    if len(old) == len(new) and sum(a != b for a, b in zip(old, new, strict=True)) <= 1:
-        # The usual case, one item changed in its place, needs no search.
-        found = [i for i, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
-        return [("replace", i, i + 1, i, i + 1) for i in found]
     if max(len(old), len(new)) > _ALIGNED:
         return [("replace", 0, len(old), 0, len(new))]
     keys: dict[bytes, int] = {}

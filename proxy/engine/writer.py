@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from proxy.core.model import Event, Exchange, Outcome, Run
 from proxy.engine.recorder import Tx
@@ -20,6 +20,7 @@ from proxy.engine.retries import Retries
 from proxy.engine.understand import event_of
 from proxy.errors import StoreError, StoreUnavailable
 from proxy.stores._api import (
+    AddEvent,
     AddExchange,
     AddOutcome,
     CloseRun,
@@ -42,6 +43,9 @@ class Redacts(Protocol):
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """A copy without secrets."""
+
+    def json(self, value: Any) -> Any:
+        """A JSON-ready value without secrets."""
 
 
 type Judge = Callable[[Run, list[Event], int | None, str], Outcome]
@@ -211,7 +215,7 @@ class Writer:
                 for write in item.writes:
                     if isinstance(write, OpenRun):
                         self._base(write.run.id)
-                writes.extend(item.writes)
+                writes.extend(self._clean(write) for write in item.writes)
             elif isinstance(item, _Finished):
                 try:
                     writes.append(self._exchange(item.tx))
@@ -220,6 +224,21 @@ class Writer:
                     group.remove(item)
                     self._lose([item], "it could not be prepared; see the log")
         return writes
+
+    def _clean(self, write: Write) -> Write:
+        """The same without secrets: a command line, a reason or a state may hold one."""
+        json = self._redactor.json
+        if isinstance(write, OpenRun):
+            run = write.run
+            return OpenRun(replace(run, label=json(run.label), metadata=json(run.metadata)))
+        if isinstance(write, AddEvent):
+            event = write.event
+            return AddEvent(replace(event, name=json(event.name), data=json(event.data)))
+        if isinstance(write, AddOutcome):
+            said = write.outcome
+            impact = json(said.user_impact)
+            return AddOutcome(replace(said, reason=json(said.reason), user_impact=impact))
+        return write
 
     def _exchange(self, tx: Tx) -> AddExchange:
         exchange = tx.build()

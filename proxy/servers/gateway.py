@@ -85,7 +85,7 @@ class _Passage:
             raise
         except ConnectionResetError:
             self._tx.finish(End.CLIENT_GONE, "the client closed the connection")
-            return _Written(keep=False)
+            return self._done(keep=False)
         finally:
             self._trip.close()
             self._tx.finish(End.INTERRUPTED, "the gateway failed; see the log")
@@ -174,7 +174,7 @@ class _Passage:
                 tx.response_trailers = trip.answer.trailers
                 await self._finish(End.COMPLETE)
                 await self._write(progress.held)
-                return _Written(keep=trip.answer.reusable)
+                return self._done(keep=trip.answer.reusable)
 
     def _note(self, progress: Progress) -> None:
         if progress.head is not None:
@@ -188,7 +188,7 @@ class _Passage:
             return await self._broken(End.UPSTREAM_TIMEOUT, tx.timed_out)
         if trip.answer.eof():
             await self._finish(End.COMPLETE)
-            return _Written(keep=False)
+            return self._done(keep=False)
         if trip.lost is not None:
             return await self._broken(End.UPSTREAM_RESET, "the upstream reset the connection")
         if trip.answer.head is None:
@@ -209,13 +209,13 @@ class _Passage:
         """Ends the client's connection where the upstream's ended."""
         if self._request.transport is not None:
             self._request.transport.close()
-        return _Written(keep=False)
+        return self._done(keep=False)
 
     async def _fail(self, end: End, message: str) -> web.StreamResponse:
         refusal = self._engine.failed(self._tx, end, message)
         await self._finish(end, message)
         await self._write(_answer_bytes(refusal))
-        return _Written(keep=True)
+        return self._done(keep=True)
 
     async def _refuse(self, refusal: Refuse, end: End) -> web.StreamResponse:
         await self._read_body(forward=False)
@@ -223,7 +223,7 @@ class _Passage:
         self._tx.response_data(refusal.body)
         await self._finish(end, refusal.reason)
         await self._write(_answer_bytes(refusal))
-        return _Written(keep=True)
+        return self._done(keep=True)
 
     async def _serve(self, decision: Serve) -> web.StreamResponse:
         """Plays a recorded answer back, broken ones included."""
@@ -241,7 +241,7 @@ class _Passage:
                 tx.response_trailers = act.trailers
                 await self._finish(act.end, act.error)
                 await self._write(act.wire)
-                return _Written(keep=not act.close)
+                return self._done(keep=not act.close)
             if act.kind == "cut":
                 await self._finish(act.end, act.error)
                 return self._cut()
@@ -249,6 +249,9 @@ class _Passage:
                 await asyncio.get_running_loop().create_future()  # until the client gives up
             await self._write(act.wire)
         return self._cut()
+
+    def _done(self, *, keep: bool) -> web.StreamResponse:
+        return _Written(keep=keep and self._request.keep_alive)
 
     async def _finish(self, end: End, error: str | None = None) -> None:
         await self._engine.settled(self._tx.finish(end, error))

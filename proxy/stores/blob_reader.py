@@ -9,6 +9,7 @@ import zstandard
 from proxy.errors import StoreError
 from proxy.stores import ints
 
+_STREAMS = 8  # that are kept to be read on
 _HELD = 32 * 1024 * 1024  # bytes of pieces kept for the next exchange
 BLOB = "id, run, after, count, sizes, digest, data"
 
@@ -34,7 +35,6 @@ class BlobReader:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._decompressor = zstandard.ZstdDecompressor()
         self._pieces: dict[int, bytes] = {}
         self._size = 0
         self._streams: dict[int, Any] = {}  # by the blob that each has read last
@@ -73,11 +73,13 @@ class BlobReader:
         while chain[-1].after is not None and chain[-1].after not in self._streams:
             chain.append(self.blob(chain[-1].after))
         last = chain[-1].after
-        stream = self._decompressor.decompressobj() if last is None else self._streams.pop(last)
+        stream = self._streams.pop(last) if last is not None else _decompressor()
         out: list[bytes] = []
         for part in reversed(chain):
             out = self._split(part, stream)
         self._streams[blob.id] = stream
+        if len(self._streams) > _STREAMS:
+            del self._streams[next(iter(self._streams))]  # the one used longest ago
         return out
 
     def _split(self, blob: Blob, stream: Any) -> list[bytes]:
@@ -106,3 +108,8 @@ class BlobReader:
         if row is None:
             raise Damaged(f"blob {number} is missing")
         return Blob(*row)
+
+
+def _decompressor() -> Any:
+    """A stream of its own: those of one ZstdDecompressor share their state."""
+    return zstandard.ZstdDecompressor().decompressobj()

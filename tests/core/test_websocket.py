@@ -167,7 +167,7 @@ def conversations(draw: st.DrawFn) -> list[Event]:
 
 
 @given(conversations(), st.sampled_from(list(SIDES.values())), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_conversation_in_any_split(
     events: list[Event], side: Side, draw: st.DataObject
 ) -> None:
@@ -262,7 +262,7 @@ def noise(count: int) -> Iterator[tuple[bytes, Side]]:
 
 def test_noise_raises_nothing_and_reads_as_wsproto_reads_it() -> None:
     whole = broken = 0
-    for data, side in noise(1500):
+    for data, side in noise(600):
         reader = side.reader()
         found = reader.feed(data)
         halves = side.reader()
@@ -276,8 +276,8 @@ def test_noise_raises_nothing_and_reads_as_wsproto_reads_it() -> None:
             whole += 1
             assert reader.broken is None
             assert found == expected(events)
-    assert whole > 200
-    assert broken > 200
+    assert whole > 50
+    assert broken > 50
 
 
 def test_a_length_need_not_be_the_shortest() -> None:
@@ -341,9 +341,9 @@ def test_decompression_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_bomb_is_not_unpacked_first() -> None:
-    """64 MiB in 65 kB, and no more room than the bound in memory while it is read."""
+    """16 MiB in 16 kB, and no more room than the bound in memory while it is read."""
     tracemalloc.start()
-    bomb = deflated(b"\0" * (64 << 20))
+    bomb = deflated(b"\0" * (16 << 20))
     reader = Reader(deflate=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(websocket, "_MAX_MESSAGE", 1 << 20)

@@ -19,7 +19,7 @@ class Plain:
     def exchange(self, exchange: Exchange) -> Exchange:
         return exchange
 
-    def values[T](self, value: T) -> T:
+    def json[T](self, value: T) -> T:
         return value
 
 

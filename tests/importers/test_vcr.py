@@ -105,7 +105,8 @@ def test_cassettes_in_json() -> None:
 
 def test_what_python_2_wrote() -> None:
     run = load(
-        "interactions:\n- request:\n    uri: !!python/unicode 'http://x/'\n    method: !!python/str GET\n"
+        "interactions:\n"
+        "- request: {uri: !!python/unicode 'http://x/', method: !!python/str GET}\n"
         "  response: {status: {code: 200}, body: {string: !!python/unicode 'hi'}}\n"
     )
     assert run.exchanges[0].response_body.data == b"hi"

@@ -6,7 +6,6 @@ runs; `/tmp/orders.csv` and `/tmp/customers.csv` are two files.
 
 import re
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Final
 
 _UNIX: Final = re.compile(
@@ -25,15 +24,15 @@ _WHOLE: Final = re.compile(r"tmp[a-z0-9_]{6,12}|tmp\.[A-Za-z0-9]{6,12}|pytest-\d
 _TAIL: Final = re.compile(r"(?:^|(?<=[-_.]))[A-Za-z0-9]{6,16}(?=$|\.[a-z]{1,5}$)")
 _WORDY: Final = re.compile(r"[A-Za-z]+\d*|\d+[A-Za-z]*")
 _MKDTEMP: Final = 10  # the most letters a random ending has in practice
-_SWITCHES: Final = 2
+_HUMP: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]")
+_SHORT: Final = 2  # letters in a hump of a camel that no word has
 
 
 def _is_random(token: str) -> bool:
     """Letters and digits mixed through each other, or a case that changes as in no word."""
     if not token.isalpha():
         return _WORDY.fullmatch(token) is None
-    changes = sum(a.isupper() != b.isupper() for a, b in pairwise(token))
-    return len(token) <= _MKDTEMP and changes > _SWITCHES
+    return len(token) <= _MKDTEMP and len(token) <= _SHORT * len(_HUMP.findall(token))
 
 
 def _steady(name: str) -> str:

@@ -146,7 +146,7 @@ class Normaliser:
             return self._object(value, field)
         if kind is list:
             return [self.tree(item, field) for item in value]
-        if kind is float and (value >= _ROUNDED or value < -_ROUNDED) and value.is_integer():
+        if kind is float and (value >= _ROUNDED or value <= -_ROUNDED) and value.is_integer():
             raise RoundedError
         if (kind is int or kind is float) and field and _is_unix(value, field):
             return self.found("unix", str(value))

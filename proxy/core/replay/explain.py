@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from proxy.core.matching import IgnoreRule
 from proxy.core.replay.near import Difference, NearMiss
-from proxy.core.replay.playback import Miss
+from proxy.core.replay.playback import UNLIKE, Miss
 
 _SHOWN: Final = 3  # differences of the nearest call: the text stays within 15 lines
 _LISTED: Final = 50  # differences in the JSON
@@ -55,7 +55,8 @@ def miss_text(miss: Miss, width: int = 100) -> str:
 
 def _lines(miss: Miss) -> Iterator[str]:
     yield f"no recorded call for {miss.head.method} {miss.head.url} ({miss.step})"
-    yield f"  {miss.reason}"
+    if miss.reason != UNLIKE:  # which the first line says already
+        yield f"  {miss.reason}"
     if not miss.near:
         return
     first, *others = miss.near

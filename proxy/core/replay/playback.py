@@ -15,6 +15,8 @@ type How = Literal["exact", "normalised", "sequence", "again"]
 
 MATCHES: Final = ("normalised", "exact", "sequence")
 
+UNLIKE: Final = "no recorded call matches"
+
 _LOOPBACK: Final = ("localhost", "::1", "[::1]")
 
 
@@ -146,7 +148,7 @@ class Playback:
             return self._miss(request, f"{old!r} came from a recorded answer; here it is {new!r}")
         if positions:
             return self._miss(request, "every recorded call like this one has been served")
-        return self._miss(request, "no recorded call matches")
+        return self._miss(request, UNLIKE)
 
     def _in_sequence(self, request: MatchRequest) -> Hit | Miss:
         positions = self.fixtures.of_step(request.step)

@@ -286,60 +286,58 @@ function dispatcherDialler(proxy) {
  */
 function replaceDispatcher(proxy) {
   const connect = dispatcherDialler(proxy);
-  const define = Object.defineProperty;
-  let fresh = null;
-  const replacement = (present) => {
-    const Class = present.constructor;
-    if (Class.name === 'Dispatcher1Wrapper') return new Class(fresh);
-    // the one that Node itself makes from the proxy variables keeps an Agent for what goes past
-    const inner = Object.getOwnPropertySymbols(present).map((each) => present[each]);
-    const agent = Class.name === 'Agent' ? present : inner.find((each) => each && each.constructor.name === 'Agent');
-    if (!agent) throw new Error(`a dispatcher of an unknown kind: ${Class.name}`);
-    return (fresh = new agent.constructor({ connect }));
-  };
-  const present = DISPATCHERS.filter((symbol) => globalThis[symbol]);
-  const same = present.length === 2 && globalThis[present[0]] === globalThis[present[1]];
-  for (const symbol of present) globalThis[symbol] = same && fresh ? fresh : replacement(globalThis[symbol]);
-  for (const symbol of DISPATCHERS.filter((each) => !present.includes(each))) {
-    define(globalThis, symbol, {
+  for (const symbol of DISPATCHERS) {
+    if (globalThis[symbol]) throw new Error('undici is loaded already');
+    Object.defineProperty(globalThis, symbol, {
       configurable: true,
       get() {
-        guarded('dispatcher', () => awaitDispatcher(define, replacement));
+        guarded('dispatcher', () => awaitDispatcher(connect));
         return undefined;
       },
       set(value) {
-        define(globalThis, symbol, { value, writable: true, configurable: true });
+        Object.defineProperty(globalThis, symbol, { value, writable: true, configurable: true });
       },
     });
   }
 }
 
-/** Replace the next definition of a global dispatcher, and the second one that goes with it. */
-function awaitDispatcher(define, replacement) {
-  let first = null;
+/** Until the program goes on: replace what undici defines as global dispatchers. */
+function awaitDispatcher(connect) {
+  const define = Object.defineProperty;
+  if (define[MARK]) return; // waiting already
+  const replaced = new Map();
+  let last = null;
+  const replacement = (value) => {
+    const Class = value.constructor;
+    // Node >= 26 keeps the older interface as a wrapper around the dispatcher defined just before
+    if (Class.name === 'Dispatcher1Wrapper') return last && new Class(last);
+    if (!replaced.has(value) && (replaced.size === 0 || Class.name === 'EnvHttpProxyAgent')) {
+      replaced.set(value, new (agentClass(value))({ connect }));
+    }
+    return (last = replaced.get(value) || null); // null: the program's own choice
+  };
   const waiting = function defineProperty(target, key, descriptor) {
-    if (target !== globalThis || !DISPATCHERS.includes(key)) return define(target, key, descriptor);
-    const { value } = descriptor;
     let changed = descriptor;
-    guarded('dispatcher', () => {
-      if (first === null) {
-        first = { key, value, put: replacement(value) };
-        changed = { ...descriptor, value: first.put };
-        return;
-      }
-      Object.defineProperty = define;
-      if (key === first.key) return; // the program's own choice already
-      if (value === first.value) changed = { ...descriptor, value: first.put };
-      else if (value.constructor.name === 'Dispatcher1Wrapper') changed = { ...descriptor, value: replacement(value) };
-    });
+    if (target === globalThis && DISPATCHERS.includes(key) && descriptor.value) {
+      guarded('dispatcher', () => {
+        changed = { ...descriptor, value: replacement(descriptor.value) || descriptor.value };
+      });
+    }
     return define(target, key, changed);
   };
-  const before = Object.defineProperty;
-  if (before !== define) return; // waiting already, or somebody else's by now
+  waiting[MARK] = true;
   Object.defineProperty = waiting;
   queueMicrotask(() => {
     if (Object.defineProperty === waiting) Object.defineProperty = define;
   });
+}
+
+/** The class Agent: of the dispatcher itself, or of one that it keeps for what goes past a proxy. */
+function agentClass(dispatcher) {
+  const kept = Object.getOwnPropertySymbols(dispatcher).map((symbol) => dispatcher[symbol]);
+  const agent = [dispatcher, ...kept].find((each) => each && each.constructor.name === 'Agent');
+  if (!agent) throw new Error(`a dispatcher of an unknown kind: ${dispatcher.constructor.name}`);
+  return agent.constructor;
 }
 
 function patchHttp2(proxy) {

@@ -45,7 +45,8 @@ CHAT: dict[str, Any] = {
                     "type": "function",
                     "function": {
                         "name": "refund",
-                        "arguments": '{"order": 7781, "amount": 25.5, "at": "2026-11-22T10:00:00Z"}',
+                        "arguments": '{"order": 7781, "amount": 25.5, '
+                        '"at": "2026-11-22T10:00:00Z"}',
                     },
                 },
                 {
@@ -364,6 +365,7 @@ def test_values(one: Any, other: Any, same: bool) -> None:
 def request(
     method: str = "GET",
     target: str = "/v1/x",
+    *,
     host: str = "api.example.com",
     headers: Headers = (),
     body: bytes = b"",

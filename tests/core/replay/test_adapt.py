@@ -48,11 +48,13 @@ CASES: list[tuple[Any, Any, bytes, bytes]] = [
         rpc(3, 3),
         rpc(41, 42),
         (
-            b'event: message\r\ndata: {"method":"notifications/progress","params":{"progressToken":3}}\r\n\r\n'
+            b"event: message\r\n"
+            b'data: {"method":"notifications/progress","params":{"progressToken":3}}\r\n\r\n'
             b': ping\r\n\r\ndata: {"jsonrpc":"2.0", "id":3, "result":{"id":3}}\r\n\r\n'
         ),
         (
-            b'event: message\r\ndata: {"method":"notifications/progress","params":{"progressToken":42}}\r\n\r\n'
+            b"event: message\r\n"
+            b'data: {"method":"notifications/progress","params":{"progressToken":42}}\r\n\r\n'
             b': ping\r\n\r\ndata: {"jsonrpc":"2.0", "id":41, "result":{"id":3}}\r\n\r\n'
         ),
     ),

@@ -163,7 +163,7 @@ def test_a_match_that_is_none_is_refused() -> None:
         playback([], "fuzzy")
 
 
-# --- a wrong neighbour is never served -------------------------------------------------------------
+# --- a wrong neighbour is never served --------------------------------------------------------
 
 
 def customers() -> list[Exchange]:
@@ -268,7 +268,7 @@ def test_other_hosts_do_not_move() -> None:
     )
 
 
-# --- sessions and interleavings ------------------------------------------------------------------------
+# --- sessions and interleavings ----------------------------------------------------------------
 
 
 def test_two_sessions_do_not_disturb_each_other() -> None:
