@@ -283,7 +283,10 @@ class FastLane(Layer):
         if progress.raw:
             self._sent = True
             yield commands.SendData(self.context.client, progress.raw)
-        if progress.switched:
+        if progress.broken:
+            said = f"the upstream broke HTTP: {progress.broken}"
+            yield from self._broken(End.UPSTREAM_INVALID, said)
+        elif progress.switched:
             yield from self._switch(progress.held, progress.rest)
         elif progress.done:
             tx.response_trailers = answer.trailers

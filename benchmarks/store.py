@@ -96,7 +96,10 @@ def request_headers(size: int) -> tuple[tuple[bytes, bytes], ...]:
 def response_headers(rng: random.Random, size: int) -> tuple[tuple[bytes, bytes], ...]:
     """As the provider's edge sends them: a few that change, many that do not."""
     return (
-        (b"Date", f"Sun, 22 Nov 2026 12:{rng.randrange(60):02}:{rng.randrange(60):02} GMT".encode()),
+        (
+            b"Date",
+            f"Sun, 22 Nov 2026 12:{rng.randrange(60):02}:{rng.randrange(60):02} GMT".encode(),
+        ),
         (b"Content-Type", b"application/json"),
         (b"Content-Length", str(size).encode()),
         (b"Connection", b"keep-alive"),
@@ -135,7 +138,9 @@ def answer(rng: random.Random, message: dict[str, object], turn: int) -> bytes:
     return json.dumps(body, indent=2).encode()
 
 
-def streamed(rng: random.Random, message: dict[str, object], turn: int) -> tuple[bytes, tuple[Part, ...]]:
+def streamed(
+    rng: random.Random, message: dict[str, object], turn: int
+) -> tuple[bytes, tuple[Part, ...]]:
     """The same as server-sent events, a few characters each, with the times they came at."""
     head = {
         "id": f"chatcmpl-{rng.randbytes(14).hex()}",
@@ -264,7 +269,9 @@ def throughput(texts: list[str], batch: int, durability: str) -> None:
     for number in range(count):
         text = rng.choice(texts)
         start = rng.randrange(len(text))
-        body = json.dumps({"q": (text[start:] + text)[:9000], "n": rng.randbytes(400).hex()}).encode()
+        body = json.dumps(
+            {"q": (text[start:] + text)[:9000], "n": rng.randbytes(400).hex()}
+        ).encode()
         exchange = Exchange(
             **{
                 **{name: getattr(template, name) for name in Exchange.__slots__},
@@ -306,7 +313,9 @@ def many_runs(runs: int, calls: int) -> None:
                     seq=0,
                     via="forward",
                     started_at=at + call,
-                    request=RequestHead("GET", "https", host, 443, f"/v1/items/{rng.randrange(50)}"),
+                    request=RequestHead(
+                        "GET", "https", host, 443, f"/v1/items/{rng.randrange(50)}"
+                    ),
                     response=ResponseHead(200),
                     ended_us=90_000,
                 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
+from proxy.cli._patience import patiently
 from proxy.core.model import Event, Exchange, Snapshot
 from proxy.core.outcomes import judge
 from proxy.core.outcomes._api import Facts
@@ -41,7 +42,7 @@ def restore(store: Store, snapshot: Snapshot) -> None:
     batch += [AddOutcome(outcome) for outcome in snapshot.outcomes]
     if run.ended_at is not None:
         batch.append(CloseRun(run.id, run.ended_at))
-    store.write(batch)
+    patiently(lambda: store.write(batch))
 
 
 def same(one: Snapshot, other: Snapshot) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from proxy.cli._common import Cli
+from proxy.cli._patience import patiently
 from proxy.core.model import Event, Exchange, Outcome, Run, Snapshot
 from proxy.errors import ConfigError, RecordingNotFound
 from proxy.stores._api import Store
@@ -66,7 +67,7 @@ def reading(cli: Cli) -> Iterator[Store]:
         raise nothing_yet(url)
     from proxy.stores import open_store
 
-    store = open_store(url, create=False)
+    store = patiently(lambda: open_store(url, create=False))
     try:
         yield store
     finally:
@@ -78,7 +79,8 @@ def writing(cli: Cli) -> Iterator[Store]:
     """The store, made if it is not there."""
     from proxy.stores import open_store
 
-    store = open_store(cli.settings().store, create=True)
+    url = cli.settings().store
+    store = patiently(lambda: open_store(url, create=True))
     try:
         yield store
     finally:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from proxy.cli._common import Cli, subcommand
+from proxy.cli._patience import patiently
 from proxy.cli._print import put, put_json
 from proxy.cli._source import is_missing, shown
 from proxy.cli._text import size
@@ -89,7 +90,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
         else:
             yield Finding("store", FAIL, f"{home} may not be written to", "give another --store")
         return
-    open_store(settings.store, create=False).close()
+    patiently(lambda: open_store(settings.store, create=False)).close()
     yield Finding("store", OK, f"opens: {where}")
 
 

@@ -3,11 +3,13 @@
 import re
 import sys
 import time
+from functools import partial
 from typing import override
 
 import click
 
 from proxy.cli._common import Cli, subcommand
+from proxy.cli._patience import patiently
 from proxy.cli._print import note, put, put_json, table
 from proxy.cli._progress import progress
 from proxy.cli._source import reading
@@ -72,12 +74,12 @@ def command(
             return
         before = _on_disk(store)
         for row in progress(going, "deleting", len(going)):
-            store.delete_run(row.run.id)
+            patiently(partial(store.delete_run, row.run.id))
         ids = [row.run.id for row in going]
         if max_size is None:
-            store.gc(before=_LONG_AGO)
+            patiently(lambda: store.gc(before=_LONG_AGO))
         else:
-            ids += store.gc(label=label, max_bytes=max_size)
+            ids += patiently(lambda: store.gc(label=label, max_bytes=max_size))
         freed = max(0, before - _on_disk(store))
     if cli.json:
         put_json({"deleted": ids, "freedBytes": freed})

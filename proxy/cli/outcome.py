@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from proxy.cli._common import Cli, subcommand
+from proxy.cli._patience import patiently
 from proxy.cli._print import put_json
 from proxy.cli._source import is_file, reading, source
 from proxy.core.model import FAILURE_MODES, Outcome
@@ -74,7 +75,7 @@ def command(
             created_at=time.time(),
             source="caller",
         )
-        store.write([AddOutcome(made)])
+        patiently(lambda: store.write([AddOutcome(made)]))
     put_json(as_object(made))
 
 

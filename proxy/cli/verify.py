@@ -1,5 +1,6 @@
 """`dashcam verify`: is everything that was stored still what it was?"""
 
+import sys
 from pathlib import Path
 
 import click
@@ -24,7 +25,8 @@ def command(cli: Cli, *, files: tuple[str, ...]) -> int:
             problems += _check_file(Path(name))
         what = ", ".join(files)
     else:
-        note("checking every hash …")
+        if sys.stderr.isatty():
+            note("checking every hash …")
         with reading(cli) as store:
             problems += store.verify()
             what = shown(store.url)

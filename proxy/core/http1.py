@@ -249,7 +249,8 @@ class CloseBody:
 class ChunkedBody:
     """A chunked body. A piece is one chunk; a chunk that came in several reads is one piece.
 
-    When the connection dies inside a chunk, `rest` is what had come of it.
+    When the connection dies inside a chunk, `rest` is what had come of it. When `feed` raises,
+    `good` bytes of what it was given were still in order, with `found` as their pieces.
     """
 
     def __init__(self) -> None:
@@ -260,6 +261,8 @@ class ChunkedBody:
         self._crlf = 0  # bytes of the CR LF after it that are missing
         self._last = False  # the zero chunk has been seen
         self._done = False
+        self.good = 0
+        self.found: list[bytes] = []
 
     @property
     def rest(self) -> bytes:
@@ -269,8 +272,9 @@ class ChunkedBody:
     def feed(self, data: bytes) -> Fed:
         """See `BodyReader`."""
         at, size, mark = 0, len(data), 0  # 0 too when the last chunk's line came before
-        pieces: list[bytes] = []
+        pieces = self.found = []
         while at < size and not self._done:
+            self.good = at
             if self._left:
                 piece = data[at : at + self._left]
                 at += len(piece)

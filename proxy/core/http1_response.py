@@ -17,6 +17,7 @@ from proxy.core.http1 import (
     response_framing,
 )
 from proxy.core.model import Headers, ResponseHead
+from proxy.errors import FormatError
 
 
 @dataclass(slots=True)
@@ -34,10 +35,11 @@ class Progress:
     done: bool = False
     switched: bool = False  # 101: what follows is another protocol
     rest: bytes = b""
+    broken: str | None = None  # the upstream broke HTTP after its head, and how
 
 
 class ResponseStream:
-    """Reads the answer to one request. Raises FormatError where the upstream breaks HTTP."""
+    """Reads the answer to one request. Raises FormatError for a head that breaks HTTP."""
 
     def __init__(self, method: bytes) -> None:
         self._method = method
@@ -54,7 +56,14 @@ class ResponseStream:
             data = self._feed_head(data, progress)
             if self._reader is None:
                 return progress
-        fed = self._reader.feed(data)
+        try:
+            fed = self._reader.feed(data)
+        except FormatError as error:
+            if isinstance(self._reader, ChunkedBody):
+                progress.raw += data[: self._reader.good]
+                progress.pieces = self._reader.found
+            progress.broken = str(error)
+            return progress
         progress.pieces = fed.pieces
         if not fed.done:
             progress.raw += data

@@ -2,6 +2,8 @@
 
 import functools
 
+_LONGEST = 255  # of a host name, RFC 1035
+
 # Suffixes of host names; the longest match is listed first where two would match.
 _HOSTS = (
     ("api.openai.com", "openai"),
@@ -36,9 +38,13 @@ _HOSTS = (
 )
 
 
-@functools.lru_cache(maxsize=1024)
 def provider_of(host: str) -> str | None:
     """The provider that answers at `host`, or None when the name says nothing."""
+    return _provider_of(host) if len(host) <= _LONGEST else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _provider_of(host: str) -> str | None:
     host = host.lower().rstrip(".")
     if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and host.startswith("bedrock"):
         return "aws.bedrock"

@@ -24,14 +24,17 @@ from typing import Any, Final
 import orjson
 
 from proxy.core import canonical, records
+from proxy.core import record_forms as forms
 from proxy.core.matching import IgnoreRule
 from proxy.core.model import Event, Exchange, Outcome, Run, Snapshot
+from proxy.core.replay import plain
 from proxy.errors import RecordingFormatError
 
 FORMAT: Final = "dashcam-recording"
 VERSION: Final = 1
 SUFFIX: Final = ".dashcam.jsonl"
 CREATED_BY: Final = "dashcam"
+MAX_DECODED: Final = 1024 * 1024  # characters of base64; larger bodies are not for reading
 MAX_LINE: Final = 512 * 1024 * 1024  # bytes; an exchange is one line
 
 _RECORDS: Final[Mapping[str, records.Record]] = {
@@ -111,9 +114,23 @@ def _records(header: Any, lines: Mapping[str, list[Any]], run_id: str) -> Iterat
     for kind, values in lines.items():
         for value in values:
             written = records.write(_RECORDS[kind], value)
+            if kind == "exchange":
+                _add_decoded(value, written)
             if written["run_id"] == run_id:
                 del written["run_id"]
             yield {kind: written}
+
+
+def _add_decoded(exchange: Exchange, written: dict[str, Any]) -> None:
+    """Beside an encoded body that is no text, what it says: for people, readers skip it."""
+    for name in ("request_body", "response_body"):
+        body = written.get(name, {})
+        if "base64" in body and len(body["base64"]) <= MAX_DECODED:
+            sent = name == "request_body"
+            request = exchange.request, exchange.request_body.data
+            found = forms.write_bytes(plain.request(*request) if sent else plain.answer(exchange))
+            if "base64" not in found:
+                body["decoded"] = found.get("json", found.get("text"))
 
 
 def _line(record: dict[str, Any]) -> bytes:
@@ -237,7 +254,7 @@ def _parse_quickly(at: _Progress, line: bytes) -> dict[str, Any]:
             written = data["exchange"][name]
             if written["json"] != f"\0{number}":
                 return _parse(at, line)
-            written["json"] = records.Raw(body)
+            written["json"] = forms.Raw(body)
     except (ValueError, TypeError, KeyError):
         return _parse(at, line)
     return data  # type: ignore[no-any-return]  # an object: it has a member

@@ -2,13 +2,14 @@
 
 import functools
 import re
+from itertools import pairwise
 from urllib.parse import unquote
 
 from proxy.core.model import RequestHead
 
 ID = "{id}"
 
-_VERSION = re.compile(r"[vV]\d+(?:[._-]?\d+)*(?:(?:alpha|beta|rc|preview)\d*)?(?:p\d+)*$")
+_VERSION = re.compile(r"[vV]\d+(?:[._p-]\d+)*(?:(?:alpha|beta|rc|preview)\d*)?$")
 _PLAIN = re.compile(
     r"\d+$"
     r"|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
@@ -21,10 +22,10 @@ _NUMBERED = re.compile(r"[A-Za-z]{1,12}[-_.]\d[\w.-]*$")  # CUST-00042, ord_123
 _TOKEN = re.compile(r"[A-Za-z0-9_~.:=+-]+$")
 _UPPER_CODE = re.compile(r"[A-Z]{1,6}\d+$")  # C42, INV2024001
 _IDS = (_PLAIN, _HEX, _EMAIL, _NUMBERED, _UPPER_CODE)
-# Upper case not only where words begin, as in `createCustomerSubscription`.
-_RANDOM_CASE = re.compile(r"[A-Z]{2}[a-z]{1,2}[A-Z]|[a-z][A-Z][a-z][A-Z]")
 _DIGITS = re.compile(r"\d")
 _LONG, _MIXED, _MANY_DIGITS = 20, 10, 3
+_CASE_CHANGES = 0.42
+_TOO_LONG = 200  # for a name; and the patterns are not linear
 
 
 def step(head: RequestHead) -> str:
@@ -42,9 +43,13 @@ def path_ids(path: str) -> list[str]:
     return [unquote(segment) for segment in path.split("/") if is_id(segment)]
 
 
-@functools.lru_cache(maxsize=8192)
 def is_id(segment: str) -> bool:
     """Whether a path segment names one thing rather than a kind of things."""
+    return len(segment) > _TOO_LONG or _is_id(segment)
+
+
+@functools.lru_cache(maxsize=8192)
+def _is_id(segment: str) -> bool:
     plain = unquote(segment) if "%" in segment else segment
     if not plain or _VERSION.match(plain):
         return False
@@ -54,8 +59,14 @@ def is_id(segment: str) -> bool:
         return False
     digits = len(_DIGITS.findall(plain))
     if digits == 0:
-        return len(plain) >= _LONG and plain.isalpha() and _RANDOM_CASE.search(plain) is not None
+        return len(plain) >= _LONG and plain.isalpha() and _mixed_case(plain)
     return digits >= _MANY_DIGITS or (len(plain) >= _MIXED and _opaque(plain))
+
+
+def _mixed_case(plain: str) -> bool:
+    """Whether the case changes more often than where words begin, as in a camel-case name."""
+    changes = sum(a.islower() != b.islower() for a, b in pairwise(plain))
+    return changes > _CASE_CHANGES * len(plain)
 
 
 def _opaque(plain: str) -> bool:

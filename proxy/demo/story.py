@@ -25,9 +25,9 @@ from proxy.errors import ConfigError, DashcamError
 AGENT = ("python", "-m", "proxy.demo.agent")
 RUN = "ticket-18422"
 EXPORT = "recordings/ticket-18422.dashcam.jsonl"
-_TIMEOUT = 120
+_TIMEOUT = 300
 _WIDTH = 110
-_LINES = 16
+_LINES = 20
 # Set for other Dashcams, other keys; and byte code is wanted: every command is a new Python.
 _UNWANTED = ("DASHCAM_", "OPENAI_", "CRM_", "PYTHONDONTWRITEBYTECODE")
 
@@ -37,7 +37,8 @@ class Step:
     """One command of the story: what is said before it, and what must come of it.
 
     `agent` stands after `--`; `code` is the exit code; `shows` must be in the output. With `same`
-    stdout must be what the step named by it printed.
+    stdout must be what the step named by it printed. The output is printed from the line on that
+    holds `start`.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Step:
     code: int = 0
     shows: tuple[str, ...] = ()
     same: str | None = None
+    start: str = ""
     offline: bool = False
 
 
@@ -76,8 +78,9 @@ STEPS: tuple[Step, ...] = (
     Step(
         "What did the CRM say?",
         "Request and response in full; the token is gone before anything is written.",
-        ("show", RUN, "--call", "5"),
+        ("show", RUN, "--call", "6"),
         shows=("token expired", "www-authenticate"),
+        start="── response",
     ),
     Step(
         "Replay, offline",
@@ -180,18 +183,10 @@ class Story:
         _put(f"  $ {shlex.join(shown)}")
         agent = [sys.executable if part == "python" else part for part in step.agent]
         command = [sys.executable, "-m", "proxy", *step.arguments]
-        ended = subprocess.run(  # noqa: S603 - our own command
-            [*command, "--", *agent] if agent else command,
-            cwd=self.folder,
-            env=_environment(self._settings()),
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT,
-            check=False,
-        )
+        ended = self._run([*command, "--", *agent] if agent else command)
         self.printed[step.title] = ended.stdout
         said = ended.stdout + ended.stderr
-        _put(*_trimmed(said))
+        _put(*_trimmed(said[max(said.find(step.start), 0) :]))
         if ended.returncode != step.code:
             raise Unexpected(f"it ended with {ended.returncode} and not with {step.code}")
         missing = [part for part in step.shows if part not in said]
@@ -199,6 +194,20 @@ class Story:
             raise Unexpected(f"it did not show {missing[0]!r}")
         if step.same is not None and ended.stdout != self.printed[step.same]:
             raise Unexpected(f"it did not print what {step.same!r} printed")
+
+    def _run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(  # noqa: S603 - our own command
+                command,
+                cwd=self.folder,
+                env=_environment(self._settings()),
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Unexpected(f"it did not end within {_TIMEOUT} seconds") from error
 
     def _settings(self) -> dict[str, str]:
         """How Dashcam finds the provider under the names that the agent uses, and a home."""

@@ -170,7 +170,7 @@ class Pool:
                     happy_eyeballs_delay=None if _is_literal(address.host) else 0.25,
                 )
         except TimeoutError:
-            said = f"no connection to {address.host}:{address.port} in {self._connect_timeout:g} s"
+            said = f"no connection to {place(address)} in {self._connect_timeout:g} s"
             raise UpstreamError(End.UPSTREAM_TIMEOUT, said) from None
         except OSError as error:
             raise UpstreamError(*explain(error, address)) from error
@@ -240,7 +240,7 @@ def client_tls(upstream_ca: Path | None) -> ssl.SSLContext:
 
 def explain(error: OSError, address: Address) -> tuple[End, str]:
     """What a failed connection attempt means: how the exchange ends, and a sentence."""
-    where = f"{address.host}:{address.port}"
+    where = place(address)
     if isinstance(error, ssl.SSLCertVerificationError):
         return End.UPSTREAM_TLS, f"the certificate of {where} is not valid: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
@@ -254,6 +254,12 @@ def explain(error: OSError, address: Address) -> tuple[End, str]:
         return End.UPSTREAM_REFUSED, f"{where} refused the connection"
     said = error.strerror or str(error) or type(error).__name__
     return End.UPSTREAM_REFUSED, f"{where} cannot be reached: {said}"
+
+
+def place(address: Address) -> str:
+    """The upstream for people: as it was asked for, and where that was mapped to."""
+    dialled = f"{address.host}:{address.port}"
+    return dialled if address.name == address.host else f"{address.name} (at {dialled})"
 
 
 def _is_literal(host: str) -> bool:

@@ -296,9 +296,8 @@ def _constraints(cert: x509.Certificate) -> tuple[str, ...]:
 
 def _plain(name: x509.GeneralName) -> str:
     if isinstance(name, x509.IPAddress):
-        network = name.value
-        whole = isinstance(network, ipaddress.IPv4Network | ipaddress.IPv6Network)
-        if whole and network.prefixlen == network.max_prefixlen:
+        network = ipaddress.ip_network(str(name.value))
+        if network.prefixlen == network.max_prefixlen:
             return str(network.network_address)
     return str(name.value)
 

@@ -115,7 +115,7 @@ def _general(env: Mapping[str, str]) -> Iterator[bytes]:
     yield from _from_file(env.get(_GENERAL_FILE))
     for folder in env.get(_GENERAL_FOLDERS, "").split(os.pathsep):
         if folder and Path(folder).is_dir():
-            names = sorted(os.listdir(folder))
+            names = sorted(path.name for path in Path(folder).iterdir())
             # where `openssl rehash` has been, the same files stand there under other names too
             for name in [name for name in names if _HASHED.fullmatch(name)] or names:
                 yield from _from_file(str(Path(folder, name)))

@@ -165,6 +165,9 @@ class _Passage:
             self._note(progress)
             if progress.raw:
                 await self._write(progress.raw)
+            if progress.broken:
+                said = f"the upstream broke HTTP: {progress.broken}"
+                return await self._broken(End.UPSTREAM_INVALID, said)
             if progress.switched:
                 return await self._broken(
                     End.UPSTREAM_INVALID,

@@ -20,7 +20,7 @@ _PARAGRAPHS = 8 * 1024
 _ELEMENT_END = re.compile(rb"\}(?=\s{0,64}[],])")
 _LIST_END = re.compile(rb"\}(?=\s{0,64}\])")
 _STRUCTURE_FREE = re.compile(rb'["\[][^"\\\[\]{}]{4096,}')
-_MOVING = b',"cache_control"'  # Anthropic's mark moves on to the newest message with each call
+_MOVING = b'"cache_control"'  # Anthropic's mark moves on to the newest message with each call
 
 
 @dataclass(slots=True, frozen=True)
@@ -63,7 +63,7 @@ def _elements(data: bytes, start: int, end: int, least: int) -> list[int]:
     """JSON, cut behind the elements of its lists."""
     out: list[int] = []
     at = start
-    moving = data.find(_MOVING, start, end)
+    moving = _mark(data, start, end)
     while end - at > least:
         found = _ELEMENT_END.search(data, at + least, end)
         stop = found.end() if found else end
@@ -77,10 +77,17 @@ def _elements(data: bytes, start: int, end: int, least: int) -> list[int]:
             out.append(stop)
         at = stop
         if moving == at:
-            moving = data.find(_MOVING, at + 1, end)
+            moving = _mark(data, at + 1, end)
     if at < end:
         out.append(end)
     return out
+
+
+def _mark(data: bytes, start: int, end: int) -> int:
+    """Where the next mark begins, with the comma before it; -1 when there is none."""
+    name = data.find(_MOVING, start, end)
+    comma = data.rfind(b",", max(start, name - 64), name) if name > start else -1
+    return comma if comma > 0 else name
 
 
 def _form_parts(data: bytes, start: int, end: int) -> list[int]:

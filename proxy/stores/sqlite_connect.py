@@ -34,8 +34,6 @@ def connect(path: Path, *, durability: str = "durable") -> sqlite3.Connection:
     )
     try:
         for pragma in (
-            f"page_size = {PAGE}",  # this and the next count only for a new file
-            "auto_vacuum = INCREMENTAL",
             f"synchronous = {_SYNCHRONOUS[durability]}",
             "secure_delete = ON",
             "temp_store = MEMORY",
@@ -93,6 +91,8 @@ def prepare(connection: sqlite3.Connection, place: str) -> None:
     from proxy.stores.sqlite_migrations import migrate  # noqa: PLC0415 - slow to import
 
     with patient(connection):
+        connection.execute(f"PRAGMA page_size = {PAGE}")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _use_wal(connection)
         with transaction(connection):
             if not _is_current(connection, place):  # another process may have been first

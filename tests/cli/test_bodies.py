@@ -98,3 +98,11 @@ def test_frames() -> None:
         "   9.0 ms  ← server  close  5 B",
         "           1000 bye",
     ]
+
+
+def test_times_that_would_take_too_long_to_find_are_left_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("proxy.cli._bodies._PREFIX_WORK", 10)
+    headers = (*SSE, (b"content-encoding", b"gzip"))
+    assert "        ?  [DONE]" in shown(headers, streamed(STREAM, gzipped=True))

@@ -161,6 +161,27 @@ def test_what_came_instead_of_an_answer(dashcam: Dashcam, fill: Fill) -> None:
     assert lines[-1] == "none came"
 
 
+def test_what_a_replay_served_says_from_where(dashcam: Dashcam, fill: Fill) -> None:
+    made = support_run()
+    made.exchanges[0] = exchange(1, served_from="ex_old", first_byte_us=None)
+    fill(made)
+    second = dashcam("show", "last", "--call", "1").out.splitlines()[1]
+    assert second.endswith("took 812 ms  replayed from ex_old")
+
+
+def test_raw_without_an_answer_is_the_request(
+    fill: Fill, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    from proxy.cli import execute
+
+    made = support_run()
+    made.exchanges[0] = exchange(1, response=None, response_body=Body(), end=End.UPSTREAM_RESET)
+    fill(made)
+    capfdbinary.readouterr()
+    assert execute(["show", "last", "--call", "1", "--raw"]) == 0
+    assert capfdbinary.readouterr().out.endswith(b'\r\n\r\n{"q":"\\u00e9","n":[1,2]}')
+
+
 def test_websocket_messages(dashcam: Dashcam, fill: Fill) -> None:
     made = support_run()
     made.exchanges[0] = socket_call()

@@ -103,3 +103,28 @@ def test_details_go_below_where_there_is_no_room() -> None:
     assert lines[first].endswith("11 B")
     assert lines[first + 1] == "│     gpt-4o · 120 → 30 tokens · tool_calls · asks for kb.search"
     assert all(len(line) <= 100 for line in lines)
+
+
+def test_tokens_cost_frames_and_notes() -> None:
+    call = {
+        "servedModel": "m",
+        "inputTokens": 5,
+        "usage": "estimated",
+        "cacheReadTokens": 4,
+        "costUsd": 0.01234,
+        "finishReason": "stop",
+        "toolUses": [{"name": "a"}, {"name": "a"}, {"name": "b"}, "junk"],
+    }
+    data = {
+        "seq": 1,
+        "attempt": 3,
+        "frames": 2,
+        "servedFrom": "ex",
+        "notes": ["n\n1"],
+        "call": call,
+    }
+    line = shown([Event("r", "llm_call", "x", START, data=data)])[1]
+    assert line.endswith(
+        "attempt 3 · m · ~5 → ? tokens · 4 cached · $0.0123 · asks for a x2 · asks for b"
+        " · 2 frames · replayed · n 1"
+    )

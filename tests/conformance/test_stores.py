@@ -105,7 +105,13 @@ FULL = exchange(
     seq=7,
     via="gateway",
     request=RequestHead(
-        "GET", "wss", "::1", 8443, "/r\udc80/a?q=\xe9&%2F", "HTTP/2.0", (*HEADERS, (b"R\xff", b"\x00"))
+        "GET",
+        "wss",
+        "::1",
+        8443,
+        "/r\udc80/a?q=\xe9&%2F",
+        "HTTP/2.0",
+        (*HEADERS, (b"R\xff", b"\x00")),
     ),
     request_body=Body(
         bytes(range(256)) * 9, (Part(3, 2000), Part(9, 304)), ((b"Digest", b"sha-256=x"),)
@@ -119,7 +125,9 @@ FULL = exchange(
         Frame(2_000_000, from_client=False, opcode=2, data=b"\x00\xff" * 50),
         Frame(2_000_001, from_client=False, opcode=8, data=b"\x03\xe8bye"),
     ),
-    own=Own("run_a", "l", "plan/retrieve", "step", "run_parent", "last", {"k": [1, None, {"x": 1.5}]}),
+    own=Own(
+        "run_a", "l", "plan/retrieve", "step", "run_parent", "last", {"k": [1, None, {"x": 1.5}]}
+    ),
     end=End.UPSTREAM_TRUNCATED,
     error="closed after \udcff 18 bytes",
     request_end_us=12,
@@ -239,9 +247,7 @@ def test_an_unfinished_exchange_is_replaced_by_the_finished_one(store: Store) ->
 
 def test_a_run_is_opened_closed_and_opened_again(store: Store) -> None:
     store.write([OpenRun(run(label="triage", correlation_id="c-1", metadata={"a": 1}))])
-    assert store.find_run("run_a") == run(
-        label="triage", correlation_id="c-1", metadata={"a": 1}
-    )
+    assert store.find_run("run_a") == run(label="triage", correlation_id="c-1", metadata={"a": 1})
     store.write([call(1), CloseRun("run_a", START + 5)])
     assert store.find_run("run_a").ended_at == START + 5
     store.write([call(2)])  # began before the end, and was written after it
@@ -393,7 +399,9 @@ def tree(store: Store, run_id: str = "run_a") -> dict[str, tuple[str | None, str
 
 def test_groups_are_made_as_a_tree(store: Store) -> None:
     store.write([call(1, own=Own(group="plan/retrieve")), call(2, own=Own(group="plan"))])
-    store.write([call(3, own=Own(group="/act//retrieve/")), call(4), call(5, own=Own(group="plan"))])
+    store.write(
+        [call(3, own=Own(group="/act//retrieve/")), call(4), call(5, own=Own(group="plan"))]
+    )
     assert tree(store) == {
         "plan": (None, "ok"),
         "plan/retrieve": ("plan", "ok"),
@@ -507,7 +515,17 @@ def test_numbers_are_not_used_again_after_a_deletion(store: Store) -> None:
 
 def test_every_outcome_is_kept_and_one_counts(store: Store) -> None:
     full = Outcome(
-        "run_a", "l", "Failed", FAILURE_MODES[0], "why", True, "who", START + 1, "rules", "r", (3, 4)
+        "run_a",
+        "l",
+        "Failed",
+        FAILURE_MODES[0],
+        "why",
+        True,
+        "who",
+        START + 1,
+        "rules",
+        "r",
+        (3, 4),
     )
     store.write([call(1), AddOutcome(full)])
     assert store.outcomes("run_a") == [full]
@@ -532,7 +550,9 @@ def test_every_outcome_is_kept_and_one_counts(store: Store) -> None:
 
 
 def test_a_snapshot_has_everything(store: Store) -> None:
-    store.write([OpenRun(run(label="l")), call(2), call(1), AddOutcome(outcome()), call(1, "run_b")])
+    store.write(
+        [OpenRun(run(label="l")), call(2), call(1), AddOutcome(outcome()), call(1, "run_b")]
+    )
     found = store.snapshot("run_a")
     assert found.run == store.find_run("run_a")
     assert [one.id for one in found.exchanges] == ["ex_run_a_2", "ex_run_a_1"]  # by number

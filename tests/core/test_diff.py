@@ -3,7 +3,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from proxy.core.diff import Change, changes, excerpt, member, text_changes
 from tests.core.recorded import json_values
@@ -87,6 +87,7 @@ def test_a_long_stretch_is_cut_in_its_middle() -> None:
     assert "short" in after
 
 
+@settings(max_examples=50, deadline=None)
 @given(json_values)
 def test_nothing_differs_from_itself(value: Any) -> None:
     assert changes(value, orjson.loads(orjson.dumps(value)) if _plain(value) else value) == []
@@ -99,6 +100,7 @@ def _plain(value: Any) -> bool:
         return False
 
 
+@settings(max_examples=50, deadline=None)
 @given(json_values, json_values)
 def test_what_differs_is_always_told(old: Any, new: Any) -> None:
     from proxy.core import canonical

@@ -498,6 +498,27 @@ def test_what_had_come_of_a_chunk_when_the_connection_died(
     assert whole.rest == reader.rest
 
 
+@pytest.mark.parametrize(
+    ("before", "data", "good", "found"),
+    [
+        (b"", b"x", b"", []),
+        (b"", b"2\r\nhi\r\nx", b"2\r\nhi\r\n", [b"hi"]),
+        (b"2\r\nh", b"i\r\n1\r\na!", b"i\r\n1\r\na", [b"hi", b"a"]),
+        (b"2\r\nhi", b"!", b"", []),
+        (b"2\r\nhi\r\n", b"1\r\na\r\n0\r\n:\r\n\r\n", b"1\r\na\r\n0\r\n", [b"a"]),
+    ],
+)
+def test_what_was_in_order_when_a_chunked_body_broke(
+    before: bytes, data: bytes, good: bytes, found: list[bytes]
+) -> None:
+    reader = ChunkedBody()
+    reader.feed(before)
+    with pytest.raises(FormatError):
+        reader.feed(data)
+    assert data[: reader.good] == good
+    assert reader.found == found
+
+
 @given(st.binary(max_size=60), st.binary(max_size=20), st.data())
 @settings(max_examples=40, deadline=None)
 def test_a_body_of_known_length_in_any_split(

@@ -38,6 +38,7 @@ class Fed(NamedTuple):
     held: bytes
     pieces: list[bytes]
     stream: ResponseStream
+    broken: str | None
 
 
 def feed(pieces: Sequence[bytes], method: bytes = b"GET") -> Fed:
@@ -47,6 +48,7 @@ def feed(pieces: Sequence[bytes], method: bytes = b"GET") -> Fed:
     payload: list[bytes] = []
     held = rest = b""
     switched = done = False
+    broken: str | None = None
     incoming = iter(pieces)
     for piece in incoming:
         seen = stream.head is not None
@@ -54,7 +56,8 @@ def feed(pieces: Sequence[bytes], method: bytes = b"GET") -> Fed:
         assert (progress.head is not None) == (stream.head is not None and not seen)
         passed.append(progress.raw)
         payload += progress.pieces
-        if stream.head is not None and not progress.done and seen:
+        broken = progress.broken
+        if stream.head is not None and seen and not progress.done and not broken:
             assert progress.raw == piece  # flushed as it arrives
         assert progress.done == stream.done
         if progress.done:
@@ -62,10 +65,12 @@ def feed(pieces: Sequence[bytes], method: bytes = b"GET") -> Fed:
             rest = progress.rest + b"".join(incoming)
         else:
             assert progress.held == progress.rest == b""
+        if broken:
+            break
     whole = b"".join(passed) + held + rest
     data = b"".join(pieces)
     assert data.startswith(whole)
-    assert stream.head is None or whole == data
+    assert stream.head is None or broken or whole == data
     head = stream.head
     run = Run(
         head.status if head else 0,
@@ -76,7 +81,7 @@ def feed(pieces: Sequence[bytes], method: bytes = b"GET") -> Fed:
         switched,
         stream.unfinished,
     )
-    return Fed(run, passed, held, payload, stream)
+    return Fed(run, passed, held, payload, stream, broken)
 
 
 def cut(data: bytes, *at: int) -> list[bytes]:
@@ -182,7 +187,9 @@ _ANSWERS: dict[str, tuple[bytes, bytes, Run]] = {
 @pytest.mark.parametrize(("method", "data", "expected"), _ANSWERS.values(), ids=_ANSWERS)
 def test_answers_split_anywhere(method: bytes, data: bytes, expected: Run) -> None:
     for pieces in every_split(data):
-        assert feed(pieces, method).run == expected
+        found = feed(pieces, method)
+        assert found.run == expected
+        assert found.broken is None
 
 
 @pytest.mark.parametrize(
@@ -193,6 +200,8 @@ def test_answers_split_anywhere(method: bytes, data: bytes, expected: Run) -> No
         ("trailers", True, False, True),
         ("HEAD, chunked", True, False, True),
         ("204", True, False, True),
+        ("pipelined", True, False, False),
+        ("HEAD with a body", True, False, False),
         ("101", True, False, False),
         ("until the close", True, True, False),
         ("only interim", False, False, False),
@@ -243,28 +252,49 @@ def test_nothing_is_known_before_anything_came() -> None:
         _OK + b"Content-Length: 5\r\n" + _CHUNKED + b"\r\n",
         _OK + b"Content-Length: five\r\n\r\nhello",
         _OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
-        _OK + _CHUNKED + b"\r\nhello\r\n",
-        _OK + _CHUNKED + b"\r\n5\r\nhello!\r\n0\r\n\r\n",
-        _OK + _CHUNKED + b"\r\n0\r\nA\r\n\r\n",
         _INTERIM + b"HTTP/1.1 20 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * 140_000,
     ],
 )
-def test_broken_upstreams(data: bytes) -> None:
+def test_heads_that_break_http(data: bytes) -> None:
     for size in (len(data), 7 + len(data) // 1000):
         with pytest.raises(FormatError):
             feed([data[at : at + size] for at in range(0, len(data), size)])
 
 
-def test_what_went_through_before_the_upstream_broke() -> None:
-    stream = ResponseStream(b"GET")
-    head = stream.feed(_OK + _CHUNKED + b"\r\n")
-    assert (head.raw, head.head) == (_OK + _CHUNKED + b"\r\n", stream.head)
-    first = stream.feed(b"5\r\nhello\r\n5\r\nwor")
-    assert (first.raw, first.pieces) == (b"5\r\nhello\r\n5\r\nwor", [b"hello"])
-    with pytest.raises(FormatError):
-        stream.feed(b"ld!!")
-    assert stream.eof() is stream.reusable is False
+_HEAD = _OK + _CHUNKED + b"\r\n"
+_BODIES: dict[str, tuple[bytes, bytes, list[bytes], str]] = {
+    "size": (b"hello\r\n", b"", [], "a chunk size line is malformed"),
+    "second size": (b"2\r\nhi\r\n-1\r\n", b"2\r\nhi\r\n", [b"hi"], "a chunk size line"),
+    "end of a chunk": (
+        b"2\r\nhi\r\n5\r\nhello!\r\n0\r\n\r\n",
+        b"2\r\nhi\r\n5\r\nhello",
+        [b"hi", b"hello"],
+        "a chunk does not end where it says",
+    ),
+    "trailer": (
+        b"2\r\nhi\r\n0\r\nA\r\n\r\n",
+        b"2\r\nhi\r\n0\r\n",
+        [b"hi"],
+        "the name of header number 1 is malformed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "good", "pieces", "said"), _BODIES.values(), ids=_BODIES)
+def test_bodies_that_break_http(body: bytes, good: bytes, pieces: list[bytes], said: str) -> None:
+    """What was in order goes through and is kept; nothing that could end the message does."""
+    for split in ([_HEAD + body], [_HEAD, body], [_HEAD + body[:6], body[6:]]):
+        found = feed(split)
+        assert found.broken is not None
+        assert found.broken.startswith(said)
+        assert b"".join(found.passed).startswith(_HEAD + good)
+        assert found.pieces == pieces
+        assert (found.run.done, found.held, found.stream.trailers) == (False, b"", ())
+        assert found.stream.eof() is found.stream.reusable is False
+    bytewise = feed([(_HEAD + body)[at : at + 1] for at in range(len(_HEAD + body))])
+    assert (bytewise.broken or "").startswith(said)
+    assert bytewise.pieces == pieces
 
 
 def test_interim_answers_are_passed_on_before_the_answer_is_there() -> None:

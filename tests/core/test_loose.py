@@ -27,7 +27,11 @@ REPAIRED: list[tuple[bytes, Any, str]] = [
     (rb'{"a": "\ud83d"}', {"a": "\ufffd"}, "surrogates"),
     (rb'["\ude00 \ud83d\ude00 \\ud83d"]', ["\ufffd \U0001f600 \\ud83d"], "surrogates"),
     (b'{"a": NaN, "b": -Infinity}', {"a": None, "b": None}, "NaN"),
-    (b'[NaN, 123456789012345678901234567890, "\xff"]', [None, 1.2345678901234568e29, "\ufffd"], "UTF"),
+    (
+        b'[NaN, 123456789012345678901234567890, "\xff"]',
+        [None, 1.2345678901234568e29, "\ufffd"],
+        "UTF",
+    ),
 ]
 
 
@@ -67,8 +71,8 @@ def test_many_brackets_that_are_not_deep() -> None:
 
 @given(data=st.binary(max_size=60))
 def test_never_raises_and_is_always_writable(data: bytes) -> None:
-    for given in (data, b'{"a": "' + data + b'", "b": [' + data + b"]}"):
-        orjson.dumps(loose.parse(given).value)
+    for text in (data, b'{"a": "' + data + b'", "b": [' + data + b"]}"):
+        orjson.dumps(loose.parse(text).value)
 
 
 VALUES: list[Any] = [None, True, 0, 7, -1, 5.0, 5.5, float("nan"), 1 << 60, "a", [1, {}], {"a": 1}]

@@ -3,7 +3,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 
 from proxy.core import records
 from proxy.core.matching import IgnoreRule
@@ -22,6 +22,7 @@ def body_of(written: dict[str, Any]) -> Body:
     return read.request_body
 
 
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(exchanges())
 def test_exchanges_survive(one: Exchange) -> None:
     try:
@@ -31,6 +32,7 @@ def test_exchanges_survive(one: Exchange) -> None:
     assert records.read(records.EXCHANGE, written) == one
 
 
+@settings(max_examples=60, deadline=None)
 @given(bodies())
 def test_bodies_survive_in_the_most_readable_form(body: Body) -> None:
     one = exchange(request_body=body)

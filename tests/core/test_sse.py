@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from openai._streaming import SSEBytesDecoder
+from openai._streaming import SSEDecoder
 
 from proxy.core.sse import SSEEvent, SSEParser
 
@@ -60,7 +60,11 @@ def test_ids_last_and_retries_do_not() -> None:
     assert [(e.id, e.retry) for e in events] == [("7", 10), ("7", None), ("", None)]
 
 
-REJECTED = [b"id: a\0b\ndata: a\n\n", b"retry: 1s\ndata: a\n\n", b"retry: " + b"9" * 30 + b"\ndata: a\n\n"]
+REJECTED = [
+    b"id: a\0b\ndata: a\n\n",
+    b"retry: 1s\ndata: a\n\n",
+    b"retry: " + b"9" * 30 + b"\ndata: a\n\n",
+]
 
 
 @pytest.mark.parametrize("stream", REJECTED)
@@ -111,7 +115,9 @@ def test_stray_lines_are_bounded() -> None:
 
 
 LINES = st.lists(
-    st.sampled_from([b"data: a", b"data:", b"event: x", b"id: 1", b": c", b"", b"", b"junk", b"data: \xc3\xa9"]),
+    st.sampled_from(
+        [b"data: a", b"data:", b"event: x", b"id: 1", b": c", b"", b"", b"junk", b"data: \xc3\xa9"]
+    ),
     max_size=12,
 )
 ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
@@ -134,7 +140,7 @@ def test_any_split_gives_the_same(stream: bytes, cuts: list[int]) -> None:
 def test_agrees_with_an_official_client(stream: bytes) -> None:
     theirs = [
         (event.event or "", event.data.encode())
-        for event in SSEBytesDecoder().iter_bytes(iter([stream + b"\n"]))
+        for event in SSEDecoder().iter_bytes(iter([stream + b"\n"]))
         if event.data  # it also makes events of names and ids alone
     ]
     ours = [event for event in seen(stream + b"\n") if event[1]]

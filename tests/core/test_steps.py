@@ -35,6 +35,8 @@ PATHS = [
     ("/deadbeefcafe", "/deadbeefcafe"),
     ("/deadbeefdeadbeef", "/{id}"),
     ("/s/AbCdEfGhIjKlMnOpQrSt", "/s/{id}"),
+    ("/" + "a" * 300, "/{id}"),
+    ("/v" + "1" * 150 + "x", "/{id}"),
     ("/", "/"),
     ("", ""),
     ("/a//b", "/a//b"),

@@ -60,4 +60,4 @@ def test_output_is_trimmed_to_a_page() -> None:
     assert len(lines) == story._LINES + 1
     assert lines[0].endswith("…")
     assert len(lines[0]) == story._WIDTH + len("  │ ")
-    assert lines[-1] == "  │ … 15 more lines"
+    assert lines[-1] == "  │ … 11 more lines"

@@ -44,7 +44,7 @@ PYTHON_CLIENTS = [
     Client("curl", python("curl"), 24),
 ]
 NODE_CLIENTS = [
-    Client("node fetch", ("node", str(CLIENTS / "node_fetch.mjs")), 15),
+    Client("node fetch", ("node", str(CLIENTS / "node_fetch.mjs")), 16),
     Client("node openai", ("node", str(CLIENTS / "node_openai.mjs")), 7),
 ]
 

@@ -59,7 +59,7 @@ def launch(connect_proxy: ConnectProxy, kit: Kit, tmp_path: Path) -> Launch:
         env = child_environment(
             base, proxy=connect_proxy.url(RUN), run_id=RUN, api=api, token=None, kit=kit
         )
-        return subprocess.run(  # noqa: S603 - commands of the tests
+        return subprocess.run(
             argv, env=env, capture_output=True, text=True, timeout=240, check=False
         )
 

@@ -64,12 +64,12 @@ async def test_commands_are_looked_up_in_the_childs_path(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "mode", "code", "said"),
+    ("text", "mode", "expected"),
     [
-        (None, 0, 127, "command not found"),
-        ("#!/bin/sh\n", 0o644, 126, "permission denied"),
-        ("#!/no/such/interpreter\n", 0o755, 126, "its interpreter does not exist"),
-        ("exit 0\n", 0o755, 126, "exec format error"),
+        (None, 0, (127, "command not found")),
+        ("#!/bin/sh\n", 0o644, (126, "permission denied")),
+        ("#!/no/such/interpreter\n", 0o755, (126, "its interpreter does not exist")),
+        ("exit 0\n", 0o755, (126, "exec format error")),
     ],
 )
 async def test_a_command_that_cannot_start_is_one_line(
@@ -77,15 +77,15 @@ async def test_a_command_that_cannot_start_is_one_line(
     capsys: pytest.CaptureFixture[str],
     text: str | None,
     mode: int,
-    code: int,
-    said: str,
+    expected: tuple[int, str],
 ) -> None:
     command = tmp_path / "agent"
     if text is not None:
         command.write_text(text)
         command.chmod(mode)
-    assert await run_child([str(command)], {"PATH": os.defpath}) == code
-    assert capsys.readouterr().err == f"dashcam: {command}: {said}\n"
+    code = await run_child([str(command)], {"PATH": os.defpath})
+    line = capsys.readouterr().err
+    assert (code, line) == (expected[0], f"dashcam: {command}: {expected[1]}\n")
 
 
 async def test_signals_are_passed_on_and_given_back(tmp_path: Path) -> None:

@@ -142,8 +142,9 @@ import java.net.http.*;
 public class Get {
   public static void main(String[] args) throws Exception {
     for (String url : args) {
-      var request = HttpRequest.newBuilder(URI.create(url)).version(HttpClient.Version.HTTP_1_1).build();
-      var answer = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
+      var request = HttpRequest.newBuilder(URI.create(url)).version(HttpClient.Version.HTTP_1_1);
+      var handler = HttpResponse.BodyHandlers.ofString();
+      var answer = HttpClient.newHttpClient().send(request.build(), handler);
       System.out.println(answer.body());
     }
   }

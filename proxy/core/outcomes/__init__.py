@@ -46,23 +46,22 @@ OUTCOME_RULES: tuple[Rule, ...] = (
 
 def judge(facts: Facts, *, created_at: float) -> Outcome:
     """The rules' outcome of a finished run, made at `created_at` (Unix seconds)."""
-    for rule in OUTCOME_RULES:
-        verdict = rule.judge(facts)
-        if verdict is not None:
-            return Outcome(
-                run_id=facts.run.id,
-                label=facts.run.label,
-                status=verdict.status,
-                failure_mode=verdict.failure_mode,
-                reason=verdict.reason,
-                retryable=verdict.retryable,
-                user_impact=verdict.user_impact,
-                created_at=created_at,
-                source="rules",
-                rule=rule.name,
-                evidence=verdict.evidence,
-            )
-    raise AssertionError("the last rule always has a verdict")
+    verdicts = ((rule.name, rule.judge(facts)) for rule in OUTCOME_RULES)
+    # The last rule always has a verdict.
+    name, verdict = next((name, verdict) for name, verdict in verdicts if verdict is not None)
+    return Outcome(
+        run_id=facts.run.id,
+        label=facts.run.label,
+        status=verdict.status,
+        failure_mode=verdict.failure_mode,
+        reason=verdict.reason,
+        retryable=verdict.retryable,
+        user_impact=verdict.user_impact,
+        created_at=created_at,
+        source="rules",
+        rule=name,
+        evidence=verdict.evidence,
+    )
 
 
 def current_outcome(outcomes: Sequence[Outcome]) -> Outcome | None:

@@ -1,6 +1,8 @@
 """What the rules share: which calls of a run failed, and which of these were made good later."""
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from proxy.core.model import CALL_KINDS, End, Event
@@ -102,7 +104,7 @@ def decisive(facts: Facts) -> Event | None:
 
 def evidence(facts: Facts, event: Event) -> tuple[int, ...]:
     """The ids of `event` and of the failed attempts at the same thing before it."""
-    same = [bad for bad in failures(facts.events) if _same_request(bad, event)]
+    same = [bad for bad in failures(facts.events) if _request(bad) == _request(event)]
     return tuple(bad.id for bad in same if bad.id is not None)
 
 
@@ -117,28 +119,31 @@ def impact(facts: Facts, event: Event) -> str:
 
 
 def _pairs(events: Sequence[Event]) -> Iterator[tuple[Event, Event | None]]:
+    """Each failed call with the first later one that made it good."""
     ordered = calls(events)
-    good = [event for event in ordered if not failed(event)]
+    good: dict[Hashable, list[Event]] = defaultdict(list)
+    for event in ordered:
+        if not failed(event):
+            good["llm_call" if event.kind == "llm_call" else (event.name,)].append(event)
+            good[_request(event)].append(event)
     for bad in ordered:
         if failed(bad):
-            later = (event for event in good if event.started_at > bad.started_at)
-            yield bad, next((event for event in later if _makes_good(bad, event)), None)
+            mending = good[_mended_by(bad)]
+            later = bisect_right(mending, bad.started_at, key=lambda event: event.started_at)
+            yield bad, mending[later] if later < len(mending) else None
 
 
-def _makes_good(bad: Event, good: Event) -> bool:
+def _mended_by(bad: Event) -> Hashable:
+    """The key of the calls that make this one good."""
     if bad.kind == "llm_call":
-        return good.kind == "llm_call"  # any model's answer: agents fall back on other models
-    if bad.name != good.name:
-        return False
-    return status_code(bad) in _ARGUMENT or _same_request(bad, good)
+        return "llm_call"  # any model's answer: agents fall back on other models
+    return (bad.name,) if status_code(bad) in _ARGUMENT else _request(bad)
 
 
-def _same_request(one: Event, other: Event) -> bool:
-    def identity(event: Event) -> tuple[str, Any, Any]:
-        url = str(event.data.get("url") or "").partition("?")[0]
-        return event.name, event.data.get("method"), url
-
-    return identity(one) == identity(other)
+def _request(event: Event) -> tuple[str, ...]:
+    """What is asked of whom; the query and the body may differ."""
+    url = str(event.data.get("url") or "").partition("?")[0]
+    return event.name, str(event.data.get("method")), url
 
 
 def _stops(event: Event) -> bool:

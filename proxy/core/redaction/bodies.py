@@ -76,14 +76,15 @@ class Bodies:
         return out
 
     def _plan(self, hits: list[Hit]) -> list[Edit]:
-        self._scanner.learn(hits)
-        return spans.plan(hits, self._replacement)
+        removals = spans.removals(hits)
+        self._scanner.learn(removal.owner for removal in removals)
+        return spans.plan(removals, self._replacement)
 
     def _document(self, data: bytes, kind: ContentType) -> list[Find]:
         finds = self._scanner.find(data)
         if kind.media == _FORM:
             finds += fields.query(data)
-            finds += self._scanner.quoted(data)
+            finds += self._scanner.quoted(data, form=True)
         elif kind.media.startswith("multipart/") and kind.boundary:
             finds += fields.multipart(data, kind.boundary)
         finds += self._scanner.at_paths(data)

@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+from proxy.core.correlation import SESSION_HEADERS
 from proxy.core.redaction.names import Rule
 
 CREDENTIAL_HEADERS: dict[str, Rule] = {
@@ -42,35 +43,19 @@ _SUSPECT_HEADER = re.compile(
 )
 
 # Headers that match and are no credentials: they name runs, requests, counts, public things.
-BENIGN_HEADERS = frozenset(
+BENIGN_HEADERS = frozenset(name.decode() for name in SESSION_HEADERS) | frozenset(
     (
         ":authority",
         "author",
         "authority",
-        "session-id",
-        "session_id",
-        "x-session-id",
-        "x-parent-session-id",
-        "x-claude-code-session-id",
         "x-claude-code-agent-id",
-        "x-opencode-session",
         "x-opencode-request",
-        "x-session-affinity",
         "mcp-session-id",
-        "x-mcp-session-id",
-        "helicone-session-id",
         "helicone-session-name",
         "helicone-session-path",
-        "x-litellm-session-id",
         "x-langfuse-session-id",
-        "x-browser-session-id",
-        "x-codex-session-id",
-        "openai-session-id",
-        "x-amzn-bedrock-session-id",
-        "langsmith-session",
         "idempotency-key",
         "x-idempotency-key",
-        "x-stripe-idempotency-key",
         "x-goog-idempotency-token",
         "sec-websocket-key",
         "sec-websocket-accept",
@@ -84,7 +69,6 @@ BENIGN_HEADERS = frozenset(
         "x-key-id",
         "x-api-key-id",
         "x-amz-server-side-encryption-aws-kms-key-id",
-        "access-control-allow-credentials",
         "www-authenticate",
         "proxy-authenticate",
         "authentication-info",
@@ -97,8 +81,6 @@ BENIGN_HEADERS = frozenset(
         "sec-session-registration",
         "x-token-count",
         "x-max-tokens",
-        "x-total-tokens",
-        "x-mcp-header-key",
     )
 )
 _BENIGN_HEADER = re.compile(

@@ -127,7 +127,8 @@ class Redactor:
         _, mark, _ = target.partition(b"?")
         if mark:
             finds += fields.query(target, target.index(b"?") + 1)
-        finds += self._scanner.quoted(target)
+        finds += self._scanner.quoted(target, form=True)
+        finds = spans.outermost(finds)
         self._scanner.learn(finds)
         new = self._apply(target, finds)
         return replace(
@@ -148,7 +149,7 @@ class Redactor:
         reappears = any(True for _ in self._scanner.learned.find(block))
         out: list[tuple[bytes, bytes]] = []
         for name, value in headers:
-            finds = list(self._header_finds(name, value))
+            finds = [*self._header_finds(name, value)]
             if finds:
                 self._scanner.learn(finds)
                 reappears = True
@@ -162,7 +163,7 @@ class Redactor:
         pair = (name, value)
         finds = self._headers.get(pair)
         if finds is None:
-            finds = tuple(self._search_header(name[:256], value))
+            finds = tuple(spans.outermost(self._search_header(name[:256], value)))
             if len(value) <= _MAX_CACHED_VALUE:
                 if len(self._headers) >= _MAX_CACHED:
                     self._headers.clear()
@@ -284,7 +285,7 @@ class Redactor:
             finds = self._scanner.find(data)
             if rule is not None:
                 finds += fields.named(data, rule)
-            self._scanner.learn(finds)
+            self._scanner.learn(spans.outermost(finds))
             new = self._apply(data, finds)
             return value if new is data else new.decode("utf-8", "surrogatepass")
         if depth > _MAX_DEPTH and isinstance(value, Mapping | list | tuple):
@@ -300,7 +301,7 @@ class Redactor:
 
     def _apply(self, data: bytes, finds: Iterable[Find]) -> bytes:
         """`data` itself when nothing was found."""
-        edits = spans.plan(map(whole, finds), self._replacement)
+        edits = spans.plan(spans.removals(map(whole, finds)), self._replacement)
         return spans.apply(data, edits) if edits else data
 
     def _replacement(self, hit: Hit) -> bytes:

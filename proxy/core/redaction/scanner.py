@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Iterable, Iterator
+from urllib.parse import unquote_to_bytes
 
 from proxy.core.redaction import jsonpath, pairs, pii, views
 from proxy.core.redaction.formats import KEY_FORMATS
@@ -45,9 +46,12 @@ class Scanner:
             finds += in_view(view, self._plain(view.data))
         return finds
 
-    def quoted(self, data: bytes) -> list[Find]:
-        """Secrets that percent escapes hide: `%73k-…`, `%7B%22password%22%3A…`."""
-        finds: list[Find] = []
+    def quoted(self, data: bytes, *, form: bool = False) -> list[Find]:
+        """Secrets that percent escapes hide: `%73k-…`, `%7B%22password%22%3A…`.
+
+        In a form a plus sign may be a space, and is read both ways.
+        """
+        finds = self.quoted(data.replace(b"+", b" ")) if form and b"+" in data else []
         outer: list[views.View] = []
         for _ in range(_MAX_VIEWS):
             view = views.unquoted(data)
@@ -76,6 +80,8 @@ class Scanner:
                 self.learned.add(find.value)
                 if password := _basic_password(find.value):
                     self.learned.add(password)
+                if b"%" in find.value:
+                    self.learned.add(unquote_to_bytes(find.value))
 
     def _plain(self, data: bytes) -> Iterator[Find]:
         yield from _SHAPES.find(data)

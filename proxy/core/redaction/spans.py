@@ -43,16 +43,38 @@ def whole(find: Find) -> Hit:
     return Hit(((find.start, find.end),), find.value, find.kind, find.bare)
 
 
-def plan(hits: Iterable[Hit], replacement: Callable[[Hit], bytes]) -> list[Edit]:
-    """The edits that take every byte of every hit away, sorted, without overlaps.
+class Removal(NamedTuple):
+    """What overlapping hits come to: the pieces to take away, and the hit that speaks for them."""
 
-    Hits that overlap become one: the replacement of the one with the longest value, where the first
-    of them begins. The other pieces become empty.
+    ranges: list[tuple[int, int]]
+    owner: Hit
+
+
+def outermost(finds: Iterable[Find]) -> list[Find]:
+    """The finds that are not part of another one, by position."""
+    out: list[Find] = []
+    reach = -1
+    for find in sorted(finds, key=lambda find: (find.start, -find.end, not find.kind)):
+        if find.end > reach:
+            out.append(find)
+            reach = find.end
+    return out
+
+
+def removals(hits: Iterable[Hit]) -> list[Removal]:
+    """One removal for all hits that overlap; the hit with the longest value speaks."""
+    return [Removal(ranges, owner) for ranges, owner in _clusters([*{*hits}])]
+
+
+def plan(removals: Iterable[Removal], replacement: Callable[[Hit], bytes]) -> list[Edit]:
+    """The edits that make the removals, sorted.
+
+    The replacement stands where the first piece begins; the other pieces become empty.
     """
     edits: list[Edit] = []
-    for group, owner in _clusters(sorted({*hits}, key=lambda hit: hit.ranges[0])):
-        for at, (start, end) in enumerate(group):
-            edits.append(Edit(start, end, b"" if at else replacement(owner)))
+    for removal in removals:
+        for at, (start, end) in enumerate(removal.ranges):
+            edits.append(Edit(start, end, b"" if at else replacement(removal.owner)))
     edits.sort()
     return edits
 
@@ -78,8 +100,12 @@ def _clusters(hits: list[Hit]) -> Iterable[tuple[list[tuple[int, int]], Hit]]:
     for at in range(len(hits)):
         members.setdefault(root(at), []).append(at)
     for group in members.values():
-        owner = max((hits[at] for at in group), key=lambda hit: (len(hit.value), hit.kind != ""))
+        owner = max((hits[at] for at in group), key=_weight)
         yield _merged(sorted(piece for at in group for piece in hits[at].ranges)), owner
+
+
+def _weight(hit: Hit) -> tuple[int, bool, bytes]:
+    return len(hit.value), hit.kind != "", hit.value
 
 
 def _merged(pieces: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ import orjson
 
 from proxy.core.redaction import names, pairs
 from proxy.core.redaction.leaves import Key, Literal, Reader, Reading, literals
-from proxy.core.redaction.spans import Find, Hit, whole
+from proxy.core.redaction.spans import Find, Hit, outermost, whole
 from proxy.core.redaction.tokens import offsets, plain
 
 _ALONE = 20  # a piece as long as this is also searched on its own
@@ -140,9 +140,10 @@ class Streams:
             if not self._search(b"\n".join(alone)):
                 return []
         hits = [whole(find) for find in self._search(data)]
+        places = _Places(split.records)
         for key, text in texts.items():
             if len(text) > 1:
-                hits += self._joined(key, text, split.records)
+                hits += self._joined(key, text, places)
         return hits
 
     def _read(self, payload: bytes) -> Reading | None:
@@ -154,25 +155,53 @@ class Streams:
                 pass
         return None
 
-    def _joined(
-        self, key: Key, text: Sequence[_Streamed], records: Sequence[Record]
-    ) -> Iterator[Hit]:
+    def _joined(self, key: Key, text: Sequence[_Streamed], places: "_Places") -> Iterator[Hit]:
         """What is found in a joined text, as pieces of the stream."""
         ends: list[int] = []
         total = 0
         for piece in text:
             total += len(piece.text)
             ends.append(total)
-        for find in self._search(b"".join(piece.text for piece in text)):
+        for find in outermost(self._search(b"".join(piece.text for piece in text))):
             ranges: list[tuple[int, int]] = []
             at = bisect_right(ends, find.start)
             while at < len(text) and ends[at] - len(text[at].text) < find.end:
                 begin = ends[at] - len(text[at].text)
                 start, end = max(0, find.start - begin), min(len(text[at].text), find.end - begin)
-                ranges += _place(records[text[at].record], key, text[at], start, end)
+                ranges += places.of(key, text[at], start, end)
                 at += 1
             if ranges:
                 yield Hit(tuple(ranges), find.value, find.kind)
+
+
+class _Places:
+    """Where the pieces of joined texts are in the stream."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+        self._literals: dict[int, list[Literal]] = {}
+
+    def of(self, key: Key, piece: _Streamed, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Where `piece.text[start:end]` is."""
+        record = self._records[piece.record]
+        payload = record.payload
+        if payload[:1] not in _JSON_STARTS:
+            yield from record.places(start, end)
+        elif (literal := self._literal(key, piece)) is not None:
+            left, right = offsets(payload[literal.start : literal.end], (start, end))
+            yield from record.places(literal.start + left, literal.start + right)
+        else:  # the parsers differ over this record: better to lose it than to keep a secret
+            yield from record.places(0, len(payload))
+
+    def _literal(self, key: Key, piece: _Streamed) -> Literal | None:
+        payload = self._records[piece.record].payload
+        if piece.record not in self._literals:
+            self._literals[piece.record] = literals(payload)
+        same = [literal for literal in self._literals[piece.record] if literal.key == key]
+        for literal in (*same[piece.nth : piece.nth + 1], *same):
+            if plain(payload[literal.start : literal.end]) == piece.text:
+                return literal
+        return None
 
 
 def _collect(
@@ -193,28 +222,6 @@ def _pieces(payload: bytes) -> Iterator[tuple[Key, bytes]]:
             yield literal.key, plain(payload[literal.start : literal.end])
     else:
         yield (), payload
-
-
-def _place(
-    record: Record, key: Key, piece: _Streamed, start: int, end: int
-) -> Iterator[tuple[int, int]]:
-    """Where `piece.text[start:end]` is in the stream."""
-    payload = record.payload
-    if payload[:1] not in _JSON_STARTS:
-        yield from record.places(start, end)
-    elif (literal := _literal(payload, key, piece)) is not None:
-        left, right = offsets(payload[literal.start : literal.end], (start, end))
-        yield from record.places(literal.start + left, literal.start + right)
-    else:  # the parsers differ over this record: better to lose it than to keep a secret
-        yield from record.places(0, len(payload))
-
-
-def _literal(payload: bytes, key: Key, piece: _Streamed) -> Literal | None:
-    same = [literal for literal in literals(payload) if literal.key == key]
-    for literal in (*same[piece.nth : piece.nth + 1], *same):
-        if plain(payload[literal.start : literal.end]) == piece.text:
-            return literal
-    return None
 
 
 def _is_suspect(name: str) -> bool:

@@ -25,5 +25,7 @@ class Validator(Protocol):
 
     name: str
 
-    def check(self, call: Call, exchange: Exchange, request: bytes, response: bytes) -> Iterable[Violation]:
+    def check(
+        self, call: Call, exchange: Exchange, request: bytes, response: bytes
+    ) -> Iterable[Violation]:
         """Every violation in this call."""

@@ -29,7 +29,8 @@ class BedrockConverse(Dialect):
 
     @override
     def recognises(self, head: RequestHead, request: bytes) -> bool:
-        return head.method == "POST" and _PATH.search(head.path) is not None
+        ends = head.path.endswith(("/converse", "/converse-stream"))
+        return head.method == "POST" and ends and _PATH.search(head.path) is not None
 
     @override
     def ask(self, head: RequestHead, body: Mapping[str, Any]) -> Asked:

@@ -81,7 +81,7 @@ def install(env: Mapping[str, str]) -> None:
         module = sys.modules.get(name)
         if module is not None:
             finder.patch(module)
-    sys.meta_path.insert(0, finder)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, finder)
 
 
 def read_proxy(env: Mapping[str, str]) -> Proxy | None:
@@ -207,11 +207,11 @@ def tunnel(proxy: Proxy, sock: socket.socket, host: str, port: int) -> None:
             # byte by byte: whatever follows the head belongs to the tunnel's user
             more = sock.recv(1)
             if not more or len(answer) > _REPLY_LIMIT:
-                raise OSError("the recording proxy closed the connection")
+                raise OSError("the recording proxy closed the connection")  # noqa: TRY301 - see below
             answer += more
         status = answer.partition(b"\r\n")[0].decode("latin-1").partition(" ")[2]
         if not status.startswith("200"):
-            raise OSError(f"the recording proxy refused {name}:{port}: {status}")
+            raise OSError(f"the recording proxy refused {name}:{port}: {status}")  # noqa: TRY301
     except BaseException:
         sock.close()
         raise
@@ -219,9 +219,7 @@ def tunnel(proxy: Proxy, sock: socket.socket, host: str, port: int) -> None:
 
 def _patch_http_client(proxy: Proxy, module: Any) -> None:
     def dialler(dial: Callable[..., socket.socket]) -> Callable[..., socket.socket]:
-        def connect_through(
-            address: tuple[str, int], *args: Any, **kwargs: Any
-        ) -> socket.socket:
+        def connect_through(address: tuple[str, int], *args: Any, **kwargs: Any) -> socket.socket:
             host, port = address
             if not proxy.takes(host, port):
                 return dial(address, *args, **kwargs)

@@ -286,12 +286,16 @@ function dispatcherDialler(proxy) {
  */
 function replaceDispatcher(proxy) {
   const connect = dispatcherDialler(proxy);
+  const replacement = replacer(connect);
   for (const symbol of DISPATCHERS) {
-    if (globalThis[symbol]) throw new Error('undici is loaded already');
+    if (globalThis[symbol]) {
+      globalThis[symbol] = replacement(globalThis[symbol]) || globalThis[symbol];
+      continue;
+    }
     Object.defineProperty(globalThis, symbol, {
       configurable: true,
       get() {
-        guarded('dispatcher', () => awaitDispatcher(connect));
+        guarded('dispatcher', () => awaitDispatcher(replacer(connect)));
         return undefined;
       },
       set(value) {
@@ -301,21 +305,24 @@ function replaceDispatcher(proxy) {
   }
 }
 
-/** Until the program goes on: replace what undici defines as global dispatchers. */
-function awaitDispatcher(connect) {
-  const define = Object.defineProperty;
-  if (define[MARK]) return; // waiting already
+/** What to put in a dispatcher's place, null for the program's own choice; asked in their order. */
+function replacer(connect) {
   const replaced = new Map();
   let last = null;
-  const replacement = (value) => {
-    const Class = value.constructor;
+  return (value) => {
+    const { name } = value.constructor;
     // Node >= 26 keeps the older interface as a wrapper around the dispatcher defined just before
-    if (Class.name === 'Dispatcher1Wrapper') return last && new Class(last);
-    if (!replaced.has(value) && (replaced.size === 0 || Class.name === 'EnvHttpProxyAgent')) {
-      replaced.set(value, new (agentClass(value))({ connect }));
-    }
-    return (last = replaced.get(value) || null); // null: the program's own choice
+    if (name === 'Dispatcher1Wrapper') return last && new value.constructor(last);
+    const made = (name === 'Agent' && replaced.size === 0) || name === 'EnvHttpProxyAgent';
+    if (made && !replaced.has(value)) replaced.set(value, new (agentClass(value))({ connect }));
+    return (last = replaced.get(value) || null);
   };
+}
+
+/** Until the program goes on: replace what undici defines as global dispatchers. */
+function awaitDispatcher(replacement) {
+  const define = Object.defineProperty;
+  if (define[MARK]) return; // waiting already
   const waiting = function defineProperty(target, key, descriptor) {
     let changed = descriptor;
     if (target === globalThis && DISPATCHERS.includes(key) && descriptor.value) {
@@ -336,7 +343,6 @@ function awaitDispatcher(connect) {
 function agentClass(dispatcher) {
   const kept = Object.getOwnPropertySymbols(dispatcher).map((symbol) => dispatcher[symbol]);
   const agent = [dispatcher, ...kept].find((each) => each && each.constructor.name === 'Agent');
-  if (!agent) throw new Error(`a dispatcher of an unknown kind: ${dispatcher.constructor.name}`);
   return agent.constructor;
 }
 

@@ -1,19 +1,21 @@
-# ruff: noqa: INP001 - not a package: its folder is put on the PYTHONPATH of a recorded child
+# Not a package: its folder is put on the PYTHONPATH of a recorded child. It must parse under any
+# Python, and pathlib is more than a bare interpreter has loaded.
+# ruff: noqa: INP001, ANN202, UP031, UP036, PTH100, PTH120
 """Loaded by every Python of a recorded run, before its program: see `dashcam_preload`.
 
 It stands in front of the site's own `sitecustomize`, so it loads that one too, in its own name.
-This file must parse under any Python; the rest is for 3.8 and later.
 """
 
 import os
 import sys
 
 
-def _install():  # type: ignore[no-untyped-def]  # noqa: ANN202 - must parse under any Python
+def _install():
+    # type: () -> None
     if sys.version_info < (3, 8):
         return
     try:
-        import dashcam_preload  # noqa: PLC0415 - not for older Pythons
+        import dashcam_preload  # type: ignore[import-not-found]  # noqa: PLC0415 - beside us
 
         dashcam_preload.install(os.environ)
     except Exception as err:  # noqa: BLE001 - a recorder must never break what it records
@@ -21,7 +23,8 @@ def _install():  # type: ignore[no-untyped-def]  # noqa: ANN202 - must parse und
             sys.stderr.write("dashcam: python preload: %r\n" % (err,))
 
 
-def _chain():  # type: ignore[no-untyped-def]  # noqa: ANN202 - must parse under any Python
+def _chain():
+    # type: () -> None
     """Load the `sitecustomize` that would have been found without us; its errors are its own."""
     here = os.path.dirname(os.path.abspath(__file__))
     ours = sys.modules.pop(__name__, None)

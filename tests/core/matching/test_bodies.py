@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.core import canonical
@@ -24,8 +24,10 @@ CASES: list[tuple[bytes, str, Any]] = [
     (b"\xff\xfe", "", {"bytes": canonical.digest(b"\xff\xfe")}),
     (b"a\0b", "", {"bytes": canonical.digest(b"a\0b")}),
     (
-        b'pre\r\n--x y\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n'
-        b"Content-Type: text/plain; charset=x\r\n\r\nhi\r\n--x y--\r\n",
+        (
+            b'pre\r\n--x y\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n'
+            b"Content-Type: text/plain; charset=x\r\n\r\nhi\r\n--x y--\r\n"
+        ),
         PARTS,
         {
             "multipart": [
@@ -64,6 +66,7 @@ def test_a_long_text_counts_byte_for_byte() -> None:
     assert tree(long, "", Normaliser()) == {"bytes": canonical.digest(long)}
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["", FORM, PARTS, "multipart/mixed; boundary=-"]))
 def test_any_bytes_make_a_tree_that_can_be_written(body: bytes, kind: str) -> None:
     assert canonical.canonical(tree(body, kind, Normaliser()))

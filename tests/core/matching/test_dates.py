@@ -15,7 +15,8 @@ DATES = [
     ("Sun Nov 22 10:11:12 2026", "time"),
     ("Sun Nov  2 10:11:12 CET 2026", "time"),
     ("22 November 2026", "date"),
-    ("the 22nd of November, 2026", "date"),
+    ("22nd of November, 2026", "date"),
+    ("Sunday, the 22nd of November, 2026", "date"),
     ("November 22, 2026", "date"),
     ("Sunday, November 22nd, 2026", "date"),
     ("Sunday, November 22, 2026 at 10:11 AM", "time"),
@@ -35,10 +36,8 @@ def test_dates_are_found_whole(text: str, kind: str) -> None:
         return "#"
 
     (one,) = find(f"It is {text}, ok")
-    assert replace(f"It is {text}, ok", found) == "It is #, ok".replace(
-        "#", "the #" * text.startswith("the") or "#"
-    )
-    assert seen == [(kind, text.removeprefix("the "))]
+    assert replace(f"It is {text}, ok", found) == "It is #, ok"
+    assert seen == [(kind, text)]
     assert one.timed == (kind == "time")
 
 
@@ -117,7 +116,7 @@ def test_times_of_day() -> None:
 
 def test_many_in_one_text() -> None:
     text = "2026-11-22 and 2026-11-23, then due 2026-11-24. " * 50
-    assert replace(text, lambda *_: "#") == "# and 2026-11-23, then due 2026-11-24. " * 50 or True
+    assert replace(text, lambda *_: "#") == "# and 2026-11-23, then due 2026-11-24. " * 50
     assert len(list(find(text))) == 150
 
 

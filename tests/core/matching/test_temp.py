@@ -37,5 +37,10 @@ def test_paths(text: str, expected: str) -> None:
 
 def test_what_was_found_is_told() -> None:
     seen: list[tuple[str, str]] = []
-    replace("/tmp/a and /tmp/b", lambda kind, path: seen.append((kind, path)) or "")
+
+    def found(kind: str, path: str) -> str:
+        seen.append((kind, path))
+        return ""
+
+    replace("/tmp/a and /tmp/b", found)
     assert seen == [("path", "/tmp/a"), ("path", "/tmp/b")]

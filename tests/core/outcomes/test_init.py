@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from proxy.core.model import Outcome
+from proxy.core.model import End, Outcome
 from proxy.core.outcomes import OUTCOME_RULES, as_object, current_outcome, iso, judge
+from proxy.core.outcomes._api import Rule
 from tests.core.outcomes.facts import CRM, facts, llm, tool
 
 ROOT = Path(__file__).parents[3]
@@ -79,3 +80,13 @@ def test_iso(seconds: float, text: str) -> None:
 def test_every_rule_has_a_heading_in_the_docs_in_order() -> None:
     text = (ROOT / "docs" / "outcomes.md").read_text()
     assert re.findall(r"^### (\w+)$", text, re.MULTILINE) == [rule.name for rule in OUTCOME_RULES]
+
+
+@pytest.mark.parametrize("rule", OUTCOME_RULES[:-1], ids=lambda rule: rule.name)
+def test_a_rule_says_nothing_about_what_is_not_its_own(rule: Rule) -> None:
+    others = [facts(llm()), facts(tool(404), llm())]
+    if rule.name != "http_status":
+        others.append(facts(tool(500)))
+    if rule.name != "network":
+        others.append(facts(llm(None, end=End.UPSTREAM_RESET)))
+    assert [rule.judge(given) for given in others] == [None] * len(others)

@@ -79,8 +79,10 @@ SAMPLES: dict[str, Make] = {
         f"xoxb-{rnd(random, DIGITS + 'x', 12).replace('x', '7')}-{random.randrange(10**12, 10**13)}"
         f"-{rnd(random, ALNUM, 24)}"
     ),
-    "slack-app": lambda random: f"xapp-1-A0{rnd(random, UPPER + DIGITS + 'a', 9).upper()}"
-    f"-{random.randrange(10**12, 10**13)}-{rnd(random, HEX, 64)}",
+    "slack-app": lambda random: (
+        f"xapp-1-A0{rnd(random, UPPER + DIGITS + 'a', 9).upper()}"
+        f"-{random.randrange(10**12, 10**13)}-{rnd(random, HEX, 64)}"
+    ),
     "stripe": make("sk_live_", ALNUM, 24),
     "stripe-restricted": make("rk_live_", ALNUM, 24),
     "stripe-webhook": make("whsec_", ALNUM, 32),
@@ -112,8 +114,9 @@ SAMPLES: dict[str, Make] = {
     "notion": make("ntn_", ALNUM, 46),
     "airtable": lambda random: f"pat{rnd(random, ALNUM, 14)}.{rnd(random, HEX, 64)}",
     "telegram": lambda random: f"{random.randrange(10**9, 10**10)}:AA{rnd(random, B64U, 33)}",
-    "discord": lambda random: f"M{rnd(random, ALNUM, 25)}.G{rnd(random, ALNUM, 5)}."
-    f"{rnd(random, B64U, 38)}",
+    "discord": lambda random: (
+        f"M{rnd(random, ALNUM, 25)}.G{rnd(random, ALNUM, 5)}.{rnd(random, B64U, 38)}"
+    ),
     "databricks": make("dapi", HEX, 32),
     "supabase": make("sbp_", HEX, 40),
     "vault": make("hvs.", B64U, 90),
@@ -129,7 +132,7 @@ SHAPELESS: dict[str, Make] = {
     "cohere": make("", ALNUM, 40),
     "bare-hex": make("", HEX, 32),
     "aws-secret": make("", B64, 40),
-    "password": lambda random: f"{rnd(random, ALNUM, 7)}!\"é/&{rnd(random, ALNUM, 5)}",
+    "password": lambda random: f'{rnd(random, ALNUM, 7)}!"é/&{rnd(random, ALNUM, 5)}',
 }
 
 HEAD = RequestHead("POST", "https", "api.example.com", 443, "/v1/things")
@@ -180,8 +183,10 @@ def _custom(secret: str) -> Exchange:
 
 def _cookie(secret: str) -> Exchange:
     return exchange(
-        headers=((b"Cookie", f"theme=dark; sid={quote(secret)}; n=1".encode()),),
-        answer_headers=((b"Set-Cookie", f"sid={quote(secret)}; Path=/; HttpOnly".encode()),),
+        headers=((b"Cookie", f"theme=dark; sid={quote(secret, safe='')}; n=1".encode()),),
+        answer_headers=(
+            (b"Set-Cookie", f"sid={quote(secret, safe='')}; Path=/; HttpOnly".encode()),
+        ),
     )
 
 
@@ -321,13 +326,18 @@ def _joined(records: Iterator[bytes]) -> bytes:
     return "\n".join(texts.values()).encode()
 
 
+def _escaped(text: str, depth: int) -> bytes:
+    for _ in range(depth):
+        text = json.dumps(text)[1:-1]
+    return text.encode()
+
+
 def traces(done: Exchange, secret: str) -> list[str]:
     """The forms in which `secret`, or a long part of it, is still in the exchange."""
     raw = secret.encode()
     forms = {
         "raw": raw,
-        "json": json.dumps(secret)[1:-1].encode(),
-        "json in json": json.dumps(json.dumps(secret))[3:-3].encode(),
+        **{f"json, {depth} deep": _escaped(secret, depth) for depth in (1, 2, 3)},
         "url": quote(secret, safe="").encode(),
         "form": quote_plus(secret).encode(),
         "base64": base64.b64encode(raw).rstrip(b"="),

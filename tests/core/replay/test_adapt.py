@@ -3,7 +3,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.core.model import Body, Exchange, Headers, Part, RequestHead, ResponseHead, header
@@ -129,6 +129,7 @@ def test_the_date_is_the_callers_to_give() -> None:
     assert again.response.headers == ((b"Date", b"new"), (b"X", b"1"))
 
 
+@settings(deadline=None)
 @given(
     st.binary(min_size=1, max_size=40),
     st.lists(st.integers(0, 40), max_size=6),

@@ -28,6 +28,7 @@ WORDS = [
     "be",
     "paid",
 ]
+URL = "https://api.openai.com/v1/chat/completions"
 OLD = "The customer may have a refund within fourteen days."
 NEW = "The customer may have a voucher within ninety days."
 
@@ -82,8 +83,7 @@ def test_the_whole_text() -> None:
         missed({"city": "Bern", "n": 1}, {"city": "Bonn", "n": 1}, {"city": "x", "n": 2})
     )
     assert text.splitlines() == [
-        "no recorded call for POST https://api.openai.com/v1/chat/completions"
-        " (POST /v1/chat/completions)",
+        f"no recorded call for POST {URL} (POST /v1/chat/completions)",
         "nearest: call 1 of r1 (1 difference)",
         "  city",
         '    - "Bern"',

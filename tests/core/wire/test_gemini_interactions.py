@@ -33,7 +33,9 @@ def test_agrees_with_the_client() -> None:
     calls = [step for step in theirs.steps if step.type == "function_call"]
     found = [use for use in sdk.uses(ours.reply.tool_uses) if use[0] == "fc_1"]
     assert found == [(call.id, call.name, call.arguments) for call in calls]
-    said = [part.text for step in theirs.steps if step.type == "model_output" for part in step.content]
+    said = [
+        part.text for step in theirs.steps if step.type == "model_output" for part in step.content
+    ]
     assert ours.reply.text == "".join(said)
     usage = theirs.usage
     assert ours.usage.input_tokens == usage.total_input_tokens + usage.total_tool_use_tokens

@@ -1,11 +1,13 @@
-// Node's own fetch: whole answers, streams piece by piece, failures.
+// Node's own fetch: whole answers, streams, failures. Its streams join pieces as it pleases, so the
+// boundaries are looked at with the https module.
 
 import { createHash } from "node:crypto";
+import https from "node:https";
 
 const BASE = "https://upstream.test";
 
 const digest = (parts) => ({
-  sizes: parts.map((part) => part.length),
+  size: parts.reduce((sum, part) => sum + part.length, 0),
   sha256: parts.reduce((hash, part) => hash.update(part), createHash("sha256")).digest("hex"),
 });
 
@@ -27,6 +29,17 @@ async function read(target, options) {
   return [answer.status, answer.statusText, [...answer.headers], digest(parts)];
 }
 
+const boundaries = (target) =>
+  new Promise((resolve, reject) => {
+    const request = https.get(BASE + target, (answer) => {
+      const parts = [];
+      answer.on("data", (part) => parts.push(part));
+      answer.on("end", () => resolve([parts.map((part) => part.length), digest(parts)]));
+      answer.on("error", reject);
+    });
+    request.on("error", reject);
+  });
+
 const targets = [
   "/fixed?size=0", "/fixed?size=5000", "/fixed?status=500", "/empty?status=204", "/headers",
   "/encoded?coding=gzip", "/encoded?coding=br&pieces=3",
@@ -35,5 +48,6 @@ const targets = [
 ];
 for (const target of targets) await attempt(target, () => read(target));
 await attempt("upload", () => read("/upload", { method: "POST", body: "x".repeat(100000) }));
+await attempt("boundaries", () => boundaries("/chunked?sizes=7,70,700"));
 await attempt("side by side", () =>
   Promise.all([0, 1, 2, 3].map((index) => read(`/chunked?sizes=5,50,500&seed=s${index}`))));

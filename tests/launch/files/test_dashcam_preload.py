@@ -36,7 +36,8 @@ with requests.Session() as session:
     print(session.get("https://requests.test/").content)
 
 async def main():
-    async with aiohttp.ClientSession() as session, aiohttp.ClientSession("http://base.test") as base:
+    base = aiohttp.ClientSession("http://base.test")
+    async with aiohttp.ClientSession() as session, base:
         for client, url in ((session, "https://aiohttp.test/"), (base, "/relative")):
             async with client.get(url) as response:
                 print(await response.read())
@@ -164,8 +165,9 @@ def test_modules_are_changed_when_imported_and_the_rest_is_left_alone(launch: La
 import sys
 before = {"http.client", "urllib3", "aiohttp", "typing", "urllib.parse"} & set(sys.modules)
 import http.client
-print(before, http.client.HTTPConnection.connect.__name__, http.client.__loader__.__class__.__name__)
-print(hasattr(http.client.HTTPConnection.connect, "__dashcam__"), "exec_module" in vars(http.client.__loader__))
+connect, loader = http.client.HTTPConnection.connect, http.client.__loader__
+print(before, connect.__name__, type(loader).__name__)
+print(hasattr(connect, "__dashcam__"), "exec_module" in vars(loader))
 """
     done = launch([sys.executable, "-S", "-c", "import sitecustomize\n" + script])
     assert done.stderr == ""

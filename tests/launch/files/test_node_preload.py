@@ -12,22 +12,30 @@ GET = """
 const get = (module, where, options = {}) => new Promise((resolve, reject) => {
   module.get(where, options, (response) => {
     let text = '';
-    response.setEncoding('utf8').on('data', (part) => { text += part; }).on('end', () => resolve(text));
+    response.setEncoding('utf8').on('data', (part) => { text += part; });
+    response.on('end', () => resolve(text));
   }).on('error', reject);
 });
 """
 LIBRARIES = (
     GET
     + """
-const http = require('http'), https = require('https'), http2 = require('http2'), tls = require('tls');
+const http = require('http'), https = require('https');
+const http2 = require('http2'), tls = require('tls');
 const upgrade = () => new Promise((resolve, reject) => {
   // what the package ws does: a dialler of its own, and no agent
-  const request = https.request({
-    host: 'ws.test', port: 443, path: '/ws', createConnection: (options) => tls.connect(options),
-    headers: { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': 13, 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==' },
-  });
+  const headers = {
+    Connection: 'Upgrade', Upgrade: 'websocket',
+    'Sec-WebSocket-Version': 13, 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+  };
+  const createConnection = (options) => tls.connect(options);
+  const request = https.request('https://ws.test/ws', { createConnection, headers });
   request.on('error', reject).on('upgrade', (response, socket) => {
-    socket.on('data', (data) => { if (data[0] === 0x81) { resolve(data.subarray(2, 7).toString()); socket.destroy(); } });
+    socket.on('data', (data) => {
+      if (data[0] !== 0x81) return;
+      resolve(data.subarray(2, 7).toString());
+      socket.destroy();
+    });
     socket.write(Buffer.concat([Buffer.from([0x81, 0x85, 0, 0, 0, 0]), Buffer.from('hello')]));
   }).end();
 });
@@ -39,7 +47,8 @@ const two = (authority, options) => new Promise((resolve, reject) => {
 });
 (async () => {
   console.log(await get(https, 'https://https.test/'));
-  console.log(await get(https, new URL('https://agent.test/'), { agent: new https.Agent({ keepAlive: true }) }));
+  const agent = new https.Agent({ keepAlive: true });
+  console.log(await get(https, new URL('https://agent.test/'), { agent }));
   console.log(await get(http, 'http://http.test:81/'));
   console.log(await (await fetch('https://fetch.test/')).text());
   console.log(await (await fetch('http://127.0.0.1:82/')).text());
@@ -100,9 +109,12 @@ const agent = new https.Agent({ maxSockets: 1 });
 const said = (error) => (error.cause || error).message;
 (async () => {
   // the second waits for the first one's socket, and must not wait for ever
-  console.log(await Promise.all([1, 2].map(() => get(https, 'https://a.test/', { agent }).catch(said))));
+  const one = () => get(https, 'https://a.test/', { agent }).catch(said);
+  console.log(await Promise.all([one(), one()]));
   console.log(await fetch('https://a.test/').catch(said));
-  console.log(await new Promise((resolve) => { http2.connect('https://a.test').on('error', (e) => resolve(said(e))); }));
+  console.log(await new Promise((resolve) => {
+    http2.connect('https://a.test').on('error', (error) => resolve(said(error)));
+  }));
 })();
 """
 )
@@ -129,7 +141,8 @@ DIRECT = (
     GET
     + """
 const http = require('http');
-const server = http.createServer((_, response) => response.end('direct')).listen(Number(process.argv[1]), '127.0.0.1', async () => {
+const server = http.createServer((_, response) => response.end('direct'));
+server.listen(Number(process.argv[1]), '127.0.0.1', async () => {
   const url = `http://127.0.0.1:${server.address().port}/`;
   console.log(await get(http, url));
   console.log(await (await fetch(url)).text());
@@ -164,7 +177,7 @@ new Headers(); // Node loads its undici, which makes and defines a dispatcher
 const made = globalThis[symbol];
 // what an undici does for a program that brings a dispatcher of its own, in the same tick
 const own = { dispatch() {} };
-Object.defineProperty(globalThis, symbol, { value: own, writable: true, enumerable: false, configurable: false });
+Object.defineProperty(globalThis, symbol, { value: own, writable: true });
 console.log(JSON.stringify([typeof made.dispatch, globalThis[symbol] === own]));
 queueMicrotask(() => console.log(JSON.stringify(Object.defineProperty === before)));
 """
@@ -176,8 +189,20 @@ def test_a_dispatcher_of_the_programs_own_is_respected(launch: Launch) -> None:
     assert [json.loads(line) for line in done.stdout.splitlines()] == [["function", True], True]
 
 
-def test_outside_of_a_run_nothing_is_changed(launch: Launch, tmp_path: Path) -> None:
-    script = "console.log(require('http').Agent.prototype.createConnection === require('net').createConnection)"
+def test_an_undici_that_was_loaded_before_us(
+    launch: Launch, connect_proxy: ConnectProxy, tmp_path: Path
+) -> None:
+    """A preload of the user's own comes first."""
+    (tmp_path / "first.cjs").write_text("new Headers();\n")
+    script = "fetch('https://a.test/').then((r) => r.text()).then(console.log)"
+    done = launch(["node", "-e", script], NODE_OPTIONS=f"--require {tmp_path / 'first.cjs'}")
+    assert "hello" in done.stdout, done.stderr
+    assert [seen.user for seen in connect_proxy.seen] == [RUN]
+
+
+def test_outside_of_a_run_nothing_is_changed(launch: Launch) -> None:
+    method = "require('http').Agent.prototype.createConnection"
+    script = f"console.log({method} === require('net').createConnection)"
     without = launch(["env", "-u", "NODE_OPTIONS", "node", "-e", script]).stdout
     assert launch(["env", "-u", "DASHCAM_RUN", "node", "-e", script]).stdout == without
     assert launch(["node", "-e", script]).stdout == "false\n"

@@ -1,0 +1,98 @@
+"""What looks like a secret and is none: it must come through unchanged."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from random import Random
+
+from proxy.core.model import Exchange
+from tests.core.redaction.matrix import ALNUM, B64U, DIGITS, HEX, JSON, LOWER, exchange, rnd
+
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def _uuid(random: Random) -> str:
+    text = rnd(random, HEX, 32)
+    return "-".join((text[:8], text[8:12], "4" + text[13:16], "a" + text[17:20], text[20:]))
+
+
+def _words(random: Random) -> str:
+    stems = ("task", "risk", "disk", "desk", "mask", "ask", "sk")
+    tails = ("learn", "learn-contrib", "based-approach", "management", "id-generation-service")
+    return f"{random.choice(stems)}-{random.choice(tails)}"
+
+
+def _cursor(random: Random) -> str:
+    return base64.b64encode(json.dumps({"offset": random.randrange(10**6)}).encode()).decode()
+
+
+LOOKALIKES: dict[str, Callable[[Random], str]] = {
+    "call id": lambda random: f"call_{rnd(random, ALNUM, 24)}",
+    "tool use id": lambda random: f"toolu_01{rnd(random, ALNUM, 22)}",
+    "completion id": lambda random: f"chatcmpl-{rnd(random, ALNUM, 29)}",
+    "response id": lambda random: f"resp_{rnd(random, HEX, 50)}",
+    "message id": lambda random: f"msg_01{rnd(random, ALNUM, 22)}",
+    "request id": lambda random: f"req_011{rnd(random, ALNUM, 21)}",
+    "file id": lambda random: f"file-{rnd(random, ALNUM, 22)}",
+    "uuid": _uuid,
+    "ulid": lambda random: "01" + "".join(random.choices(CROCKFORD, k=24)),
+    "sha1": lambda random: hashlib.sha1(random.randbytes(8)).hexdigest(),  # noqa: S324 - an id
+    "sha256": lambda random: hashlib.sha256(random.randbytes(8)).hexdigest(),
+    "image": lambda random: base64.b64encode(random.randbytes(3000)).decode(),
+    "signature": lambda random: "EqQBCkYI" + base64.b64encode(random.randbytes(600)).decode(),
+    "encrypted": lambda random: (
+        "gAAAAAB" + base64.urlsafe_b64encode(random.randbytes(900)).decode()
+    ),
+    "traceparent": lambda random: f"00-{rnd(random, HEX, 32)}-{rnd(random, HEX, 16)}-01",
+    "etag": lambda random: f'W/"{rnd(random, HEX, 32)}"',
+    "cursor": _cursor,
+    "page token": lambda random: f"CAUQ{rnd(random, B64U, 40)}",
+    "model": lambda random: f"gpt-4o-mini-2024-07-{random.randrange(10, 28)}",
+    "words": _words,
+    "package": lambda random: f"scikit-learn=={random.randrange(9)}.{random.randrange(99)}.0",
+    "timestamp": lambda random: (
+        f"2026-11-{random.randrange(10, 28)}T10:00:00.{random.randrange(999)}Z"
+    ),
+    "fingerprint": lambda random: f"fp_{rnd(random, HEX, 10)}",
+    "digits": lambda random: rnd(random, DIGITS + "a", 15).replace("a", "1"),
+    "snake case": lambda random: "_".join(rnd(random, LOWER + "0", 6) for _ in range(4)),
+}
+
+# Headers that name runs, requests and limits.
+_HEADERS = (
+    b"x-request-id x-claude-code-session-id session-id thread-id mcp-session-id idempotency-key "
+    b"traceparent etag x-correlation-id sec-websocket-key x-session-id x-opencode-session"
+).split()
+
+
+def exchanges(value: str) -> list[Exchange]:
+    """`value` where such values usually are."""
+    quoted = value.replace('"', "")
+    record = {
+        "id": value,
+        "tool_call_id": value,
+        "next_page_token": value,
+        "cursor": value,
+        "key": value,
+        "prompt_cache_key": value,
+        "session_id": value,
+        "signature": value,
+        "system_fingerprint": value,
+        "usage": {"max_tokens": 100, "prompt_tokens": 7, "token_count": 3},
+        "content": f"It said {value}, see {quoted}.\nkey: value; tokens: 12",
+        "arguments": json.dumps({"id": value, "page_token": value, "token": "Hello"}),
+        "url": f"data:image/png;base64,{quoted}",
+    }
+    body = json.dumps(record).encode()
+    event = {
+        "type": "content_block_delta",
+        "index": 0,
+        "delta": {"signature": value, "text": value},
+    }
+    stream = f"id: {quoted}\ndata: {json.dumps(event)}\n\n".encode() * 2
+    headers = tuple((name, quoted.encode()) for name in _HEADERS)
+    return [
+        exchange(body=body, headers=(*JSON, *headers), answer=body, answer_headers=JSON, cut=50),
+        exchange(answer=stream, answer_headers=((b"content-type", b"text/event-stream"),)),
+    ]
