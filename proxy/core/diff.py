@@ -124,8 +124,8 @@ def text_changes(old: str, new: str, width: int = EXCERPT) -> Iterator[tuple[str
     Sentences and lines are aligned, then the words that a stretch begins and ends with in both are
     left out but for some context.
     """
-    start = _common(old, new)
-    end = _common(old[start:][::-1], new[start:][::-1])
+    start = common(old, new)
+    end = common_end(old[start:], new[start:])
     while start and not old[start - 1].isspace():
         start -= 1
     left = _pieces(old, start, len(old) - end)
@@ -157,8 +157,8 @@ def _stretch(
 ) -> tuple[str, str]:
     """The excerpts of one stretch, made as small as whole words allow."""
     x, y = old[slice(*a)], new[slice(*b)]
-    start = _common(x, y)
-    end = _common(x[start:][::-1], y[start:][::-1])
+    start = common(x, y)
+    end = common_end(x[start:], y[start:])
     while start and not x[start - 1].isspace():
         start -= 1
     while end and not x[len(x) - end].isspace():
@@ -169,12 +169,24 @@ def _stretch(
     )
 
 
-def _common(old: str, new: str) -> int:
+def common[T: (str, bytes)](old: T, new: T) -> int:
     """The length of the common beginning, by halving: no step looks at characters one by one."""
     low, high = 0, min(len(old), len(new))
     while low < high:
         middle = (low + high + 1) // 2
         if old[low:middle] == new[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def common_end[T: (str, bytes)](old: T, new: T) -> int:
+    """The length of the common end, likewise."""
+    low, high = 0, min(len(old), len(new))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if old[len(old) - middle : len(old) - low] == new[len(new) - middle : len(new) - low]:
             low = middle
         else:
             high = middle - 1

@@ -41,7 +41,8 @@ def parse(data: bytes | str) -> Parsed:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as err:
-        raw = raw.removeprefix(_BOM)
+        if raw.startswith(_BOM):
+            return parse(raw.removeprefix(_BOM))
         if not raw.strip():
             return Parsed(None, "empty")
         value, note = _repaired(raw, str(err))
@@ -57,10 +58,6 @@ def parse(data: bytes | str) -> Parsed:
 def _repaired(raw: bytes, reason: str) -> Parsed:
     fixed = raw
     notes = []
-    try:
-        return Parsed(orjson.loads(raw))  # only a byte order mark was in the way
-    except orjson.JSONDecodeError:
-        pass
     try:
         raw.decode()
     except UnicodeDecodeError:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from proxy.core.correlation import NO_OWN, OWN_PREFIX, Peer, read_own
+from proxy.core.correlation import NO_OWN, Peer, forwarded, read_own
 from proxy.core.decisions import Decision, Forward, Refuse
 from proxy.core.model import End, Exchange, Own, RequestHead, Run
 from proxy.engine import answers
@@ -97,11 +97,11 @@ class Engine:
 
     def begin(self, head: RequestHead, peer: Peer, *, via: str, lane: str) -> Tx:
         """A request's head has come in."""
+        headers = forwarded(head.headers)
         own = NO_OWN
-        for name, _ in head.headers:
-            if name[:8].lower() == OWN_PREFIX:
-                own = read_own(head.headers)
-                break
+        if headers is not head.headers:  # some of them were for us, or for the proxy hop
+            own = read_own(head.headers)
+            head = replace(head, headers=headers)
         joined = self.runs.join(head, own, peer)
         if joined.news is not None:
             self.writer.put(OpenRun(joined.news))

@@ -8,12 +8,13 @@ pieces wherever it stands.
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-LEAST = 2048  # a piece is at least so long, unless a list ends earlier
+LEAST = 2048  # a piece is at least so long, unless a list ends before
 MOST = 256 * 1024
-_LEAST_AT_LIST_END = 64
+_FEW = 128  # bytes that even a piece has that ends with a list, or before a mark
 _LONG = 16 * 1024  # longer ones are searched for runs without structure: base64, vectors, prose
 _PARAGRAPHS = 8 * 1024
 
@@ -59,35 +60,51 @@ def cuts(data: bytes, start: int, end: int, *, least: int = LEAST) -> list[int]:
     return _by_length(start, end)
 
 
+class _Places:
+    """Where something is in a body, in rising order; each is looked for once.
+
+    `find` gives the first place from a given one on, and the body's end when there is none.
+    """
+
+    def __init__(self, find: Callable[[int], int]) -> None:
+        self._find = find
+        self._last = -1
+
+    def after(self, at: int) -> int:
+        """The first place behind `at`."""
+        if self._last <= at:
+            self._last = self._find(at)
+        return self._last
+
+
 def _elements(data: bytes, start: int, end: int, least: int) -> list[int]:
     """JSON, cut behind the elements of its lists."""
+
+    def matches(pattern: re.Pattern[bytes]) -> _Places:
+        def find(at: int) -> int:
+            found = pattern.search(data, at, end)
+            return found.end() if found else end
+
+        return _Places(find)
+
+    def mark(at: int) -> int:
+        name = data.find(_MOVING, at + 1, end)
+        comma = data.rfind(b",", max(at + 1, name - 64), name) if name > 0 else -1
+        return comma if comma > 0 else end if name < 0 else name
+
+    elements, lists, marks = matches(_ELEMENT_END), matches(_LIST_END), _Places(mark)
     out: list[int] = []
     at = start
-    moving = _mark(data, start, end)
     while end - at > least:
-        found = _ELEMENT_END.search(data, at + least, end)
-        stop = found.end() if found else end
-        found = _LIST_END.search(data, at + _LEAST_AT_LIST_END, stop)
-        stop = found.end() if found else stop
-        if at < moving < stop:
-            stop = moving
+        stop = min(elements.after(at + least), lists.after(at + _FEW), marks.after(at + _FEW))
         if stop - at > _LONG:
             out.extend(_long(data, at, stop))
         else:
             out.append(stop)
         at = stop
-        if moving == at:
-            moving = _mark(data, at + 1, end)
     if at < end:
         out.append(end)
     return out
-
-
-def _mark(data: bytes, start: int, end: int) -> int:
-    """Where the next mark begins, with the comma before it; -1 when there is none."""
-    name = data.find(_MOVING, start, end)
-    comma = data.rfind(b",", max(start, name - 64), name) if name > start else -1
-    return comma if comma > 0 else name
 
 
 def _form_parts(data: bytes, start: int, end: int) -> list[int]:

@@ -4,8 +4,9 @@ from typing import Any
 import orjson
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from proxy.core.diff import Change, changes, excerpt, member, text_changes
+from proxy.core.diff import Change, changes, common, common_end, excerpt, member, text_changes
 from tests.core.recorded import json_values
 
 CASES: list[tuple[Any, Any, list[Change]]] = [
@@ -134,3 +135,14 @@ def test_excerpt() -> None:
     assert len(excerpt("x" * 999, 50)) <= 51
     assert member("$", "a-b") == "$.a-b"
     assert member("$.x", "1") == "$.x['1']"
+
+
+@settings(deadline=None)
+@given(st.text("ab", max_size=12), st.text("ab", max_size=12))
+def test_common_beginnings_and_ends(one: str, other: str) -> None:
+    start, end = common(one, other), common_end(one, other)
+    assert one[:start] == other[:start]
+    assert one[: start + 1] != other[: start + 1] or start == len(one) == len(other)
+    assert one[len(one) - end :] == other[len(other) - end :]
+    assert end == common(one[::-1], other[::-1])
+    assert common(one.encode(), other.encode()) == common(one, other)

@@ -15,20 +15,20 @@ def through_json(value: Any) -> Any:
     return orjson.loads(orjson.dumps(value))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(bodies())
 def test_bodies_survive(body: Body) -> None:
     assert forms.read_body(through_json(forms.write_body(body))) == body
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(), st.booleans(), st.sampled_from((1, 2, 8)), st.binary(max_size=30))
 def test_frames_survive(at: int, from_client: bool, opcode: int, data: bytes) -> None:
     frame = Frame(at % (1 << 50), from_client, opcode, data)
     assert forms.read_frame(through_json(forms.write_frame(frame))) == frame
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.binary(max_size=9), st.binary(max_size=9))).map(tuple))
 def test_headers_survive(headers: tuple[tuple[bytes, bytes], ...]) -> None:
     assert forms.read_headers(through_json(forms.write_headers(headers))) == headers

@@ -22,7 +22,7 @@ def body_of(written: dict[str, Any]) -> Body:
     return read.request_body
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(exchanges())
 def test_exchanges_survive(one: Exchange) -> None:
     try:
@@ -32,7 +32,7 @@ def test_exchanges_survive(one: Exchange) -> None:
     assert records.read(records.EXCHANGE, written) == one
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(bodies())
 def test_bodies_survive_in_the_most_readable_form(body: Body) -> None:
     one = exchange(request_body=body)

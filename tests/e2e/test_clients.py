@@ -35,13 +35,13 @@ def python(module: str, *arguments: str) -> tuple[str, ...]:
 PYTHON_CLIENTS = [
     Client("openai", python("openai_sdk"), 18),
     Client("anthropic", python("anthropic_sdk"), 14),
-    Client("httpx h1", python("httpx_client", "httpx", "h1"), 26),
-    Client("httpx h2", python("httpx_client", "httpx", "h2"), 26),
-    Client("httpx2", python("httpx_client", "httpx2", "h1"), 26),
-    Client("requests", python("requests_client"), 24),
-    Client("aiohttp", python("aiohttp_client"), 24),
-    Client("raw socket", python("raw_socket"), 20),
-    Client("curl", python("curl"), 24),
+    Client("httpx h1", python("httpx_client", "httpx", "h1"), 28),
+    Client("httpx h2", python("httpx_client", "httpx", "h2"), 28),
+    Client("httpx2", python("httpx_client", "httpx2", "h1"), 28),
+    Client("requests", python("requests_client"), 26),
+    Client("aiohttp", python("aiohttp_client"), 26),
+    Client("raw socket", python("raw_socket"), 22),
+    Client("curl", python("curl"), 26),
 ]
 NODE_CLIENTS = [
     Client("node fetch", ("node", str(CLIENTS / "node_fetch.mjs")), 16),

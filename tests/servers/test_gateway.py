@@ -71,7 +71,7 @@ async def wire(served: Served, data: bytes) -> tuple[Reader, Writer]:
 async def recorded(served: Served) -> Exchange:
     """The only exchange, once what is queued has been written."""
     async with asyncio.timeout(20):
-        while served.engine._open:
+        while served.engine._open:  # noqa: ASYNC110 - nobody sets an event for this
             await asyncio.sleep(0)
         await served.engine.writer.write()
     return next(iter(served.store.exchanges("r1")))

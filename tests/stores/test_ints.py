@@ -8,13 +8,13 @@ ANY = st.lists(st.integers(-(2**63), 2**63 - 1))
 SMALL = st.lists(st.integers(-300, 70_000))
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(ANY | SMALL)
 def test_they_come_back(values: list[int]) -> None:
     assert ints.unpack(ints.pack(values)) == values
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(-(2**61), 2**61)) | SMALL)
 def test_a_series_comes_back(values: list[int]) -> None:
     assert ints.unpack_series(ints.pack_series(values)) == values

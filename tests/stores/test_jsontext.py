@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from proxy.stores import jsontext
 
-TEXT = st.text(st.characters())  # surrogates, too
+TEXT = st.text(st.characters(), max_size=9)  # surrogates, too
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -16,16 +16,17 @@ JSON = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | TEXT,
     lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=8,
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(JSON)
 def test_json_comes_back(value: Any) -> None:
     assert jsontext.loads(jsontext.dumps(value)) == value
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(JSON)
 def test_sqlite_takes_it(value: Any) -> None:
     with closing(sqlite3.connect(":memory:")) as connection:

@@ -5,6 +5,7 @@ here sleeps.
 """
 
 import asyncio
+import functools
 import gzip
 import hashlib
 import json
@@ -20,7 +21,7 @@ _BLOCK = 64 * 1024
 _TEXT: Pairs = [("content-type", "text/plain")]
 
 CODINGS: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.compress,
+    "gzip": functools.partial(gzip.compress, mtime=0),  # the same bytes at any time
     "deflate": zlib.compress,
     "br": brotli.compress,
     "zstd": zstandard.ZstdCompressor().compress,

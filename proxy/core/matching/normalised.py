@@ -15,6 +15,7 @@ from proxy.core.matching.headers import content_headers
 from proxy.core.matching.trees import Normaliser
 from proxy.core.model import header
 
+_JSON: Final = re.compile(rb"[ \t\r\n]*[\[{]")
 # In a path a UUID names a thing, but for these, which a client makes up.
 _MADE_UP: Final = re.compile(
     r"(?<=/)(sessions?|runs?|threads?|conversations?|traces?|requests?|uploads?)/"
@@ -68,6 +69,19 @@ def place(request: MatchRequest) -> tuple[str, str, str]:
     head = request.head
     regexes = map(ignore.regex, ignore.patterns(request.ignore, "regex", request.step))
     return head.method.upper(), head.host.lower(), _path(head.path, Normaliser(regexes))
+
+
+def shape(request: MatchRequest) -> tuple[int, int] | None:
+    """Two counts that requests with equal keys share, had without parsing; None if there are none.
+
+    Nothing volatile has a brace or a bracket in it. Ignore rules and JSON-RPC may take some out.
+    """
+    body, rules = request.body, request.ignore
+    if _JSON.match(body) is None or b'"jsonrpc"' in body:
+        return None
+    if any(ignore.patterns(rules, target, request.step) for target in ("json", "regex")):
+        return None
+    return body.count(b"{"), body.count(b"[")
 
 
 def _path(path: str, normaliser: Normaliser) -> str:

@@ -21,8 +21,14 @@ _W = "[A-Za-z0-9_-]"
 _N = "[A-Za-z0-9]"
 _H = "[0-9a-f]"
 _END = "(?![A-Za-z0-9_+/-])"
-_PEM_TEXT = r"[A-Za-z0-9+/=\s:,()\\]*+"
-_PEM = rf"----{_PEM_TEXT}(?:-(?!----){_PEM_TEXT})*+(?:-----END[A-Z ]{{1,40}}-----)?"
+# Lines of base64 (or headers, as in encrypted keys) between breaks that may be escaped or spaces.
+_BREAK = r"(?:\s|\\++[nrt]|data: ?)"
+_LINE = r"[A-Za-z0-9+/](?:[A-Za-z0-9+/]|\\++/){15,}+=*+|[A-Z][A-Za-z-]{2,20}: [^\r\n\\\"]{1,90}+"
+_PEM = (
+    rf"----(?:{_BREAK}*+(?:{_LINE}))++"
+    rf"(?:{_BREAK}*+[A-Za-z0-9+/]{{0,76}}+=*+{_BREAK}*+-----END[A-Z ]{{1,40}}-----"
+    rf"|{_BREAK}*+[A-Za-z0-9+/]{{0,76}}+\Z)?"
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -61,7 +67,7 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
     ),
     KeyFormat("google", "Google API", "A", "Iza[A-Za-z0-9_-]{30,}", edge=BLOB, peek="Iza"),
     KeyFormat("google", "Google AI Studio", r"AQ\.", "Ab[A-Za-z0-9_-]{30,}", edge=BLOB),
-    *_rows("google", "Google OAuth access", r"ya29\.", "[A-Za-z0-9_.-]{20,}", BLOB),
+    *_rows("google", "Google OAuth access", r"ya29\.", r"[A-Za-z0-9_.-]{20,}(?<!\.)", BLOB),
     *_rows("google", "Google OAuth client", "GOCSPX-", _W + "{20,}", ANY),
     *_rows("groq", "Groq", "gsk_", _N + "{20,}"),
     *_rows("xai", "xAI", "xai-", _N + "{20,}"),
@@ -91,7 +97,10 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
     *_rows("bedrock", "Amazon Bedrock", "bedrock-api-key-", "[A-Za-z0-9+/=_-]{20,}", ANY),
     KeyFormat("azure", "Azure resource", "[A-Za-z0-9]{52}JQQJ", "99[A-Za-z0-9]{20,}", edge=ANY),
     KeyFormat(
-        "azure", "Entra ID client secret", "[A-Za-z0-9_~.-]{3}[0-9]Q~", r"[A-Za-z0-9_~.-]{31,}"
+        "azure",
+        "Entra ID client secret",
+        "[A-Za-z0-9_~.-]{3}[0-9]Q~",
+        r"[A-Za-z0-9_~.-]{31,}(?<!\.)",
     ),
     *_rows("digitalocean", "DigitalOcean", "dop_v1_ doo_v1_ dor_v1_", _H + "{60,}", ANY),
     *_rows("cloudflare", "Cloudflare", "cfk_ cfut_ cfat_", _W + "{30,}"),
@@ -130,7 +139,9 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
     *_rows("newrelic", "New Relic", "NRAK-", "[A-Z0-9]{20,}"),
     *_rows("buildkite", "Buildkite", "bkua_", _H + "{40}"),
     *_rows("vault", "HashiCorp Vault", r"hvs\. hvb\. hvr\.", _W + "{20,}"),
-    *_rows("doppler", "Doppler", r"dp\.pt\. dp\.st\. dp\.sa\. dp\.ct\.", "[A-Za-z0-9_.-]{40,}"),
+    *_rows(
+        "doppler", "Doppler", r"dp\.pt\. dp\.st\. dp\.sa\. dp\.ct\.", r"[A-Za-z0-9_.-]{40,}(?<!\.)"
+    ),
     *_rows("onepassword", "1Password service account", "ops_", "eyJ[A-Za-z0-9_=-]{40,}"),
     KeyFormat(
         "atlassian", "Atlassian", "A", "T[AC]TT3[A-Za-z0-9_=-]{50,}", edge=BLOB, peek="T[AC]TT3"

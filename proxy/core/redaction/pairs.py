@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from proxy.core.redaction import names, pseudonym, values
 from proxy.core.redaction.names import NAME_ENDS, Rule
 from proxy.core.redaction.spans import Find
+from proxy.core.redaction.tokens import plain
 
 _COLUMNS = "".join(
     "[" + "".join(sorted({end[at] for end in (*NAME_ENDS, "lue")})) + "]" for at in range(3)
@@ -31,8 +32,8 @@ _SEPARATORS = tuple(
 _NAME_ENDS = frozenset(end.encode() for end in (*NAME_ENDS, "lue"))
 _CLOSERS = b" \t\r\n\"'\\]"
 _LINE_STARTS = (b"", b"\n", b" ", b'"', b"'")
-_LOOK_BACK = 16  # bytes that a name's last letters and what closes it take
-_BACK = 96  # bytes before a separator that a name, its quotes and spaces take
+_LOOK_BACK = 72  # bytes that a name's last letters take and what closes it, six strings deep
+_BACK = 160  # bytes before a separator that a name, its quotes and spaces take
 _NAME_BACKWARDS = re.compile(rb"[A-Za-z0-9_.\-$]{2,64}")
 _OPEN = re.compile(rb"[ \t\r\n]*(?:\[[ \t\r\n]*)?(\\*)([\"'])")
 _BARE = re.compile(rb"[ \t]*([^\s\"'&;,<>()\[\]{}|\\`]+)")
@@ -40,14 +41,12 @@ _QUERY_VALUE = re.compile(rb"([^\s\"'&<>#\\`]+)")
 _LINE = re.compile(rb"[ \t]*([^\r\n\"'\\<>`]*)")
 _XML = re.compile(rb"([^<\r\n]{1,8192})</")
 _TO_LINE_END = frozenset((b"digest", b"aws4-hmac-sha256", b"oauth", b"hawk", b"hmac"))
-_ESCAPE = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
-_CONTROL = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 _MAX_DEPTH = 8
 _BACKSLASH = 0x5C
 _LINES = (Rule.SCHEME, Rule.COOKIE, Rule.SET_COOKIE)
 _COOKIE_COMMA = re.compile(rb",[ \t]*(?=[^;,=\s]+=)")
 _USERINFO_BACK = 512
-_URL_START = re.compile(rb"([A-Za-z0-9+.\-]{1,30}):\\*+/\\*+/")
+_SCHEME_BACKWARDS = re.compile(rb"[A-Za-z0-9+.\-]{1,20}")
 _NO_USERINFO = re.compile(rb"[\s\"'<>\\?#]|:[0-9]{1,5}/")
 _WEB = frozenset((b"http", b"https", b"ws", b"wss", b"ftp"))
 _MORE_USERINFO = re.compile(rb"[^\s/@\"'<>\\?#]*@")
@@ -195,25 +194,34 @@ def _userinfo(data: bytes) -> Iterator[Find]:
     """Passwords (or a token instead of a name) in `scheme://user:password@host`."""
     at = data.find(b"@")
     while at >= 0:
-        starts = [*_URL_START.finditer(data, max(0, at - _USERINFO_BACK), at)]
-        found = starts[-1] if starts else None
-        if found is not None and (end := _authority_end(data, found, at)):
-            user, colon, password = data[found.end() : end].partition(b":")
+        start, scheme = _url_before(data, at)
+        end = _userinfo_end(data, start, at, scheme) if start else 0
+        if end:
+            user, colon, password = data[start:end].partition(b":")
             value = unquote_to_bytes(password if colon else user)
-            if colon or (len(user) >= _LONG_USER and values.is_plausible(value)):
-                start = found.end() + (len(user) + 1 if colon else 0)
-                if not pseudonym.is_whole(value) and not values.is_placeholder(value):
-                    yield Find(start, end, value)
+            if colon:
+                start += len(user) + 1
+            told = colon or (len(user) >= _LONG_USER and values.is_plausible(value))
+            if told and not pseudonym.is_whole(value) and not values.is_placeholder(value):
+                yield Find(start, end, value)
             at = end
         at = data.find(b"@", at + 1)
 
 
-def _authority_end(data: bytes, url: re.Match[bytes], at: int) -> int:
+def _url_before(data: bytes, at: int) -> tuple[int, bytes]:
+    """Where the authority of a URL begins that may reach to `at`, 0 for none; and its scheme."""
+    for mark in (b"://", b":\\/\\/"):
+        found = data.rfind(mark, max(0, at - _USERINFO_BACK), at)
+        if found > 0:
+            scheme = _SCHEME_BACKWARDS.match(data[max(0, found - 20) : found][::-1])
+            return (found + len(mark), scheme[0][::-1].lower()) if scheme else (0, b"")
+    return 0, b""
+
+
+def _userinfo_end(data: bytes, start: int, at: int, scheme: bytes) -> int:
     """Where the user part of a URL ends: at its last at sign; 0 when it has none."""
-    if _NO_USERINFO.search(data, url.end(), at):
-        return 0
-    if b"/" in data[url.end() : at] and url[1].lower() in _WEB:
-        return 0  # the at sign is in the path; database clients let a password hold a slash
+    if _NO_USERINFO.search(data, start, at) or (scheme in _WEB and b"/" in data[start:at]):
+        return 0  # the at sign is in a path; database clients let a password hold a slash
     more = _MORE_USERINFO.match(data, at + 1)
     return more.end() - 1 if more else at
 
@@ -240,16 +248,8 @@ def cookie_values(text: bytes, *, first_only: bool) -> Iterator[tuple[int, int]]
 def unescape(value: bytes, times: int) -> bytes:
     """`value` with JSON's escapes taken off, level by level."""
     for _ in range(times):
-        if b"\\" not in value:
-            break
-        value = _ESCAPE.sub(_plain, value)
+        value = plain(value)
     return value
-
-
-def _plain(found: re.Match[bytes]) -> bytes:
-    if found[1]:
-        return chr(int(found[1], 16)).encode("utf-8", "surrogatepass")
-    return _CONTROL.get(found[2], found[2])
 
 
 def _depth(backslashes: int) -> int:

@@ -1,13 +1,14 @@
 """What a replay answers from: the recorded exchanges of one or more runs, indexed.
 
 A fixture is keyed by run, step and call index, and by what the matchers make of its request. The
-index is built as far as it is needed: bodies are normalised the first time that a request to the
-same place is no byte-for-byte match. It can be shared by any number of playbacks.
+index is built as far as it is needed: bodies are normalised the first time that a request of the
+same place and shape is no byte-for-byte match. It can be shared by any number of playbacks.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 from proxy.core import canonical
@@ -19,6 +20,7 @@ from proxy.core.replay.origins import Origins
 type Steps = Callable[[RequestHead, bytes], str]
 type Redact = Callable[[RequestHead, bytes], tuple[RequestHead, bytes]]
 type Place = tuple[str, str, str]
+type Shape = tuple[int, int] | None
 
 _NO_FIXTURE: Final = frozenset((End.MISSED, End.CLIENT_INVALID))
 _NONE: Final[Sequence[int]] = ()
@@ -26,8 +28,6 @@ _NONE: Final[Sequence[int]] = ()
 
 class Fixture:
     """One recorded exchange; `position` is its place among all fixtures, from 0."""
-
-    __slots__ = ("_exchange", "_key", "_load", "_step", "_steps", "position", "rules", "size")
 
     def __init__(
         self,
@@ -45,6 +45,11 @@ class Fixture:
         self._load = load
         self._step = exchange.own.step
         self._key: Key | None = None
+
+    @cached_property
+    def shape(self) -> Shape:
+        """What can be told of its request without parsing it; see `normalised.shape`."""
+        return normalised.shape(self.request())
 
     @property
     def head(self) -> RequestHead:
@@ -87,7 +92,7 @@ class Fixture:
 
 
 class Fixtures:
-    """The index; see the module."""
+    """The index; see the module. `loads` says that bodies are loaded when they are needed."""
 
     def __init__(
         self,
@@ -98,18 +103,19 @@ class Fixtures:
         steps: Steps,
         rules: tuple[IgnoreRule, ...],
         redact: Redact | None,
-        digested: bool,
+        loads: bool,
     ) -> None:
         self.all = fixtures
         self.rules = rules
         self._by_exact = by_exact
         self._by_place = by_place
         self._by_key: dict[Hashable, list[int]] = {}
-        self._keyed: set[Place] = set()
+        self._by_shape: dict[Place, dict[Shape, list[int]]] = {}
+        self._keyed: set[tuple[Place, Shape]] = set()
         self._by_step: dict[str, list[int]] | None = None
         self._steps = steps
         self._redact = redact
-        self._digested = digested
+        self.loads = loads
         self.origins = Origins(self)
 
     @classmethod
@@ -148,9 +154,9 @@ class Fixtures:
             by_place[normalised.place(request)].append(position)
             if load is not None:
                 bare = replace(exchange, request_body=Body(), response_body=Body(), frames=())
-                size = whole.size
+                size, shape = whole.size, whole.shape
                 whole = Fixture(position, bare, steps, rules, load)
-                whole.size = size
+                whole.size, whole.shape = size, shape
             fixtures.append(whole)
         return cls(
             tuple(fixtures),
@@ -159,7 +165,7 @@ class Fixtures:
             steps=steps,
             rules=rules,
             redact=redact,
-            digested=load is not None,
+            loads=load is not None,
         )
 
     def __len__(self) -> int:
@@ -174,26 +180,33 @@ class Fixtures:
 
     def exactly(self, request: MatchRequest) -> Sequence[int]:
         """Positions of the fixtures whose request is this one byte for byte, in order."""
-        return self._by_exact.get(_exact(request, digested=self._digested), _NONE)
+        return self._by_exact.get(_exact(request, digested=self.loads), _NONE)
 
-    def normally(self, place: Place, key: Key) -> Sequence[int]:
-        """Positions of the fixtures at a place with a normalised key, in order."""
-        self.key_place(place)
+    def normally(self, request: MatchRequest, key: Key) -> Sequence[int]:
+        """Positions of the fixtures with a request's normalised key, in order.
+
+        Only those of the same place and shape are normalised, once.
+        """
+        place, shape = normalised.place(request), normalised.shape(request)
+        if (place, shape) not in self._keyed:
+            found: dict[Hashable, list[int]] = defaultdict(list)
+            for position in self._shapes(place).get(shape, _NONE):
+                found[self.all[position].key().id].append(position)
+            self._by_key.update(found)  # whole lists, so that another thread sees all or nothing
+            self._keyed.add((place, shape))
         return self._by_key.get(key.id, _NONE)
 
-    def key_place(self, place: Place) -> None:
-        """Makes the normalised keys of all fixtures at a place, once."""
-        if place in self._keyed:
-            return
-        found: dict[Hashable, list[int]] = defaultdict(list)
-        for position in self._by_place.get(place, _NONE):
-            found[self.all[position].key().id].append(position)
-        self._by_key.update(found)  # whole lists, so that another thread sees all or nothing
-        self._keyed.add(place)
+    def _shapes(self, place: Place) -> dict[Shape, list[int]]:
+        if place not in self._by_shape:
+            found: dict[Shape, list[int]] = defaultdict(list)
+            for position in self._by_place.get(place, _NONE):
+                found[self.all[position].shape].append(position)
+            self._by_shape[place] = found
+        return self._by_shape[place]
 
-    def at_place(self, place: Place) -> Sequence[int]:
-        """Positions of the fixtures at a place, in order."""
-        return self._by_place.get(place, _NONE)
+    def at_place(self, request: MatchRequest) -> Sequence[int]:
+        """Positions of the fixtures at the place of a request, in order."""
+        return self._by_place.get(normalised.place(request), _NONE)
 
     def ports(self, host: str) -> frozenset[int]:
         """The ports that the recording knows of a host."""

@@ -6,13 +6,14 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from proxy.core.diff import Change, changes
+from proxy.core.diff import Change, changes, common, common_end
 from proxy.core.matching import IgnoreRule, MatchRequest, normalised
 from proxy.core.replay.fixtures import Fixture, Fixtures
 
 MOST: Final = 3
-_COMPARED: Final = 24  # candidates whose bodies are read, of those closest in size
-_CONSIDERED: Final = 5_000
+_CONSIDERED: Final = 4_000  # candidates whose bodies are looked at, of those closest in size
+_LOADED: Final = 200  # where they have to be loaded first
+_COMPARED: Final = 8  # candidates that are compared in full
 _GLOB: Final = re.compile(r"[*?\[\]]")
 _PLAIN: Final = ("method", "host", "path")
 
@@ -40,16 +41,17 @@ class NearMiss:
 
 
 def nearest(
-    fixtures: Fixtures, request: MatchRequest, served: Container[int]
+    fixtures: Fixtures, request: MatchRequest, served: Container[int], last: int = 0
 ) -> tuple[NearMiss, ...]:
     """The closest recorded calls, nearest first, at most three.
 
-    Among equals those not served yet come first.
+    Among equals those not served yet come first. Where there are too many to look at, those
+    recorded close to `last`, the position served last, are.
     """
     live = normalised.view(request).tree
     leaves = Counter(_leaves(live))
     scored = []
-    for fixture in _candidates(fixtures, request, served):
+    for fixture in _candidates(fixtures, request, last):
         tree = normalised.view(fixture.request()).tree
         likeness = _likeness(leaves, Counter(_leaves(tree)))
         scored.append((-likeness, fixture.position in served, fixture.position, tree))
@@ -67,21 +69,28 @@ def nearest(
     )
 
 
-def _candidates(fixtures: Fixtures, request: MatchRequest, served: Container[int]) -> list[Fixture]:
-    """Of the same place, else step, else host, else all; the closest in size."""
+def _candidates(fixtures: Fixtures, request: MatchRequest, last: int) -> list[Fixture]:
+    """Of the same place, else step, else host, else all: those that begin and end alike."""
     head = request.head
-    found: Sequence[Fixture] = [
-        fixtures.all[at] for at in fixtures.at_place(normalised.place(request))
-    ]
+    found: Sequence[Fixture] = [fixtures.all[at] for at in fixtures.at_place(request)]
     found = found or [fixtures.all[at] for at in fixtures.of_step(request.step)]
     found = found or [one for one in fixtures.all if one.head.host == head.host]
     found = found or fixtures.all
     size = len(request.body)
-    ranked = sorted(
-        found[:_CONSIDERED],
-        key=lambda one: (abs(one.size - size), one.position in served, one.position),
-    )
-    return ranked[:_COMPARED]
+    sized = sorted(found, key=lambda one: (abs(one.size - size), abs(one.position - last)))
+    if len(sized) <= _COMPARED:
+        return sized
+    alike = [
+        (-_ends_alike(one.request().body, request.body), one.position, one)
+        for one in sized[: _LOADED if fixtures.loads else _CONSIDERED]
+    ]
+    return [one for *_, one in sorted(alike, key=lambda row: row[:2])[:_COMPARED]]
+
+
+def _ends_alike(one: bytes, other: bytes) -> int:
+    """How many bytes two bodies have in common at their beginning and at their end."""
+    start = common(one, other)
+    return start + common_end(one[start:], other[start:])
 
 
 def _leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,7 @@ contained may not: answers are replayed byte for byte, so the client that sends 
 for something else. This is what keeps `customer A` and `customer B` apart when both are UUIDs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,9 +15,7 @@ from proxy.core.model import Exchange, header
 from proxy.core.replay import plain
 
 if TYPE_CHECKING:
-    from proxy.core.replay.fixtures import Fixtures
-
-_LATE = 1 << 60
+    from proxy.core.replay.fixtures import Fixture, Fixtures
 
 
 class Origins:
@@ -26,7 +24,7 @@ class Origins:
     def __init__(self, fixtures: "Fixtures") -> None:
         self._fixtures = fixtures
         self._answered: dict[str, int] | None = None
-        self._asked: dict[str, int] = {}
+        self._fresh: dict[str, bool] = {}  # whether no request contained it before an answer did
 
     def conflict(
         self, recorded: tuple[Volatile, ...], live: tuple[Volatile, ...]
@@ -46,18 +44,29 @@ class Origins:
         if self._answered is None:
             self._answered = self._look()
         first = self._answered.get(text.lower())
-        return first is not None and first < self._asked.get(text.lower(), _LATE)
+        if first is None:
+            return False
+        if text not in self._fresh:
+            self._fresh[text] = not any(map(_asks(text), self._fixtures.all[: first + 1]))
+        return self._fresh[text]
 
     def _look(self) -> dict[str, int]:
         answered: dict[str, int] = {}
         for fixture in self._fixtures.all:
-            for value in fixture.key().left_out:
-                if value.firm:
-                    self._asked.setdefault(value.text.lower(), fixture.position)
             for text in _texts(fixture.load()):
                 for found in _values(text):
                     answered.setdefault(found.lower(), fixture.position)
         return answered
+
+
+def _asks(text: str) -> Callable[["Fixture"], bool]:
+    """Whether the request of a fixture contains a value."""
+    needle = text.encode()
+
+    def check(fixture: "Fixture") -> bool:
+        return text in fixture.head.target or needle in fixture.request().body
+
+    return check
 
 
 def _placed(values: tuple[Volatile, ...]) -> list[Volatile]:

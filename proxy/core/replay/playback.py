@@ -66,6 +66,7 @@ class Playback:
         self.match = match
         self.reuse = reuse
         self.before = before
+        self._last = 0
         self._served: dict[int, object] = {}  # by position; the value is whose claim it is
         self._queues: dict[int, _Queue] = {}  # by the identity of a list of the fixtures' index
         self._ports: dict[int, int] = {}  # live port of a local service -> the recorded one
@@ -93,6 +94,7 @@ class Playback:
         if isinstance(answer, Miss):
             self._report.missed_one(answer.step, head, answer.near)
             return answer
+        self._last = answer.fixture.position
         self._report.served_one(answer.fixture, answer.divergences)
         return answer
 
@@ -134,7 +136,7 @@ class Playback:
 
     def _normally(self, request: MatchRequest) -> Hit | Miss:
         key = normalised.key(request)
-        positions = self.fixtures.normally(normalised.place(request), key)
+        positions = self.fixtures.normally(request, key)
         conflict = None
         for position in self._pending(positions):
             recorded = self.fixtures.all[position].key()
@@ -181,7 +183,7 @@ class Playback:
         return self._hit(served[-1], "again") if served else None
 
     def _miss(self, request: MatchRequest, reason: str) -> Miss:
-        near = nearest(self.fixtures, request, self._served)
+        near = nearest(self.fixtures, request, self._served, self._last)
         return Miss(request.step, request.head, near, reason)
 
     def _pending(self, positions: Sequence[int]) -> Iterator[int]:
@@ -216,7 +218,7 @@ class Playback:
         if self.match == "exact":
             return False
         key = normalised.key(request)
-        return bool(self.fixtures.normally(normalised.place(request), key))
+        return bool(self.fixtures.normally(request, key))
 
 
 class _Queue:

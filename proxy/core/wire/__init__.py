@@ -48,10 +48,7 @@ WIRE_FORMATS: tuple[WireFormat, ...] = (
 
 def recognise(head: RequestHead, request: bytes) -> WireFormat:
     """The wire format of an exchange, from its request alone (body without Content-Encoding)."""
-    for candidate in WIRE_FORMATS:
-        if candidate.recognises(head, request):
-            return candidate
-    return http.FORMAT
+    return next(found for found in WIRE_FORMATS if found.recognises(head, request))
 
 
 def decode_call(exchange: Exchange, request: bytes, response: bytes) -> Call:

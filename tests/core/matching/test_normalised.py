@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from proxy.core.matching import IgnoreRule, MatchRequest
-from proxy.core.matching.normalised import key, place, view
+from proxy.core.matching.normalised import key, place, shape, view
 from proxy.core.model import Headers, RequestHead
 
 UUID_A = "550e8400-e29b-41d4-a716-446655440000"
@@ -598,3 +598,23 @@ def test_what_was_left_out_is_told() -> None:
 
 def test_the_key_says_how_it_was_made() -> None:
     assert str(key(chat(CHAT)).id).startswith("sha256:")
+
+
+def test_requests_with_equal_keys_have_one_shape() -> None:
+    for change in (change for _, change in SAME):
+        assert shape(changed(change)) == shape(chat(CHAT)) == (18, 3), change
+    for one, other, same in (row[1:] for row in REQUESTS):
+        if same:
+            assert shape(one) == shape(other)
+    for one, other, same in VALUES:
+        requests = [MatchRequest("s", CHAT_HEAD, dumps(value)) for value in (one, other)]
+        assert not same or shape(requests[0]) == shape(requests[1])
+
+
+def test_there_is_no_shape_where_something_may_be_taken_out() -> None:
+    assert shape(chat(CHAT)) is not None
+    for rule in (IgnoreRule("json", "$.a"), IgnoreRule("regex", "a")):
+        assert shape(replace(chat(CHAT), ignore=(rule,))) is None
+    assert shape(replace(chat(CHAT), ignore=(IgnoreRule("query", "a"),))) is not None
+    assert shape(chat({"jsonrpc": "2.0", "id": {}})) is None
+    assert shape(request("PUT", body=b"text {")) is None

@@ -239,8 +239,8 @@ def _deltas(secret: str) -> list[dict[str, object]]:
     first = text.index(json.dumps(secret)[1:-1])
     out: list[dict[str, object]] = []
     for index, cut in enumerate(range(first, len(text) - 1)):
-        for piece in (text[:first], text[first:cut], text[cut:]):
-            out.append({"index": index, "delta": {"partial_json": piece}})
+        pieces = (text[:first], text[first:cut], text[cut:])
+        out += [{"index": index, "delta": {"partial_json": piece}} for piece in pieces]
     return out
 
 

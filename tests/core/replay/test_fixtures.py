@@ -128,3 +128,26 @@ def test_only_the_place_that_is_asked_for_is_normalised(monkeypatch: pytest.Monk
     session.decide(recorded[1].request, b'{ "a":2}')
     session.decide(recorded[1].request, b'{ "a":3}')
     assert set(made) == {"/search"}
+
+
+def test_only_requests_of_one_shape_are_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
+    from proxy.core.matching import normalised
+
+    made: list[int] = []
+    real = normalised.key
+
+    def counting(request):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - as the real one
+        made.append(len(request.body))
+        return real(request)
+
+    monkeypatch.setattr(normalised, "key", counting)
+    recorded = [exchange(n, {"q": "now 2026-11-22", "m": [{"n": n}] * n}) for n in range(9)]
+    for load in (None, {one.id: one for one in recorded}.__getitem__):
+        made.clear()
+        session = Playback(Fixtures.of(recorded, steps=step, load=load))
+        answer = session.decide(
+            recorded[0].request, b'{"m": [{"n":3},{"n":3}, {"n":3}], "q": "now 2027-01-01"}'
+        )
+        assert isinstance(answer, Hit)
+        assert answer.fixture.seq == 3
+        assert len(made) == 2  # the live one, and the only one with as many braces

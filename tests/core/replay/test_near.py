@@ -143,3 +143,18 @@ def test_a_value_from_an_answer_has_no_difference_to_show_but_a_reason() -> None
     assert isinstance(answer, Miss)
     assert answer.near[0].fixture.seq == 2
     assert "came from a recorded answer" in answer.reason
+
+
+def test_the_nearest_of_very_many_of_one_size_is_found() -> None:
+    filler = [{"content": f"the same in all of them, {n}"} for n in range(20)]
+    recorded = [exchange(n, {"messages": filler, "q": f"question {n:04}"}) for n in range(1, 600)]
+    live = exchange(
+        9,
+        {
+            "messages": [{"content": "the sane in all of them, 0"}, *filler[1:]],
+            "q": "question 0417",
+        },
+    )
+    found = near(recorded, live)
+    assert found[0].fixture.seq == 417
+    assert [change for _, change in told(found[0])] == ["$.messages[0].content"]

@@ -72,3 +72,31 @@ def test_other_paths_are_not_mine() -> None:
     for target in ("/model/m/invoke", "/converse", "/model/converse"):
         assert not FORMAT.recognises(replace(head, target=target), b"")
     assert not FORMAT.recognises(replace(head, method="GET"), b"")
+
+
+def test_reasoning_citations_and_other_blocks() -> None:
+    events = [
+        ("contentBlockDelta", {"delta": {"reasoningContent": {"text": "Hm."}}}),
+        ("contentBlockDelta", {"contentBlockIndex": 1, "delta": {"text": "Hi"}}),
+        ("contentBlockStart", {"contentBlockIndex": 2, "start": {"image": {"format": "png"}}}),
+        ("somethingNew", {}),
+    ]
+    body = b"".join(
+        eventstream.encode({":message-type": "event", ":event-type": name}, json.dumps(v).encode())
+        for name, v in events
+    )
+    reply = decode_call(STREAM.with_response(body), STREAM.request, body).reply
+    assert reply is not None
+    assert (reply.text, reply.reasoning, reply.parts) == ("Hi", "Hm.", 1)
+    one = sample("bedrock_converse/tools")
+    cited = {"citationsContent": {"content": [{"text": "A"}, {"text": "B"}], "citations": []}}
+    whole = json.dumps({"output": {"message": {"content": [cited]}}}).encode()
+    reply = decode_call(one.with_response(whole), one.request, whole).reply
+    assert reply is not None
+    assert reply.text == "AB"
+
+
+def test_tools_that_are_none() -> None:
+    tools = {"tools": [{"cachePoint": {}}, {"systemTool": {"name": "grounding"}}]}
+    asked = FORMAT.ask(STREAM.exchange.request, {"toolConfig": tools})
+    assert [tool.name for tool in asked.tools] == ["grounding"]

@@ -40,9 +40,7 @@ ANSWERS: list[tuple[dict[str, Any], str, tuple[int | None, int | None]]] = [
 
 
 @pytest.mark.parametrize(("body", "finish", "counts"), ANSWERS)
-def test_vendors(
-    body: dict[str, Any], finish: str, counts: tuple[int | None, int | None]
-) -> None:
+def test_vendors(body: dict[str, Any], finish: str, counts: tuple[int | None, int | None]) -> None:
     exchange = replace(ONE.exchange, response=replace_headers(()))
     answer = FORMAT.answer(body, exchange)
     assert answer.reply is not None

@@ -62,3 +62,15 @@ def test_older_embeddings_are_a_plain_list() -> None:
 def test_documents_are_counted_not_kept() -> None:
     asked = FORMAT.ask(HEAD, {"model": "m", "documents": [{"id": 1}, {"id": 2}]})
     assert asked.settings == {"documents": 2}
+
+
+def test_odd_events() -> None:
+    events = [
+        {"type": "tool-call-delta", "index": 3, "delta": {}},  # of a call that never began
+        {"message": "internal error"},
+    ]
+    body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    call = decode_call(STREAM.with_response(body), STREAM.request, body)
+    assert call.error is not None
+    assert call.error.message == "internal error"
+    assert call.reply is None

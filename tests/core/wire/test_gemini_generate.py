@@ -160,3 +160,29 @@ def test_tool_schemas_are_json_schemas() -> None:
         "properties": {"order": {"type": ["integer", "null"]}},
         "required": ["order"],
     }
+
+
+def test_more_candidates_and_what_the_model_says_about_its_end() -> None:
+    one = sample("gemini_generate/tools")
+    said = {"content": {"parts": [{"text": "A"}]}, "finishReason": "MALFORMED_FUNCTION_CALL"}
+    candidates = [{**said, "finishMessage": "call:default_api"}, said]
+    body = json.dumps({"candidates": candidates}).encode()
+    call = decode_call(one.with_response(body), one.request, body)
+    assert call.finish_reason == "MALFORMED_FUNCTION_CALL"
+    assert call.notes == ("call:default_api", "2 candidates; the reply is the first")
+
+
+def test_counting_consumes_nothing() -> None:
+    one = sample("gemini_generate/tools")
+    head = replace(one.exchange.request, target="/v1beta/models/m:countTokens")
+    body = b'{"totalTokens": 31, "promptTokensDetails": []}'
+    call = decode_call(replace(one.with_response(body), request=head), one.request, body)
+    assert (call.output, call.usage.source) == ({"total_tokens": 31}, "unknown")
+    assert FORMAT.ask(head, {"contents": "Hi"}).messages[0].text == "Hi"
+
+
+def test_a_blocked_prompt_ends_a_stream() -> None:
+    one = sample("gemini_generate/stream_sse")
+    body = b'data: {"promptFeedback": {"blockReason": "SAFETY"}}\n\n'
+    call = decode_call(one.with_response(body), one.request, body)
+    assert (call.complete, call.finish_reason, call.error) == (True, "SAFETY", None)

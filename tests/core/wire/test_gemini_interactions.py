@@ -1,5 +1,6 @@
 """The official client parses the same bytes; it must see what we see."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -133,3 +134,44 @@ def test_turns_of_an_older_form() -> None:
     ]
     messages = FORMAT.ask(head, {"input": turns}).messages
     assert [(m.role, m.text) for m in messages] == [("user", "Hi"), ("assistant", "Hello")]
+
+
+def stream(*events: dict[str, Any]) -> Call:
+    one = sample("gemini_interactions/stream")
+    body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    return decode_call(one.with_response(body), one.request, body)
+
+
+def test_a_stream_that_fails_in_its_last_event() -> None:
+    errors = [{"code": "internal", "message": "It crashed."}]
+    last = {"id": "int_1", "status": "failed", "errors": errors}
+    call = stream({"event_type": "interaction.completed", "interaction": last})
+    assert call.error is not None
+    assert (call.error.code, call.error.message) == ("internal", "It crashed.")
+    assert call.error.where == "stream"
+
+
+def test_steps_that_come_as_deltas() -> None:
+    call = stream(
+        {"event_type": "step.start", "index": 0, "step": {"type": "google_search_call"}},
+        {
+            "event_type": "step.delta",
+            "index": 0,
+            "delta": {"type": "google_search_call", "id": "g", "arguments": {"queries": ["x"]}},
+        },
+        {"event_type": "step.stop", "index": 0},
+        {"event_type": "step.start", "index": 1, "step": {"type": "model_output"}},
+        {"event_type": "step.delta", "index": 1, "delta": {"type": "image", "data": "AAAA"}},
+        {"event_type": "step.stop", "index": 7},
+    )
+    assert call.reply is not None
+    assert sdk.uses(call.reply.tool_uses) == [("g", "google_search", {"queries": ["x"]})]
+    assert call.reply.parts == 1
+
+
+def test_contents_as_input() -> None:
+    head = samples("gemini_interactions")[0].exchange.request
+    text, image = {"type": "text", "text": "Hi"}, {"type": "image", "data": "AAAA"}
+    assert [m.text for m in FORMAT.ask(head, {"input": text}).messages] == ["Hi"]
+    found = FORMAT.ask(head, {"input": [text, image]}).messages
+    assert [(m.text, m.parts) for m in found] == [("Hi", 0), ("", 1)]

@@ -61,3 +61,15 @@ def test_generate_streams_too() -> None:
 def test_our_error_body_and_stream_error() -> None:
     assert json.loads(FORMAT.error_body(403, "over budget", type_="b")) == {"error": "over budget"}
     assert FORMAT.stream_error("over budget", type_="b") == b'{"error":"over budget"}\n'
+
+
+def test_arguments_as_text() -> None:
+    call = {"function": {"name": "f", "arguments": '{"a": 1}'}}
+    message = {"role": "assistant", "content": "", "tool_calls": [call]}
+    response = json.dumps({"message": message, "done": True}).encode()
+    one = sample("ollama/error_404")
+    assert one.exchange.response is not None
+    good = replace(one.exchange, response=replace(one.exchange.response, status=200))
+    reply = decode_call(good, one.request, response).reply
+    assert reply is not None
+    assert [use.arguments for use in reply.tool_uses] == [{"a": 1}]

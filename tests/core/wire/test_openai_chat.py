@@ -182,3 +182,42 @@ def test_a_finished_stream_without_done_is_complete_unless_the_wire_broke() -> N
     call = decode_call(exchange, one.request, body)
     assert not call.complete
     assert call.error is not None
+
+
+def decoded(body: dict[str, Any], **asked: Any) -> Call:
+    one = sample("openai_chat/tools")
+    request = json.dumps({"model": "m", "messages": [], **asked}).encode()
+    response = json.dumps(body).encode()
+    return decode_call(one.with_response(response), request, response)
+
+
+def test_a_response_format_without_a_schema_is_a_setting() -> None:
+    call = decoded({"choices": []}, response_format={"type": "json_object"})
+    assert call.settings == {"response_format": {"type": "json_object"}}
+    assert call.output_schema is None
+
+
+def test_an_error_in_a_choice() -> None:
+    error = {"code": 502, "message": "Provider is down"}
+    call = decoded({"choices": [{"error": error, "finish_reason": "error", "message": {}}]})
+    assert call.error is not None
+    assert (call.error.type, call.error.message) == ("502", "Provider is down")
+
+
+def test_an_answer_without_choices() -> None:
+    assert decoded({"id": "x"}).notes == ("the answer holds no choices",)
+
+
+def test_legacy_functions_and_speech_in_a_stream() -> None:
+    deltas: list[dict[str, Any]] = [
+        {"audio": {"id": "a", "transcript": "Hel"}},
+        {"audio": {"transcript": "lo"}},
+        {"function_call": {"name": "f", "arguments": '{"x"'}},
+        {"function_call": {"arguments": ": 1}"}},
+    ]
+    chunks = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    body = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks)
+    one = sample("openai_chat/stream")
+    reply = decode_call(one.with_response(body), one.request, body).reply
+    assert reply is not None
+    assert (reply.text, sdk.uses(reply.tool_uses)) == ("Hello", [(None, "f", {"x": 1})])

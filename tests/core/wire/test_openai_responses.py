@@ -203,3 +203,20 @@ def test_a_cut_stream_is_rebuilt_from_its_deltas() -> None:
     assert call.reply is not None
     (use,) = call.reply.tool_uses
     assert (use.name, use.arguments, use.raw, use.complete) == ("weather", None, '{"city":', False)
+
+
+def test_reasoning_in_deltas_and_unknown_ones() -> None:
+    one = sample("openai_responses/stream")
+    place = {"item_id": "i", "output_index": 0}
+    kind = "response.reasoning_summary_text.delta"
+    events = [
+        {"type": "response.output_item.added", "output_index": 0, "item": {"type": "reasoning"}},
+        {"type": kind, **place, "summary_index": 0, "delta": "A"},
+        {"type": kind, **place, "summary_index": 1, "delta": "B"},
+        {"type": "response.something_new.delta", **place, "delta": "C"},
+    ]
+    body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    body += b"data: [DONE]\n\n"
+    call = decode_call(one.with_response(body), one.request, body)
+    assert call.reply is not None
+    assert call.reply.reasoning == "A\n\nB"

@@ -1,5 +1,7 @@
 """The requests that every plain HTTP client makes; `STREAMS` are read piece by piece.
 
+A stream fits into one TLS record: of a longer one the boundaries of records and reads, which come
+as they like, would be seen among those of chunks.
 `HALF_CHUNK` is for clients that do not tell how much of a chunk is missing: a recording keeps what
 came of it, and not what its size line had promised.
 """
@@ -19,17 +21,19 @@ WHOLE = (
     "/encoded?coding=zstd&pieces=3",
     "/headers",
     "/echo",
+    "/big?size=300000",
+    "/until-close?size=2000",
     "/flaky?key=1&fail=2",
     "/flaky?key=1&fail=2",
     "/flaky?key=1&fail=2",
 )
 STREAMS = (
-    "/chunked?sizes=1,10,100,1000,10000,70000,3",
-    "/big?size=300000",
-    "/until-close?size=2000",
+    "/chunked?sizes=1,10,100,1000,10000,3",
+    "/encoded?coding=gzip&pieces=5",
 )
 BROKEN = (
     "/short?declared=100&sent=40",
+    "/cut?after=0",
     "/cut?after=3",
     "/reset?after=-1",
 )

@@ -58,8 +58,8 @@ def digest(data: bytes) -> dict[str, Any]:
 
 
 def pieces(parts: list[bytes]) -> dict[str, Any]:
-    """A stream: the sizes of its pieces as they came, and the bytes of all."""
-    return {"sizes": [len(part) for part in parts], **digest(b"".join(parts))}
+    """A stream: the sizes of its pieces as they came, empty ones left out, and the bytes of all."""
+    return {"sizes": [len(part) for part in parts if part], **digest(b"".join(parts))}
 
 
 def pairs(headers: Any) -> list[list[str]]:

@@ -1,0 +1,251 @@
+import asyncio
+
+import pytest
+
+from addons.fast_lane import _absolute
+from proxy.core.model import End, header
+from proxy.errors import FormatError
+from tests.addons.conftest import OK, Proxy, Reader, Writer
+
+HEAD = b"GET /x HTTP/1.1\r\nHost: localhost\r\n"
+
+
+async def answer(reader: Reader) -> bytes:
+    """One answer with a Content-Length."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
+    return head + await reader.readexactly(int(length))
+
+
+async def test_bytes_go_through_untouched_and_connections_are_kept(proxy: Proxy) -> None:
+    reader, writer = await proxy.tunnel()
+    odd = b"POST /a?b=%20 HTTP/1.1\r\nhOST: localhost\r\nX-Odd:  two \r\nContent-Length: 3\r\n\r\n"
+    for _ in range(2):
+        writer.write(odd + b"abc")
+        assert await answer(reader) == OK
+    writer.close()
+    assert proxy.upstream.heads == [odd, odd]
+    assert proxy.upstream.connections == 1
+    exchanges = await proxy.exchanges()
+    assert [exchange.request_body.data for exchange in exchanges] == [b"abc", b"abc"]
+    assert [(exchange.lane, exchange.end) for exchange in exchanges] == [("fast", End.COMPLETE)] * 2
+
+
+async def test_pipelined_requests_are_answered_in_order(proxy: Proxy) -> None:
+    reader, writer = await proxy.tunnel()
+    writer.write(HEAD + b"\r\n" + HEAD.replace(b"/x", b"/y") + b"\r\n")
+    assert [await answer(reader), await answer(reader)] == [OK, OK]
+    writer.close()
+    assert [exchange.request.target for exchange in await proxy.exchanges()] == ["/x", "/y"]
+
+
+async def test_the_hops_and_dashcams_own_headers_stay_here(proxy: Proxy) -> None:
+    reader, writer = await proxy.connect()
+    url = f"http://127.0.0.1:{proxy.upstream.port}/x".encode()
+    writer.write(
+        b"GET %b HTTP/1.1\r\nHost: a\r\nProxy-Authorization: Basic eDp5\r\nDashcam-Label: L\r\n"
+        b"Proxy-Connection: keep-alive\r\nX-Mine: 1\r\nDashcam-Group: plan\r\n\r\n" % url
+    )
+    assert await answer(reader) == OK
+    writer.close()
+    assert proxy.upstream.heads == [b"GET /x HTTP/1.1\r\nHost: a\r\nX-Mine: 1\r\n\r\n"]
+    (exchange,) = await proxy.exchanges()
+    assert [name for name, _ in exchange.request.headers] == [b"Host", b"X-Mine"]
+    assert (exchange.own.label, exchange.own.group) == ("L", "plan")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /x HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n",
+        b"GET http://other/x HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+    ],
+)
+async def test_what_could_be_read_in_two_ways_is_refused(proxy: Proxy, data: bytes) -> None:
+    reader, writer = await proxy.tunnel()
+    writer.write(data)
+    assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
+    assert proxy.upstream.heads == []
+
+
+async def test_each_chunk_is_passed_on_and_only_the_end_waits(proxy: Proxy) -> None:
+    gates = [asyncio.Event(), asyncio.Event()]
+
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for number, gate in enumerate(gates):
+            await gate.wait()
+            writer.write(b"1;x=y\r\n%d\r\n" % number)
+        writer.write(b"0\r\nX-Trailer: t\r\n\r\n")
+        return True
+
+    proxy.upstream.play = play
+    reader, writer = await proxy.tunnel()
+    writer.write(HEAD + b"\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    for number, gate in enumerate(gates):
+        assert proxy.engine.writer.counters.stored == 0
+        gate.set()
+        assert await reader.readexactly(10) == b"1;x=y\r\n%d\r\n" % number
+    ending = b"0\r\nX-Trailer: t\r\n\r\n"
+    assert await reader.readexactly(len(ending)) == ending
+    assert proxy.engine.writer.counters.stored == 1
+    writer.close()
+    (exchange,) = await proxy.exchanges()
+    assert exchange.response_body.data == b"01"
+    assert exchange.response_body.trailers == ((b"X-Trailer", b"t"),)
+    assert [part.size for part in exchange.response_body.parts] == [1, 1]
+
+
+async def test_expect_continue_reaches_the_upstream_and_comes_back(proxy: Proxy) -> None:
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await reader.readexactly(3)
+        writer.write(OK)
+        return True
+
+    proxy.upstream.play = play
+    reader, writer = await proxy.tunnel()
+    writer.write(b"PUT /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"abc")
+    assert await answer(reader) == OK
+    writer.close()
+
+
+async def hang_up(head: bytes, reader: Reader, writer: Writer) -> bool:
+    return False
+
+
+async def half(head: bytes, reader: Reader, writer: Writer) -> bool:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+    await writer.drain()
+    return False
+
+
+async def bad_chunk(head: bytes, reader: Reader, writer: Writer) -> bool:
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n")
+    return False
+
+
+@pytest.mark.parametrize(
+    ("play", "line", "end", "kept"),
+    [
+        (hang_up, b"HTTP/1.1 502 ", End.UPSTREAM_RESET, b""),
+        (half, b"HTTP/1.1 200 ", End.UPSTREAM_TRUNCATED, b"half"),
+        (bad_chunk, b"HTTP/1.1 200 ", End.UPSTREAM_INVALID, b"ok"),
+    ],
+)
+async def test_a_failing_upstream_is_one_record_that_says_so(
+    proxy: Proxy, play: object, line: bytes, end: End, kept: bytes
+) -> None:
+    proxy.upstream.play = play  # type: ignore[assignment]  # one of the three above
+    reader, writer = await proxy.tunnel()
+    writer.write(b"POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    assert (await reader.read()).startswith(line)
+    writer.close()
+    (exchange,) = await proxy.exchanges()
+    assert (exchange.end, exchange.response_body.data) == (end, kept)
+
+
+async def test_a_kept_connection_that_died_is_no_failure(proxy: Proxy) -> None:
+    calls = 0
+
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            return False  # the second request meets a connection that has just been closed
+        writer.write(OK)
+        return True
+
+    proxy.upstream.play = play
+    reader, writer = await proxy.tunnel()
+    for _ in range(2):
+        writer.write(HEAD + b"\r\n")
+        assert await answer(reader) == OK
+    writer.close()
+    assert calls == 3
+    assert [exchange.end for exchange in await proxy.exchanges()] == [End.COMPLETE] * 2
+
+
+async def test_a_client_that_leaves_is_recorded_and_the_upstream_let_go(proxy: Proxy) -> None:
+    gone = asyncio.Event()
+
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n")
+        await reader.read()
+        gone.set()
+        return False
+
+    proxy.upstream.play = play
+    reader, writer = await proxy.tunnel()
+    writer.write(HEAD + b"\r\n")
+    await reader.readuntil(b"ab\r\n")
+    writer.close()
+    async with asyncio.timeout(20):
+        await gone.wait()
+    (exchange,) = await proxy.exchanges()
+    assert (exchange.end, exchange.response_body.data) == (End.CLIENT_GONE, b"ab")
+
+
+async def test_after_an_upgrade_bytes_are_relayed_and_messages_noted(proxy: Proxy) -> None:
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x02hi")
+        assert await reader.readexactly(8) == b"\x81\x82\0\0\0\0yo"
+        writer.write(b"\x88\x02\x03\xe8")
+        await reader.readexactly(8)
+        return False
+
+    proxy.upstream.play = play
+    reader, writer = await proxy.tunnel()
+    writer.write(HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    await reader.readuntil(b"\x81\x02hi")
+    writer.write(b"\x81\x82\0\0\0\0yo")
+    assert await reader.readexactly(4) == b"\x88\x02\x03\xe8"
+    writer.write(b"\x88\x82\0\0\0\0\x03\xe8")
+    await reader.read()
+    writer.close()
+    (exchange,) = await proxy.exchanges()
+    assert exchange.end is End.COMPLETE
+    assert [frame[1:] for frame in exchange.frames] == [
+        (False, 1, b"hi"),
+        (True, 1, b"yo"),
+        (False, 8, b"\x03\xe8"),
+        (True, 8, b"\x03\xe8"),
+    ]
+
+
+async def test_dashcam_does_not_call_itself(proxy: Proxy) -> None:
+    reader, writer = await proxy.connect()
+    url = f"http://127.0.0.1:{proxy.port}/".encode()
+    writer.write(b"GET %b HTTP/1.1\r\nHost: a\r\n\r\n" % url)
+    assert (await answer(reader)).startswith(b"HTTP/1.1 508 ")
+    writer.close()
+    (exchange,) = await proxy.exchanges()
+    assert exchange.response is not None
+    assert header(exchange.response.headers, b"dashcam-refused") == b"loop"
+
+
+@pytest.mark.parametrize(
+    ("target", "parts"),
+    [
+        ("http://a/x?y", ("http", "a", 80, "/x?y")),
+        ("http://a:81", ("http", "a", 81, "/")),
+        ("http://a?q=1", ("http", "a", 80, "/?q=1")),
+        ("http://u:p@a/", ("http", "a", 80, "/")),
+        ("http://[::1]:9/x", ("http", "::1", 9, "/x")),
+    ],
+)
+def test_absolute_targets(target: str, parts: tuple[str, str, int, str]) -> None:
+    assert _absolute(target) == parts
+
+
+@pytest.mark.parametrize("target", ["/x", "ftp://a/", "http:///x", "http://a:0/", "http://a:x/"])
+def test_targets_that_are_none(target: str) -> None:
+    with pytest.raises(FormatError):
+        _absolute(target)

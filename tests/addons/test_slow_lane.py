@@ -1,0 +1,58 @@
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+
+from addons.slow_lane import _end_of, _made
+from proxy.core.model import End
+from tests.addons.conftest import Proxy
+from tests.upstream.certificates import Certificates
+from tests.upstream.server import Upstream
+
+
+async def test_http2_is_recorded_as_the_same_exchanges(proxy: Proxy, tmp_path: Path) -> None:
+    certificates = Certificates(tmp_path)
+    context = ssl.create_default_context(cafile=proxy.authority.cert_path)
+    with Upstream(certificates) as upstream:
+        for addon in proxy.interceptor._table["tls_start_server"]:
+            tls = getattr(addon, "__self__", None)
+            assert tls is not None
+            tls._upstream_context.load_verify_locations(str(certificates.file))
+        async with httpx.AsyncClient(
+            http1=False, http2=True, verify=context, proxy=f"http://127.0.0.1:{proxy.port}"
+        ) as client:
+            chunked = await client.get(f"{upstream.https}/chunked?sizes=1,10,100")
+            posted = await client.post(f"{upstream.https}/echo", content=b"z" * 50_000)
+            with pytest.raises(httpx.RemoteProtocolError):
+                await client.get(f"{upstream.https}/reset?after=2")
+            down = await client.get("https://localhost:1/x")
+    assert (chunked.http_version, len(chunked.content)) == ("HTTP/2", 111)
+    assert (posted.status_code, down.status_code) == (200, 502)
+    first, second, third, fourth = await proxy.exchanges()
+    assert {one.lane for one in (first, second, third, fourth)} == {"slow"}
+    assert first.response_body.data == chunked.content
+    assert second.request_body.data == b"z" * 50_000
+    assert third.end is End.UPSTREAM_RESET
+    assert fourth.end is End.UPSTREAM_REFUSED
+
+
+@pytest.mark.parametrize(
+    ("message", "end"),
+    [
+        ("Client disconnected.", End.CLIENT_GONE),
+        ("stream reset by client (CANCEL)", End.CLIENT_GONE),
+        ("stream reset by client (INTERNAL_ERROR)", End.UPSTREAM_RESET),
+        ("Certificate verify failed: self-signed", End.UPSTREAM_TLS),
+        ("[Errno 111] Connect call failed", End.UPSTREAM_REFUSED),
+        ("peer closed connection", End.UPSTREAM_TRUNCATED),
+        ("invalid header", End.UPSTREAM_INVALID),
+    ],
+)
+def test_what_mitmproxy_says_has_an_end(message: str, end: End) -> None:
+    assert _end_of(message) is end
+
+
+def test_an_answer_of_ours_has_a_length_unless_it_may_not() -> None:
+    assert _made(200, (), b"ok").headers["content-length"] == "2"
+    assert "content-length" not in _made(204, (), b"").headers

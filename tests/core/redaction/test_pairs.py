@@ -1,0 +1,165 @@
+"""Values after names, in any text."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from proxy.core.redaction.pairs import cookie_values, find, unescape
+
+TOKEN = b"SECRET-credential-0123456789ab"
+
+
+def nested(value: str, depth: int) -> bytes:
+    text = json.dumps({"a": 1, "password": value, "b": [2]})
+    for _ in range(depth):
+        text = json.dumps({"arguments": text})
+    return text.encode()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.text(min_size=1, max_size=12), st.integers(0, 4))
+def test_json_at_any_depth(value: str, depth: int) -> None:
+    value = 'w1"\\' + value.replace("\ud800", "")
+    value = value.encode("utf-8", "ignore").decode()
+    data = nested(value, depth)
+    (one,) = find(data)
+    assert one.value == value.encode()
+    # What is around the value is untouched, and is still JSON.
+    left = json.loads(data[: one.start] + data[one.end :])
+    for _ in range(depth):
+        left = json.loads(left["arguments"])
+    assert left == {"a": 1, "password": "", "b": [2]}
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"password" : "x1"}', [b"x1"]),
+        (b'{"password":\n  "x1"}', [b"x1"]),
+        (b"{'password': 'x1'}", [b"x1"]),
+        (b'{"Authorization": "Bearer x1y2"}', [b"x1y2"]),
+        (b'{"Authorization": ["Bearer x1y2"]}', [b"x1y2"]),
+        (b'{"headers": {"Cookie": "a=v1; b=v2"}}', [b"v1", b"v2"]),
+        (b'{"set-cookie": "sid=v1; Path=/"}', [b"v1"]),
+        (b'[{"name": "DB_PASSWORD", "value": "s3"}]', [b"s3"]),
+        (b'[{"key":"api_key","value":"s3"}]', [b"s3"]),
+        (b'[{"name": "color", "value": "red7"}]', []),
+        (b'{"password": "cut off', [b"cut off"]),
+        (b'{"args": "{\\"password\\": \\"cut"', [b"cut"]),
+        (b'{"args": "{\\"password\\": \\"cut"}', [b"cut"]),
+        (b'{"password": 17, "secret": null, "api_key": {"type": "string"}}', []),
+        (b'{"password": "", "secret": "***", "api_key": "<YOUR KEY>", "pwd": "${PW}"}', []),
+        (b'{"token": "Hello", "logprob": -0.1}', []),
+        (b'{"token": "a1b2c3d4e5f6"}', [b"a1b2c3d4e5f6"]),
+        (b'{"required": ["password"], "auth": "bearer"}', []),
+        (b'{"password": "%s"}' % TOKEN, []),
+    ],
+)
+def test_json(data: bytes, expected: list[bytes]) -> None:
+    assert [one.value for one in find(data)] == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"OPENAI_API_KEY=abc123\nPATH=/bin", [b"abc123"]),
+        (b"export MYSQL_PASSWORD=letmein", [b"letmein"]),
+        (b"text\\nMYSQL_PASSWORD=letmein\\nX=1", [b"letmein"]),
+        (b'"DB_PASSWORD=letmein"', [b"letmein"]),
+        (b'os.environ["API_KEY"] = "abc123"', [b"abc123"]),
+        (b"Server=db;User Id=sa;Password=letmein;Encrypt=yes", [b"letmein"]),
+        (b"AccountName=x;AccountKey=YWJj+Zw==;EndpointSuffix=y", [b"YWJj+Zw=="]),
+        (b"password: hunter2", [b"hunter2"]),
+        (b'password: "hunter2"', [b"hunter2"]),
+        (b"password = get_password()", []),
+        (b"password = config.password", []),
+        (b"password=DB_PASSWORD_2", []),
+        (b"api_key=os.environ['X']", []),
+        (b"Password: at least 8 characters", []),
+        (b"password: required", []),
+        (b"PASSWORD=%s" % TOKEN, []),
+    ],
+)
+def test_assignments(data: bytes, expected: list[bytes]) -> None:
+    assert [one.value for one in find(data)] == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"Authorization: Basic dXNlcjpwYXNz\r\nHost: x", [b"dXNlcjpwYXNz"]),
+        (b'curl -H "Authorization: Bearer a1b2c3" https://x', [b"a1b2c3"]),
+        (b"Authorization: Bearer a1b2c3 is not valid", [b"a1b2c3"]),
+        (b"authorization: Digest user=x, response=y1", [b"user=x, response=y1"]),
+        (b"authorization: none", []),
+        (b"Authorization: Bearer %s" % TOKEN, []),
+        (b"Cookie: a=1x; b=2y\n", [b"1x", b"2y"]),
+        (b"Set-Cookie: sid=1x; Path=/\n", [b"1x"]),
+        (b"x-api-key: a1b2c3d4", [b"a1b2c3d4"]),
+    ],
+)
+def test_header_lines(data: bytes, expected: list[bytes]) -> None:
+    assert [one.value for one in find(data)] == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"GET /x?a=1&api_key=k1 HTTP/1.1", [b"k1"]),
+        (b"https://x/?key=a1b2c3d4e5&code=US", [b"a1b2c3d4e5"]),
+        (b"https://x/?sig=a%2Fb%3D&se=2026", [b"a/b="]),
+        (b"https://x/?pageToken=a1b2c3d4e5f6", []),
+        (b"postgres://me:p%40ss@db/x", [b"p@ss"]),
+        (b"redis://:pw1@cache:6379/0", [b"pw1"]),
+        (b"amqp://u:p/w@mq/", [b"p/w"]),
+        (b"https:\\/\\/u:pw1@h\\/", [b"pw1"]),
+        (b"https://a1b2c3d4e5f6a7b8c9d0e1@git.example.com", [b"a1b2c3d4e5f6a7b8c9d0e1"]),
+        (b"https://user@example.com/ and mail me@example.com", []),
+        (b"http://host:8080/path?mail=a@b.com", []),
+        (b"http://host:8080/@scope/pkg", []),
+        (b"see ://@ and @", []),
+        (b"https://u:%s@h/" % TOKEN, []),
+    ],
+)
+def test_urls(data: bytes, expected: list[bytes]) -> None:
+    assert [one.value for one in find(data)] == expected
+
+
+def test_a_password_with_an_at_sign_goes_whole() -> None:
+    data = b"postgres://u:p@ss@db/x"
+    assert max(one.end for one in find(data)) == data.index(b"@db")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"<Password>x1</Password>", [b"x1"]),
+        (b"<sts:SecretAccessKey>wJalr/K7</sts:SecretAccessKey>", [b"wJalr/K7"]),
+        (b"<password></password>", []),
+        (b"<input name=password>text</input>", []),
+        (b"a password> b </x>", []),
+    ],
+)
+def test_xml(data: bytes, expected: list[bytes]) -> None:
+    assert [one.value for one in find(data)] == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "times", "expected"),
+    [
+        (b"plain", 3, b"plain"),
+        (b'a\\n\\t\\"\\\\\\/', 1, b'a\n\t"\\/'),
+        (b"\\u00e9\\u20ac", 1, "é€".encode()),
+        (b"\\\\n", 1, b"\\n"),
+        (b"\\\\n", 2, b"\n"),
+        (b"\\ud83d\\ude00", 1, "😀".encode()),
+    ],
+)
+def test_unescape(value: bytes, times: int, expected: bytes) -> None:
+    assert unescape(value, times) == expected
+
+
+def test_cookies_without_values() -> None:
+    assert list(cookie_values(b"a; b=; ;c", first_only=False)) == []

@@ -1,0 +1,87 @@
+"""All the ways together."""
+
+import pytest
+
+from proxy.core.redaction.rules import Pattern, Rules
+from proxy.core.redaction.scanner import Scanner
+from proxy.core.redaction.spans import Find
+
+KEY = b"gsk_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8"
+
+
+def values(finds: list[Find]) -> set[bytes]:
+    return {find.value for find in finds}
+
+
+def test_shapes_names_and_learned() -> None:
+    scanner = Scanner(Rules())
+    scanner.learned.add(b"learned-value-1")
+    data = b'{"password": "x1", "note": "%s learned-value-1"}' % KEY
+    assert values(scanner.find(data)) == {b"x1", KEY, b"learned-value-1"}
+    assert values(scanner.static(data)) == {b"x1", KEY}
+
+
+@pytest.mark.parametrize(
+    "escaped",
+    [
+        b"\\u0067sk_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8",
+        b"gsk\\u005fAb1Cd2Ef3Gh4Ij5Kl6Mn7Op8",
+        b"gsk_Ab1Cd2Ef3Gh4\\u0049j5Kl6Mn7Op8",
+        b"\\\\u0067sk_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8",
+    ],
+)
+def test_escaped_letters_hide_nothing(escaped: bytes) -> None:
+    data = b'{"note": "see ' + escaped + b'"}'
+    whole = [find for find in Scanner(Rules()).find(data) if find.value == KEY]
+    assert [data[find.start : find.end] for find in whole] == [escaped]
+
+
+def test_quotes_escaped_as_unicode() -> None:
+    data = b'{"args": "{\\u0022password\\u0022:\\u0022x1\\u0022}"}'
+    assert b"x1" in values(Scanner(Rules()).find(data))
+
+
+@pytest.mark.parametrize(
+    ("data", "form", "expected"),
+    [
+        (b"a=%67sk_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8", False, KEY),
+        (b"a=%2567sk_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8", False, KEY),
+        (b"p=%7B%22password%22%3A%22x%2F1%22%7D", False, b"x/1"),
+        (b"p=%7B%22password%22%3A%22x+1%22%7D", True, b"x 1"),
+    ],
+)
+def test_percent_escapes(data: bytes, form: bool, expected: bytes) -> None:
+    finds = Scanner(Rules()).quoted(data, form=form)
+    assert expected in values(finds)
+    assert all(0 <= find.start < find.end <= len(data) for find in finds)
+
+
+def test_kinds() -> None:
+    scanner = Scanner(Rules())
+    assert scanner.kind(KEY) == "groq"
+    assert scanner.kind(b"x " + KEY) == "credential"
+
+
+def test_learning() -> None:
+    scanner = Scanner(Rules(patterns=(Pattern("own", "Q[0-9]{9}"),)))
+    scanner.learn(
+        (
+            Find(0, 1, b"dXNlcjpodW50ZXIyMmJpcmRz"),
+            Find(0, 1, b"c2tfbGl2ZV8xMjM0NTY3ODkw"),
+            Find(0, 1, b"per%2Fcent%20value7"),
+            Find(0, 1, b"Q123456789", "own"),
+            Find(0, 1, b"a1@example.com", "mail"),
+        )
+    )
+    text = b"hunter22birds per/cent value7 Q123456789 a1@example.com sk_live_1234567890"
+    assert values(list(scanner.learned.find(text))) == {b"hunter22birds", b"per/cent value7"}
+
+
+def test_own_rules_are_known() -> None:
+    assert not Scanner(Rules(headers=("x",))).has_own_rules
+    for rules in (
+        Rules(pii=("mail",)),
+        Rules(json_paths=("$.a",)),
+        Rules(patterns=(Pattern("a", "b"),)),
+    ):
+        assert Scanner(rules).has_own_rules

@@ -1,0 +1,36 @@
+import pytest
+
+from proxy.stores import merging
+
+
+@pytest.mark.parametrize(
+    ("path", "paths"),
+    [
+        ("plan", ["plan"]),
+        ("plan/retrieve", ["plan", "plan/retrieve"]),
+        ("/plan//retrieve/", ["plan", "plan/retrieve"]),
+        ("///", []),
+        ("", []),
+    ],
+)
+def test_a_path_names_its_groups(path: str, paths: list[str]) -> None:
+    assert merging.group_paths(path) == paths
+
+
+def test_a_path_without_end_is_no_deep_tree() -> None:
+    paths = merging.group_paths("/".join("abcdefghijklmnopqrstuvwxyz"))
+    assert len(paths) == 16
+    assert paths[-1] == "/".join("abcdefghijklmnopqrstuvwxyz")
+
+
+@pytest.mark.parametrize(
+    ("source", "earlier", "counts"),
+    [
+        ("rules", [], True),
+        ("rules", ["rules"], True),
+        ("rules", ["caller", "rules"], False),
+        ("caller", ["caller"], True),
+    ],
+)
+def test_who_has_the_last_word(source: str, earlier: list[str], counts: bool) -> None:
+    assert merging.outranks(source, earlier) is counts

@@ -1,0 +1,102 @@
+from collections.abc import Callable
+
+import pytest
+
+from proxy.core.model import Body, Outcome, Own, RequestHead
+from proxy.stores._api import AddExchange, AddOutcome
+from proxy.stores.sqlite import SqliteStore
+
+type Call = Callable[..., AddExchange]
+
+
+@pytest.fixture
+def filled(store: SqliteStore, call: Call) -> SqliteStore:
+    head = RequestHead("POST", "https", "h", 443, "/v1", headers=((b"A", b"1"), (b"B", b"2")))
+    shared = Body(b'{"a":["' + b"shared by both " * 300 + b'"]}')
+    for number in range(3):
+        for run_id in ("run_a", "run_b"):
+            body = shared if number else Body(b"own" * 50)
+            own = Own(group="plan/retrieve")
+            store.write([call(number, run_id, request=head, request_body=body, own=own)])
+    store.write([AddOutcome(Outcome("run_a", "l", "Completed", None, None, None, None, 0.0))])
+    assert store.verify() == []
+    return store
+
+
+TAMPERINGS = {
+    "a status": ("UPDATE exchanges SET status = 500 WHERE id = 'ex_run_a_1'", "digest differs"),
+    "a target": ("UPDATE exchanges SET target = '/v2' WHERE id = 'ex_run_a_1'", "digest differs"),
+    "a time": (
+        "UPDATE exchanges SET started_at = '2025-11-13T02:13:20.0000000Z' WHERE id = 'ex_run_a_1'",
+        "digest differs",
+    ),
+    "an exchange's run": (
+        "UPDATE exchanges SET run_id = 'run_b' WHERE id = 'ex_run_a_1'",
+        "digest differs",
+    ),
+    "a size": ("UPDATE exchanges SET request_size = 9 WHERE id = 'ex_run_a_1'", "instead of"),
+    "an ending": ("UPDATE exchanges SET ending = 'well' WHERE id = 'ex_run_a_1'", "cannot be read"),
+    "a digest": ("UPDATE exchanges SET digest = x'01' WHERE id = 'ex_run_a_1'", "digest differs"),
+    "two records": (
+        "UPDATE exchanges SET record = (SELECT record FROM exchanges WHERE id = 'ex_run_a_2')"
+        " WHERE id = 'ex_run_a_1'",
+        "digest differs",
+    ),
+    "a blob": ("UPDATE blobs SET data = x'00' WHERE id = 1", "cannot be read"),
+    "a blob's digest": ("UPDATE blobs SET digest = x'01' WHERE id = 1", "digest differs"),
+    "a blob that is gone": ("DELETE FROM blobs WHERE id = (SELECT max(id) FROM blobs)", "missing"),
+    "a blob's run": ("UPDATE blobs SET run = 99 WHERE id = 1", "belong to no run"),
+    "an exchange that is gone": ("DELETE FROM exchanges WHERE id = 'ex_run_a_1'", "says 3 calls"),
+    "an event that is gone": (
+        "DELETE FROM agent_events WHERE id = (SELECT event_id FROM exchanges"
+        " WHERE id = 'ex_run_a_1')",
+        "its event is missing",
+    ),
+    "a group that is gone": ("DELETE FROM agent_events WHERE name = 'plan'", "belongs to no row"),
+    "a ring of groups": (
+        "UPDATE agent_events SET parent_event_id = (SELECT id FROM agent_events"
+        " WHERE name = 'retrieve' AND run_id = 'run_a') WHERE name = 'plan' AND run_id = 'run_a'",
+        "is its own ancestor",
+    ),
+    "a parent elsewhere": (
+        "UPDATE agent_events SET parent_event_id = (SELECT id FROM agent_events"
+        " WHERE name = 'plan' AND run_id = 'run_b') WHERE name = 'retrieve' AND run_id = 'run_a'",
+        "has a parent in another run",
+    ),
+    "an event's data": ("UPDATE agent_events SET data = '{' WHERE id = 3", "is no JSON"),
+    "a run's outcome": ("UPDATE agent_runs SET outcome = 'Failed'", "was judged"),
+    "a run's counts": ("UPDATE run_totals SET calls = 9", "says 9 calls and has 3"),
+    "totals that are gone": ("DELETE FROM run_totals", "has no totals"),
+    "a run that is gone": ("DELETE FROM agent_runs WHERE id = 'run_b'", "belongs to no row"),
+    "a use of nothing": ("INSERT INTO uses VALUES (9999, 1)", "piece 9999, which is missing"),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERINGS)
+def test_what_was_changed_is_found(filled: SqliteStore, name: str) -> None:
+    statement, said = TAMPERINGS[name]
+    assert filled._writer.execute(statement).rowcount
+    problems = filled.verify()
+    assert any(said in problem.what for problem in problems), problems
+    assert all("\n" not in problem.what for problem in problems)
+
+
+def test_a_torn_file_is_found(filled: SqliteStore) -> None:
+    path = filled._path
+    filled.close()
+    data = bytearray(path.read_bytes())
+    data[9 * 1024 : 12 * 1024] = bytes(3 * 1024)
+    path.write_bytes(data)
+    again = SqliteStore(filled.url, path, create=False, durability="durable")
+    assert any(problem.where == "file" for problem in again.verify())
+    again.close()
+
+
+def test_a_file_damaged_all_over_has_an_end(
+    filled: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.stores.sqlite_verify._MOST", 3)
+    filled._writer.execute("UPDATE exchanges SET digest = x'01'")
+    problems = filled.verify()
+    assert len(problems) == 4
+    assert problems[-1].what == "and more"
