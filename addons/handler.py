@@ -5,6 +5,7 @@ Hooks go straight to the addons through a table made once, and connections to up
 """
 
 import asyncio
+import collections
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from proxy.engine.upstream import Pool, UpstreamError
 
 _log = logging.getLogger(__name__)
 _CLIENT_BACKLOG = 256 * 1024
+_UPSTREAMS = 10_000  # connections to one address, of one client connection
 
 type Table = Mapping[str, Sequence[Callable[[Any], Any]]]
 
@@ -50,6 +52,8 @@ class Handler(LiveConnectionHandler):
     ) -> None:
         super().__init__(reader, writer, options, mode_specs.ProxyMode.parse("regular"))
         self.layer = modes.HttpProxy(self.layer.context)
+        # mitmproxy allows five connections to an upstream; calls beyond would wait for each other.
+        self.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(_UPSTREAMS))
         self._table = table
         self._pool = pool
 

@@ -1,3 +1,4 @@
+# ruff: noqa: S311 - the same data each time, not secrets
 """What the SQLite store costs: bytes on disk, and the writer's CPU for an exchange.
 
 Run it as `python benchmarks/store.py [--runs N]`. Prints tables; every store is made in a temporary
@@ -12,7 +13,7 @@ import random
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from proxy.core.model import Body, Event, Exchange, Part, RequestHead, ResponseHead, Run
@@ -119,7 +120,7 @@ def response_headers(rng: random.Random, size: int) -> tuple[tuple[bytes, bytes]
     )
 
 
-def answer(rng: random.Random, message: dict[str, object], turn: int) -> bytes:
+def answer(rng: random.Random, message: Mapping[str, object], turn: int) -> bytes:
     """The provider's JSON."""
     body = {
         "id": f"chatcmpl-{rng.randbytes(14).hex()}",
@@ -139,7 +140,7 @@ def answer(rng: random.Random, message: dict[str, object], turn: int) -> bytes:
 
 
 def streamed(
-    rng: random.Random, message: dict[str, object], turn: int
+    rng: random.Random, message: Mapping[str, object], turn: int
 ) -> tuple[bytes, tuple[Part, ...]]:
     """The same as server-sent events, a few characters each, with the times they came at."""
     head = {
@@ -167,9 +168,9 @@ def agent_run(
     run_id: str, texts: list[str], kind: str, *, turns: int = TURNS, stream: bool = False
 ) -> Iterator[Exchange]:
     """An agent that reads file after file; every request repeats the whole conversation."""
-    rng = random.Random(run_id)  # noqa: S311 - the same data each time
+    rng = random.Random(run_id)
     system = "You repair invoices. " + texts[3][:4000]
-    messages: list[dict[str, object]] = [
+    messages: list[Mapping[str, object]] = [
         {"role": "system", "content": system},
         {"role": "user", "content": "Invoice 4711 is wrong. Find out why, and repair the code."},
     ]
@@ -262,7 +263,7 @@ def one_run(texts: list[str], kind: str, *, stream: bool) -> None:
 
 def throughput(texts: list[str], batch: int, durability: str) -> None:
     """Exchanges of 20 KB with nothing in common, in batches."""
-    rng = random.Random(7)  # noqa: S311 - the same data each time
+    rng = random.Random(7)
     count = 2000
     template = next(agent_run("run_many", texts, "code", turns=1))
     writes: list[Write] = []
@@ -297,7 +298,7 @@ def throughput(texts: list[str], batch: int, durability: str) -> None:
 def many_runs(runs: int, calls: int) -> None:
     """How long it takes to list, filter and open among many."""
     words = ("invoice", "refund", "triage", "search", "report")
-    rng = random.Random(3)  # noqa: S311 - the same data each time
+    rng = random.Random(3)
     with tempfile.TemporaryDirectory() as name:
         store = open_at(Path(name), "fast")
         began = time.perf_counter()
@@ -327,7 +328,7 @@ def many_runs(runs: int, calls: int) -> None:
         store.checkpoint()
         print(f"{files_bytes(Path(name) / 'dashcam.db') / 1e6:.0f} MB")
         middle = store.runs(RunQuery(until=START + runs * 15, limit=1))[0].run.id
-        questions = {
+        questions: dict[str, Callable[[], object]] = {
             "newest 50": lambda: store.runs(RunQuery()),
             "by label": lambda: store.runs(RunQuery(label="triage")),
             "open ones": lambda: store.runs(RunQuery(outcome="open")),

@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 
 from proxy.core import faults, heads, loose, providers, streams
 from proxy.core.calls import Call, CallError, Message, Retrieval, ToolDef, ToolUse, Usage
-from proxy.core.model import End, Exchange, RequestHead
+from proxy.core.model import End, Exchange, RequestHead, ResponseHead
 from proxy.errors import FormatError
 
 REFUSED = "the model refused"
 _MAX_NOTES = 12
 _ERROR = 400
 _SWITCHING = 101
+_BODILESS = (101, 204, 304)
 _MAX_ID = 512
 
 
@@ -64,21 +65,21 @@ class Dialect:
     vendor: ClassVar[str]  # the provider, where the host does not say
     kind: ClassVar[str] = "llm_call"
 
-    def recognises(self, head: RequestHead, request: bytes) -> bool:
+    def recognises(self, head: RequestHead, request: bytes) -> bool:  # noqa: ARG002 - the contract's
         """Whether this exchange is mine, from the request alone."""
-        raise NotImplementedError
+        return False
 
     def step(self, head: RequestHead, request: bytes) -> str:  # noqa: ARG002 - the contract's
         """The step name, from the request alone."""
         return self.name
 
-    def ask(self, head: RequestHead, body: Mapping[str, Any]) -> Asked:
+    def ask(self, head: RequestHead, body: Mapping[str, Any]) -> Asked:  # noqa: ARG002 - for subclasses
         """Read a request."""
-        raise NotImplementedError
+        return Asked()
 
-    def answer(self, body: Mapping[str, Any], exchange: Exchange) -> Answer:
+    def answer(self, body: Mapping[str, Any], exchange: Exchange) -> Answer:  # noqa: ARG002 - for subclasses
         """Read an unstreamed answer, or the object that a stream was put together to."""
-        raise NotImplementedError
+        return Answer()
 
     def assembly(self) -> streams.Assembly | None:
         """A fresh assembly for a stream; None when the dialect does not stream."""
@@ -178,8 +179,8 @@ class Dialect:
         # an error body is one value however it is framed, except for what no JSON parser reads
         streamed = kind in ("sse", "eventstream") or (kind != "json" and head.status < _ERROR)
         if streamed and (assembly := self.assembly()) is not None:
-            return self._streamed(exchange, response, kind, assembly)
-        return self._whole(exchange, response)
+            return self._streamed(exchange, head, response, kind, assembly)
+        return self._whole(exchange, head, response)
 
     def unused_socket(self, exchange: Exchange, response: bytes) -> Answer:
         """The answer of a WebSocket on which no call was made: refused, failed, or just idle."""
@@ -190,34 +191,38 @@ class Dialect:
             streamed=True, complete=error is None, error=error, notes=["no call on this socket"]
         )
 
-    def _whole(self, exchange: Exchange, response: bytes) -> Answer:
-        status = exchange.response.status if exchange.response else 0
+    def _whole(self, exchange: Exchange, head: ResponseHead, response: bytes) -> Answer:
         value, note = loose.parse(response)
         transport = faults.transport_error(exchange)
         body = value if isinstance(value, dict) else None
-        failed = faults.status_error(status, response, value)
-        if exchange.response is not None:  # AWS puts the name there, with a suffix
-            kind = heads.value(exchange.response.headers, b"x-amzn-errortype") or ""
-            failed = faults.retyped(failed, kind.partition(":")[0])
+        # AWS puts the error's name in a header, with a suffix
+        kind = heads.value(head.headers, b"x-amzn-errortype") or ""
+        failed = faults.status_error(head.status, response, value)
+        failed = faults.retyped(failed, kind.partition(":")[0])
         answer = Answer()
         if failed is None and (fault := self.fault(value)) is not None:
             failed = faults.in_stream(fault, where="body")
         if body is not None:
             answer = self.answer(body, exchange)
-        elif failed is None and transport is None and status not in (101, 204, 304):
+        elif failed is None and transport is None and head.status not in _BODILESS:
             said = note or "not a JSON object"
             failed = CallError(
                 "invalid_body", f"the answer's body is {said}", where="body", embedded=True
             )
-        if note is not None:
+        if note is not None and head.status not in _BODILESS:
             answer.notes.append(f"response body: {note}")
-            answer.complete = value is not None or status >= _ERROR
+            answer.complete = value is not None or head.status >= _ERROR
         answer.error = failed or answer.error or transport
         answer.complete = answer.complete and transport is None
         return answer
 
     def _streamed(
-        self, exchange: Exchange, response: bytes, kind: streams.Framing, assembly: streams.Assembly
+        self,
+        exchange: Exchange,
+        head: ResponseHead,
+        response: bytes,
+        kind: streams.Framing,
+        assembly: streams.Assembly,
     ) -> Answer:
         reader = streams.reader(kind)
         for event in (*reader.feed(response), *reader.close()):
@@ -226,14 +231,13 @@ class Dialect:
         answer.streamed = True
         answer.notes += reader.notes
         answer.complete = assembly.complete or (assembly.settled and exchange.end is End.COMPLETE)
-        status = exchange.response.status if exchange.response else 0
         answer.error = assembly.error or answer.error
-        if status >= _ERROR:
+        if head.status >= _ERROR:
             error = answer.error
             answer.error = (
                 replace(error, where="status", embedded=False)
                 if error is not None
-                else faults.status_error(status, response, None)
+                else faults.status_error(head.status, response, None)
             )
         if not answer.complete and answer.error is None:
             answer.error = faults.transport_error(exchange) or CallError(

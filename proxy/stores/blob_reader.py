@@ -86,7 +86,7 @@ class BlobReader:
         try:
             data = stream.decompress(blob.data)
             sizes = ints.unpack(blob.sizes)
-        except (zstandard.ZstdError, ValueError) as error:
+        except (zstandard.ZstdError, ValueError, TypeError) as error:
             raise Damaged(f"blob {blob.id} cannot be read: {error}") from error
         if len(sizes) != blob.pieces or sum(sizes) != len(data):
             raise Damaged(f"blob {blob.id} has {len(data)} bytes and says {sum(sizes)}")

@@ -23,7 +23,16 @@ from proxy.core.model import (
 )
 from proxy.errors import RecordingNotFound, StoreError
 from proxy.stores import STORES, open_store
-from proxy.stores._api import AddEvent, AddExchange, AddOutcome, CloseRun, OpenRun, RunQuery, Store
+from proxy.stores._api import (
+    AddEvent,
+    AddExchange,
+    AddOutcome,
+    CloseRun,
+    OpenRun,
+    RunQuery,
+    Store,
+    Write,
+)
 
 START = 1_763_000_000.123456
 
@@ -391,10 +400,7 @@ def tree(store: Store, run_id: str = "run_a") -> dict[str, tuple[str | None, str
     """Each group's parent and status, by its path; and each call's, by its number."""
     events = store.events(run_id)
     names = {found.id: found.data.get("path") or f"#{found.data.get('seq')}" for found in events}
-    return {
-        names[found.id]: (names.get(found.parent_event_id), found.status)  # type: ignore[arg-type]
-        for found in events
-    }
+    return {names[found.id]: (names.get(found.parent_event_id), found.status) for found in events}
 
 
 def test_groups_are_made_as_a_tree(store: Store) -> None:
@@ -566,7 +572,13 @@ def test_a_batch_is_stored_as_a_whole_or_not_at_all(store: Store) -> None:
     store.write([call(1)])
     before = store.snapshot("run_a")
     bad = AddOutcome(outcome(evidence=None))
-    batch = [call(2), call(3, "run_b"), OpenRun(run(label="new")), AddOutcome(outcome()), bad]
+    batch: list[Write] = [
+        call(2),
+        call(3, "run_b"),
+        OpenRun(run(label="new")),
+        AddOutcome(outcome()),
+        bad,
+    ]
     with pytest.raises((StoreError, TypeError)):
         store.write(batch)
     assert store.snapshot("run_a") == before

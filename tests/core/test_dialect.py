@@ -123,3 +123,27 @@ def test_an_error_status_in_a_stream_is_the_statuss() -> None:
 def test_joined() -> None:
     assert dialect.joined(["a", "", "b"]) == "a\n\nb"
     assert dialect.joined([]) is None
+
+
+class Silent(dialect.Dialect):
+    name = "silent"
+    vendor = "nobody"
+
+
+def test_a_dialect_that_reads_nothing() -> None:
+    one = sample("openai_chat/tools")
+    silent = Silent()
+    assert not silent.recognises(one.exchange.request, one.request)
+    call = silent.decode(one.exchange, one.request, one.response)
+    assert (call.step, call.provider, call.reply) == ("silent", "openai", None)
+    assert silent.assembly() is None
+    stream = sample("openai_chat/stream")
+    assert silent.decode(stream.exchange, stream.request, stream.response).error is not None
+
+
+def test_no_content_is_an_answer() -> None:
+    one = sample("openai_chat/tools")
+    assert one.exchange.response is not None
+    empty = replace(one.with_response(b""), response=replace(one.exchange.response, status=204))
+    call = decode_call(empty, one.request, b"")
+    assert (call.complete, call.error, call.notes) == (True, None, ())

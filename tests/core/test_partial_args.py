@@ -19,6 +19,7 @@ CASES: list[tuple[list[Any], dict[str, Any]]] = [
     ([piece("$['a b'].c", "x"), piece('$["d"]', "y")], {"a b": {"c": "x"}, "d": "y"}),
     ([{"jsonPath": "$.a", "nullValue": "NULL_VALUE"}], {"a": None}),
     ([piece("$.a", "x"), piece("$.a.b", "y"), piece("$.a[0]", "z")], {"a": "x"}),
+    ([piece("$.a", "x"), piece("$.a.b.c", "y"), piece("$.a[0].c", "y")], {"a": "x"}),
     ([piece("$[0]", "x"), piece("$", "y"), piece("", "z"), {}, 7, None], {}),
     ([piece("$" + ".a" * 500, "x")], {}),
 ]

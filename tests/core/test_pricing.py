@@ -153,6 +153,12 @@ def test_openrouter_says_what_it_charges() -> None:
     assert found == Price(0.0123, "provider", None)
 
 
+def test_openrouter_may_say_nothing() -> None:
+    for cost in (None, "free", -1):
+        usage = Usage(10, 10, source="exact", raw={"cost": cost})
+        assert price(call("nobodys/model", provider="openrouter", usage=usage), AT) == Price()
+
+
 RATES = {"input": 1.0, "output": 10.0, "cache_read": 0.1}
 OVERRIDES: list[tuple[dict[str, Any], float | None]] = [
     ({"gpt-4o": RATES}, 2.0),

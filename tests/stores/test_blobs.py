@@ -1,7 +1,10 @@
+# ruff: noqa: S311 - the same data each time, not secrets
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import pytest
 
 from proxy.core.model import Body, Part, RequestHead, ResponseHead
 from proxy.stores._api import AddExchange
@@ -24,7 +27,7 @@ def words(rng: random.Random, count: int) -> str:
 def agent(turns: int, *, seed: int = 1, stream: bool = False) -> list[tuple[bytes, Body]]:
     """Requests that repeat all that was said, and their answers."""
     rng = random.Random(seed)
-    messages: list[dict[str, object]] = [{"role": "system", "content": words(rng, 500)}]
+    messages: list[Mapping[str, object]] = [{"role": "system", "content": words(rng, 500)}]
     tools = [
         {"type": "function", "function": {"name": f"tool_{n}", "description": words(rng, 30)}}
         for n in range(10)
@@ -150,15 +153,25 @@ def test_conversations_that_take_turns_in_a_run(opened: Opens, call: Call) -> No
     assert pieces(store) < new * 1.5
 
 
-def test_memory_is_bounded(opened: Opens, call: Call) -> None:
+def test_memory_is_bounded(opened: Opens, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.stores.blobs._REMEMBERED", 100_000)
+    monkeypatch.setattr("proxy.stores.blobs._REMEMBERED_BODY", 40_000)
+    monkeypatch.setattr("proxy.stores.blobs._SEEN", 10)
+    monkeypatch.setattr("proxy.stores.blobs._TEMPLATES", 3)
     store = opened()
     rng = random.Random(1)
-    for number in range(12):
-        body = Body(b'{"a":"' + rng.randbytes(6_000_000) + b'"}')
-        store.write([call(number, f"run_{number}", request_body=body)])
+    for number in range(20):
+        body = Body(b'{"a":"' + rng.randbytes(30_000 if number % 2 else 50_000) + b'"}')
+        head = RequestHead(
+            "GET", "https", f"{number}.example.com", 443, "/", headers=((b"a", b"b"),)
+        )
+        store.write([call(number, f"run_{number}", request=head, request_body=body)])
     blobs = store._memory.blobs
     held = sum(len(known.body) for bodies in blobs._bodies.values() for known in bodies)
-    assert held == blobs._body_bytes <= 64 * 1024 * 1024
+    assert 0 < held == blobs._body_bytes <= 100_000
+    assert len(blobs._seen) <= 10
+    assert len(blobs._templates) <= 3
+    assert store.verify() == []
 
 
 def test_headers_are_what_they_were_with_little_said(opened: Opens, call: Call) -> None:

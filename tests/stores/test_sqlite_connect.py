@@ -15,7 +15,7 @@ def pragma(connection: sqlite3.Connection, name: str) -> object:
 
 
 def test_the_constants_that_stand_in_two_places() -> None:
-    assert sqlite_connect.STEPS == len(sqlite_migrations.STEPS)
+    assert len(sqlite_migrations.STEPS) == sqlite_connect.STEPS
     assert sqlite_connect.APPLICATION_ID == sqlite_migrations.APPLICATION_ID
 
 
@@ -42,8 +42,10 @@ def test_how_a_file_is_made(
     "newer",
     [
         "PRAGMA user_version = 2",
-        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
-        " VALUES ('dashcam', 'm999', 'later')",
+        (
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
+            " VALUES ('dashcam', 'm999', 'later')"
+        ),
     ],
 )
 def test_a_newer_store_is_refused(

@@ -11,7 +11,7 @@ OTHERS = {"SQLITE_OK", "SQLITE_DONE", "SQLITE_ROW", "SQLITE_NOTICE", "SQLITE_WAR
 
 
 def test_the_table_has_every_primary_code() -> None:
-    by_code = {}
+    by_code: dict[int, set[str]] = {}
     for name in dir(sqlite3):
         value = getattr(sqlite3, name)
         if name.startswith("SQLITE_") and isinstance(value, int) and 0 < value < 0x100:
@@ -26,8 +26,9 @@ def test_the_table_has_every_primary_code() -> None:
 
 
 # sqlite.org/rescode.html, section 3: the primary result codes of errors.
-NAMES = """ABORT AUTH BUSY CANTOPEN CONSTRAINT CORRUPT EMPTY ERROR FORMAT FULL INTERNAL INTERRUPT IOERR
-LOCKED MISMATCH MISUSE NOLFS NOMEM NOTADB NOTFOUND PERM PROTOCOL RANGE READONLY SCHEMA TOOBIG"""
+NAMES = """
+ABORT AUTH BUSY CANTOPEN CONSTRAINT CORRUPT EMPTY ERROR FORMAT FULL INTERNAL INTERRUPT IOERR LOCKED
+ MISMATCH MISUSE NOLFS NOMEM NOTADB NOTFOUND PERM PROTOCOL RANGE READONLY SCHEMA TOOBIG"""
 
 
 def error_of(name: str, message: str = "said so") -> sqlite3.OperationalError:
@@ -75,8 +76,10 @@ def test_an_error_of_the_module_itself() -> None:
 
 
 def test_a_code_that_nobody_knows() -> None:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        with pytest.raises(sqlite3.Error) as failed:
-            connection.execute("nonsense")
+    with (
+        closing(sqlite3.connect(":memory:")) as connection,
+        pytest.raises(sqlite3.Error) as failed,
+    ):
+        connection.execute("nonsense")
     failed.value.sqlite_errorcode = 0x63
     assert type(sqlite_errors.translated(failed.value, "x.db")) is StoreError

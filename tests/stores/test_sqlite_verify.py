@@ -23,6 +23,7 @@ def filled(store: SqliteStore, call: Call) -> SqliteStore:
     return store
 
 
+EVENT = "(SELECT id FROM agent_events WHERE name = '{}' AND run_id = '{}')"
 TAMPERINGS = {
     "a status": ("UPDATE exchanges SET status = 500 WHERE id = 'ex_run_a_1'", "digest differs"),
     "a target": ("UPDATE exchanges SET target = '/v2' WHERE id = 'ex_run_a_1'", "digest differs"),
@@ -38,8 +39,10 @@ TAMPERINGS = {
     "an ending": ("UPDATE exchanges SET ending = 'well' WHERE id = 'ex_run_a_1'", "cannot be read"),
     "a digest": ("UPDATE exchanges SET digest = x'01' WHERE id = 'ex_run_a_1'", "digest differs"),
     "two records": (
-        "UPDATE exchanges SET record = (SELECT record FROM exchanges WHERE id = 'ex_run_a_2')"
-        " WHERE id = 'ex_run_a_1'",
+        (
+            "UPDATE exchanges SET record = (SELECT record FROM exchanges WHERE id = 'ex_run_a_2')"
+            " WHERE id = 'ex_run_a_1'"
+        ),
         "digest differs",
     ),
     "a blob": ("UPDATE blobs SET data = x'00' WHERE id = 1", "cannot be read"),
@@ -48,19 +51,25 @@ TAMPERINGS = {
     "a blob's run": ("UPDATE blobs SET run = 99 WHERE id = 1", "belong to no run"),
     "an exchange that is gone": ("DELETE FROM exchanges WHERE id = 'ex_run_a_1'", "says 3 calls"),
     "an event that is gone": (
-        "DELETE FROM agent_events WHERE id = (SELECT event_id FROM exchanges"
-        " WHERE id = 'ex_run_a_1')",
+        (
+            "DELETE FROM agent_events WHERE id = (SELECT event_id FROM exchanges"
+            " WHERE id = 'ex_run_a_1')"
+        ),
         "its event is missing",
     ),
     "a group that is gone": ("DELETE FROM agent_events WHERE name = 'plan'", "belongs to no row"),
     "a ring of groups": (
-        "UPDATE agent_events SET parent_event_id = (SELECT id FROM agent_events"
-        " WHERE name = 'retrieve' AND run_id = 'run_a') WHERE name = 'plan' AND run_id = 'run_a'",
+        (
+            f"UPDATE agent_events SET parent_event_id = {EVENT.format('retrieve', 'run_a')}"  # noqa: S608 - constants
+            " WHERE name = 'plan' AND run_id = 'run_a'"
+        ),
         "is its own ancestor",
     ),
     "a parent elsewhere": (
-        "UPDATE agent_events SET parent_event_id = (SELECT id FROM agent_events"
-        " WHERE name = 'plan' AND run_id = 'run_b') WHERE name = 'retrieve' AND run_id = 'run_a'",
+        (
+            f"UPDATE agent_events SET parent_event_id = {EVENT.format('plan', 'run_b')}"  # noqa: S608 - constants
+            " WHERE name = 'retrieve' AND run_id = 'run_a'"
+        ),
         "has a parent in another run",
     ),
     "an event's data": ("UPDATE agent_events SET data = '{' WHERE id = 3", "is no JSON"),

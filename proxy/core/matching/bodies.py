@@ -12,7 +12,8 @@ import orjson
 
 from proxy.core import canonical
 from proxy.core.matching import ignore
-from proxy.core.matching.trees import Normaliser, RoundedError, plain_rpc
+from proxy.core.matching.trees import Normaliser, RoundedError, exactly, plain_rpc
+from proxy.core.redaction import names
 
 _JSON_START: Final = re.compile(rb"[ \t\r\n]*[\[{]")
 _BOUNDARY: Final = re.compile(r'boundary="?([^";,]+)"?', re.IGNORECASE)
@@ -57,7 +58,13 @@ def form(text: str, normaliser: Normaliser, ignored: Sequence[str] = ()) -> list
         return []
     pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
     kept = sorted((pair for pair in pairs if pair[0] not in ignored), key=lambda pair: pair[0])
-    return [[name, normaliser.value(value, name)] for name, value in kept]
+    return [[name, _field(name, value, normaliser)] for name, value in kept]
+
+
+def _field(name: str, value: str, normaliser: Normaliser) -> str:
+    if names.query_rule(name.encode("utf-8", "surrogateescape")) is names.Rule.STRONG:
+        return normaliser.found("credential", value)
+    return normaliser.value(value, name)
 
 
 def _json(body: bytes, normaliser: Normaliser, paths: Sequence[str]) -> Any:
@@ -73,7 +80,7 @@ def _json(body: bytes, normaliser: Normaliser, paths: Sequence[str]) -> Any:
         return {"json": _normal(value, normaliser, paths)}
     except RoundedError:
         del normaliser.left_out[mark:]
-        return {"json": _normal(_exact(canonical.loads(body)), normaliser, paths)}
+        return {"json": _normal(exactly(canonical.loads(body)), normaliser, paths)}
     except RecursionError:
         return {"bytes": canonical.digest(body)}
 
@@ -82,17 +89,6 @@ def _normal(value: Any, normaliser: Normaliser, paths: Sequence[str]) -> Any:
     if paths:
         value = ignore.without(value, paths)
     return normaliser.tree(plain_rpc(value))
-
-
-def _exact(value: Any) -> Any:
-    """Integers beyond 64 bits as text that no string can be, large floats as theirs."""
-    if type(value) is dict:
-        return {key: _exact(item) for key, item in value.items()}
-    if type(value) is list:
-        return [_exact(item) for item in value]
-    if type(value) in (int, float) and abs(value) >= 1 << 63:
-        return {"<number>": repr(value)}
-    return value
 
 
 def _json_lines(body: bytes, normaliser: Normaliser, paths: Sequence[str]) -> Any:

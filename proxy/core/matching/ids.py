@@ -1,4 +1,4 @@
-"""Identifiers that differ from run to run: UUIDs, tool-call ids, trace ids, billing headers.
+"""Identifiers that differ from run to run: UUIDs, ULIDs, tool-call ids, trace ids, pseudonyms.
 
 An identifier that names a thing the answer is about (`customer 550e8400-…`) is not one of them.
 """
@@ -10,9 +10,12 @@ from typing import Final
 
 _UUID: Final = re.compile(
     # Starts with a literal hyphen, which is found fast; the eight digits before come after that.
-    r"-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}(?![0-9a-zA-Z-])"
+    r"-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}(?![0-9a-zA-Z])"
 )
-_EIGHT: Final = re.compile(r"(?<![0-9a-zA-Z-])[0-9a-fA-F]{8}$")
+_EIGHT: Final = re.compile(r"(?<![0-9a-zA-Z])[0-9a-fA-F]{8}$")
+_UUID_HEX: Final = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")  # uuid4().hex
+_ULID: Final = re.compile(r"01[0-9A-HJKMNP-TV-Z]{24}(?![0-9A-Za-z])")  # of this century
+_SECRET: Final = re.compile(r"SECRET-([a-z0-9]{1,16})-[0-9a-f]{12}")
 _CALL: Final = re.compile(
     r"\b(?:call_[A-Za-z0-9_-]{6,}|toolu_[A-Za-z0-9_]{8,}|tooluse_[A-Za-z0-9_-]{8,}"
     r"|chatcmpl-tool-[0-9a-f]{8,}|pyd_ai_[0-9a-f-]{8,}|functions\.[\w-]+:\d+(?!\d))(?![\w-])"
@@ -35,7 +38,7 @@ _THING: Final = re.compile(
     r"|tenants?|org(?:anization)?s?|members?|persons?|people|articles?|posts?|pages?|records?|vehicles?"
     r"|listings?|properties|property|teams?|workspaces?|datasets?|collections?|tables?|index(?:es)?)"
     r"(?:[\s_-]?(?:id|ids|uuid|guid|no|nr|num|number|key|ref|with|is|of|the|named|called))*"
-    r"[\s_]*[\"'`]?\s*[:=#]?\s*[\"'`(\[<#]?$",
+    r"[\s_-]*[\"'`]?\s*[:=#]?\s*[\"'`(\[<#]?$",
     re.IGNORECASE,
 )
 _LOOK_BACK: Final = 48
@@ -54,18 +57,23 @@ def names_a_thing(before: str) -> bool:
 
 
 def find_uuids(text: str) -> Iterator[tuple[int, int]]:
-    """The spans of every UUID, from left to right."""
-    for tail in _UUID.finditer(text):
+    """The spans of every UUID and ULID, each kind from left to right."""
+    for tail in _UUID.finditer(text) if "-" in text else ():
         start = tail.start() - 8
         if start >= 0 and _EIGHT.search(text, max(0, start - 1), tail.start()) is not None:
             yield start, tail.end()
+    for match in _ULID.finditer(text) if "01" in text else ():
+        if not text[match.start() - 1 : match.start()].isalnum():
+            yield match.span()
+    if len(text) == 32 and _UUID_HEX.fullmatch(text):  # noqa: PLR2004 - in prose it may be a digest
+        yield 0, 32
 
 
 def uuids(text: str, found: Callable[[str, str], str], before: str = "") -> str:
     """`text` with its UUIDs replaced by `found("uuid", uuid)`, but for those that name a thing."""
     done = 0
     pieces: list[str] = []
-    for start, end in find_uuids(text):
+    for start, end in sorted(find_uuids(text)):
         if not names_a_thing(text[max(0, start - _LOOK_BACK) : start] or before):
             pieces += text[done:start], found("uuid", text[start:end])
             done = end
@@ -92,6 +100,13 @@ def is_token(text: str) -> bool:
 def _mixed(name: str) -> bool:
     """Whether it was made by a machine: `call_customer_service` is a name, not an id."""
     return any(map(str.isdigit, name)) or not name.partition("_")[2].islower()
+
+
+def secrets(text: str, found: Callable[[str, str], str]) -> str:
+    """`text` with the pseudonyms of secrets replaced: every store has its own for a secret."""
+    if "SECRET-" in text:
+        return _SECRET.sub(lambda match: found("secret", match[0]), text)
+    return text
 
 
 def traces(text: str, found: Callable[[str, str], str]) -> str:

@@ -9,12 +9,13 @@ import re
 from typing import Any, Final, NamedTuple
 
 from proxy.core import canonical
-from proxy.core.matching import bodies, ignore
+from proxy.core.matching import bodies, ids, ignore
 from proxy.core.matching._api import Key, MatchRequest, Volatile
 from proxy.core.matching.headers import content_headers
 from proxy.core.matching.trees import Normaliser
 from proxy.core.model import header
 
+_GOOGLE: Final = (".googleapis.com", ".google.com")
 _JSON: Final = re.compile(rb"[ \t\r\n]*[\[{]")
 # In a path a UUID names a thing, but for these, which a client makes up.
 _MADE_UP: Final = re.compile(
@@ -36,6 +37,8 @@ def view(request: MatchRequest) -> View:
     regexes = map(ignore.regex, ignore.patterns(rules, "regex", step))
     normaliser = Normaliser(regexes)
     fields = ignore.patterns(rules, "query", step)
+    if head.host.endswith(_GOOGLE):
+        fields += ("key",)  # an API key there; anywhere else it may be anything
     skipped = frozenset(name.lower() for name in ignore.patterns(rules, "header", step))
     content_type = (header(head.headers, b"content-type") or b"").decode("latin-1")
     tree = {
@@ -87,4 +90,4 @@ def shape(request: MatchRequest) -> tuple[int, int] | None:
 def _path(path: str, normaliser: Normaliser) -> str:
     if "-" in path:
         path = _MADE_UP.sub(lambda match: f"{match[1]}/{normaliser.found('uuid', match[2])}", path)
-    return normaliser.ignored(path)
+    return ids.secrets(normaliser.ignored(path), normaliser.found)

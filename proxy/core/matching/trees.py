@@ -6,6 +6,7 @@ is replaced is kept in `Normaliser.left_out`.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -13,6 +14,7 @@ import orjson
 from proxy.core import canonical
 from proxy.core.matching import dates, ids, temp
 from proxy.core.matching._api import Volatile
+from proxy.core.redaction import names
 
 JSON_TEXT: Final = "<json>"  # in front of a string that was JSON itself: normalised inside
 
@@ -62,6 +64,7 @@ _UNIX_SPAN: Final = (1_400_000_000, 2_100_000_000)  # 2014 to 2036
 
 _RPC_META: Final = ("progressToken", "traceparent", "tracestate", "baggage")
 _SHORTEST: Final = 5  # characters of the shortest volatile value
+_ULID: Final = 26  # characters
 _FIRM: Final = frozenset(("uuid", "time"))
 _ROUNDED: Final = float(1 << 63)
 
@@ -85,7 +88,7 @@ class Normaliser:
         """Notes a volatile value; what stands in its place."""
         firm = kind in _FIRM or (kind == "date" and text == self._leaf)
         self.left_out.append(Volatile(kind, text, firm))
-        if kind in ("uuid", "call"):
+        if kind in ("uuid", "call", "secret"):
             number = self._numbers.setdefault(text.lower(), len(self._numbers) + 1)
             return f"<{kind}:{number}>"
         return "" if kind == "token" else f"<{kind}>"
@@ -105,11 +108,11 @@ class Normaliser:
         self._leaf = text
         # What has no hyphen, slash or digit in the right place is done after a few scans in C.
         if "-" in text:
-            text = ids.traces(text, self.found)
+            text = ids.secrets(ids.traces(text, self.found), self.found)
         if "_" in text or "functions." in text:
             text = ids.calls(text, self.found)
         before = ids.snake(field) if field else ""
-        if "-" in text:
+        if "-" in text or len(text) >= _ULID:
             text = ids.uuids(text, self.found, before)
         if "20" in text or ":" in text:
             text = dates.replace(text, self.found, before)
@@ -124,7 +127,13 @@ class Normaliser:
             and text[-1:] in ("}", "]")
             and (tree := _parse(text)) is not None
         ):
-            inner = canonical.dumps(self.tree(tree, field))
+            mark = len(self.left_out)
+            try:
+                tree = self.tree(tree, field)
+            except RoundedError:
+                del self.left_out[mark:]
+                tree = self.tree(exactly(canonical.loads(text)), field)
+            inner = canonical.dumps(tree)
             return JSON_TEXT + inner.decode("utf-8", "surrogatepass")
         if field:
             name = ids.snake(field)
@@ -157,11 +166,20 @@ class Normaliser:
         out = {}
         for key in sorted(value):
             item = value[key]
-            if (key in CALL_FIELDS or key in calls) and type(item) is str:
-                out[key] = self.found("call", item)
+            if type(item) is str and (role := _role(key) or (key in calls and "call")):
+                out[key] = self.found(role, item)
             else:
                 out[key] = self.tree(item, key)
         return out
+
+
+@lru_cache(maxsize=4096)
+def _role(field: str) -> str:
+    """`call` or `credential` where the name of a field says that its value is one, else ""."""
+    if field in CALL_FIELDS:
+        return "call"
+    rule = names.key_rule(field.encode("utf-8", "replace"))
+    return "credential" if rule in (names.Rule.STRONG, names.Rule.SCHEME) else ""
 
 
 def _parse(text: str) -> Any:
@@ -207,3 +225,14 @@ def plain_rpc(tree: Any) -> Any:
             params.pop("requestId", None)
         out["params"] = params
     return out
+
+
+def exactly(value: Any) -> Any:
+    """Integers beyond 64 bits as text that no string can be, large floats as theirs."""
+    if type(value) is dict:
+        return {key: exactly(item) for key, item in value.items()}
+    if type(value) is list:
+        return [exactly(item) for item in value]
+    if type(value) in (int, float) and abs(value) >= 1 << 63:
+        return {"<number>": repr(value)}
+    return value

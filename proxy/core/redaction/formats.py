@@ -10,6 +10,7 @@ Shapes come from the providers' documentation and from the keys they hand out; l
 bounds wherever a provider has changed them before.
 """
 
+import re
 from dataclasses import dataclass
 
 WORD = r"A-Za-z0-9_\-"  # an edge: not inside an identifier or base64url
@@ -42,6 +43,12 @@ class KeyFormat:
     keep: str = ""
     edge: str = WORD
     peek: str = ""
+
+    @property
+    def looks(self) -> str:
+        """How such a key begins, for readers."""
+        start = re.match(r"[A-Za-z0-9-]*", self.keep or self.tail)
+        return self.lead.replace("\\", "") + (start[0] if start else "") + "…"
 
 
 def _rows(kind: str, what: str, leads: str, tail: str, edge: str = WORD) -> tuple[KeyFormat, ...]:
@@ -143,8 +150,11 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
         "doppler", "Doppler", r"dp\.pt\. dp\.st\. dp\.sa\. dp\.ct\.", r"[A-Za-z0-9_.-]{40,}(?<!\.)"
     ),
     *_rows("onepassword", "1Password service account", "ops_", "eyJ[A-Za-z0-9_=-]{40,}"),
-    KeyFormat(
-        "atlassian", "Atlassian", "A", "T[AC]TT3[A-Za-z0-9_=-]{50,}", edge=BLOB, peek="T[AC]TT3"
+    *(
+        KeyFormat(
+            "atlassian", "Atlassian", "A", f"{start}[A-Za-z0-9_=-]{{50,}}", edge=BLOB, peek=start
+        )
+        for start in ("TATT3", "TCTT3")
     ),
     # business
     *_rows("stripe", "Stripe", "sk_live_ sk_test_ rk_live_ rk_test_", _N + "{16,}"),

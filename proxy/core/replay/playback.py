@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from proxy.core.diff import Change, changes
-from proxy.core.matching import MatchRequest, normalised
+from proxy.core.matching import MatchRequest, Volatile, normalised
 from proxy.core.model import Exchange, Own, RequestHead
 from proxy.core.replay.fixtures import Fixture, Fixtures
 from proxy.core.replay.near import NearMiss, nearest
 from proxy.core.replay.report import Report
 
+type LeftOut = tuple[Volatile, ...]
 type How = Literal["exact", "normalised", "sequence", "again"]
 
 MATCHES: Final = ("normalised", "exact", "sequence")
@@ -70,6 +71,8 @@ class Playback:
         self._served: dict[int, object] = {}  # by position; the value is whose claim it is
         self._queues: dict[int, _Queue] = {}  # by the identity of a list of the fixtures' index
         self._ports: dict[int, int] = {}  # live port of a local service -> the recorded one
+        self._live: dict[str, str] = {}  # pseudonym in the recording -> the one of this replay
+        self._recorded: dict[str, str] = {}  # and back
         self._report = Report()
 
     @property
@@ -141,16 +144,33 @@ class Playback:
         for position in self._pending(positions):
             recorded = self.fixtures.all[position].key()
             conflict = self.fixtures.origins.conflict(recorded.left_out, key.left_out)
+            conflict = conflict or self._other_secret(recorded.left_out, key.left_out)
             if conflict is None and self._claim(position):
+                self._bind(recorded.left_out, key.left_out)
                 return self._hit(position, "normalised")
         if conflict is None and (hit := self._again(positions)):
             return hit
         if conflict is not None:
             old, new = conflict
+            if old.startswith("SECRET-"):
+                return self._miss(request, f"{old} is another secret than {new} here")
             return self._miss(request, f"{old!r} came from a recorded answer; here it is {new!r}")
         if positions:
             return self._miss(request, "every recorded call like this one has been served")
         return self._miss(request, UNLIKE)
+
+    def _other_secret(self, old: LeftOut, new: LeftOut) -> tuple[str, str] | None:
+        """The first pair of pseudonyms that cannot be of one secret, by what was served before."""
+        for one, other in zip(_secrets(old), _secrets(new), strict=True):
+            if self._recorded.get(other, one) != one or self._live.get(one, other) != other:
+                return one, other
+        return None
+
+    def _bind(self, old: LeftOut, new: LeftOut) -> None:
+        """A secret has one pseudonym in the recording, and one in the store of this replay."""
+        for one, other in zip(_secrets(old), _secrets(new), strict=True):
+            self._live.setdefault(one, other)
+            self._recorded.setdefault(other, one)
 
     def _in_sequence(self, request: MatchRequest) -> Hit | Miss:
         positions = self.fixtures.of_step(request.step)
@@ -219,6 +239,10 @@ class Playback:
             return False
         key = normalised.key(request)
         return bool(self.fixtures.normally(request, key))
+
+
+def _secrets(values: LeftOut) -> list[str]:
+    return [value.text for value in values if value.kind == "secret"]
 
 
 class _Queue:

@@ -4,7 +4,6 @@ A tool call's input is the JSON or form body, else the query; its output the par
 body the query is kept under `settings["query"]`, ids in the path under `settings["path_ids"]`.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, override
 from urllib.parse import parse_qs
@@ -46,10 +45,6 @@ class PlainHTTP(Dialect):
         kind = "tool_call" if _is_tool(exchange, response, sent, answer) else "http"
         call = replace(call, kind=kind, provider=None)
         return call if kind == "tool_call" else replace(call, input=None, output=None)
-
-    @override
-    def answer(self, body: Mapping[str, Any], exchange: Exchange) -> Answer:
-        return Answer(output=body)
 
     @override
     def read(self, exchange: Exchange, response: bytes) -> Answer:

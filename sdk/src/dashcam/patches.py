@@ -16,7 +16,7 @@ from .hooks import Hooks
 Source = Callable[[], tuple[tuple[str, str], ...]]
 """The headers for a call made here and now."""
 
-_MARK = "__dashcam__"
+_MARK = "__dashcam_sdk__"  # not that of the preload, which may have been here before
 
 
 def install(source: Source) -> None:

@@ -18,8 +18,17 @@ def marked(text: str, before: str = "") -> str:
         (f"sess_{A}_x", "sess_#_x"),
         (f"a{A}", f"a{A}"),
         (f"{A}0", f"{A}0"),
-        (f"-{A}", f"-{A}"),
-        (f"{A}-1", f"{A}-1"),
+        (f"run-{A}-0", "run-#-0"),
+        (f"customer-{A}", f"customer-{A}"),
+        ("x 01JMYZ3G4H4Y7J2R9N4F4M1WQK.", "x #."),
+        ("run_01JMYZ3G4H4Y7J2R9N4F4M1WQK", "run_#"),
+        ("01JMYZ3G4H4Y7J2R9N4F4M1WQKX", "01JMYZ3G4H4Y7J2R9N4F4M1WQKX"),
+        ("A01JMYZ3G4H4Y7J2R9N4F4M1WQK", "A01JMYZ3G4H4Y7J2R9N4F4M1WQK"),
+        ("order 01JMYZ3G4H4Y7J2R9N4F4M1WQK", "order 01JMYZ3G4H4Y7J2R9N4F4M1WQK"),
+        (A.replace("-", ""), "#"),
+        ("d41d8cd98f00b204e9800998ecf8427e", "d41d8cd98f00b204e9800998ecf8427e"),
+        (f"01JMYZ3G4H4Y7J2R9N4F4M1WQK {A}", "# #"),
+        (f"{A} 01JMYZ3G4H4Y7J2R9N4F4M1WQK", "# #"),
         (A.replace("-41d4", "-91d4"), A.replace("-41d4", "-91d4")),
         ("-e29b-41d4-a716-446655440000", "-e29b-41d4-a716-446655440000"),
         (f"customer {A}", f"customer {A}"),
@@ -85,6 +94,13 @@ def test_traces_and_billing() -> None:
     billing = "x-anthropic-billing-header: cc_version=2.1.37; cc_entrypoint=cli; cch=a1b2c;"
     assert ids.traces(f"{billing}\nYou are", lambda *_: "#") == "#\nYou are"
     assert ids.traces("nothing-here", lambda *_: "#") == "nothing-here"
+
+
+def test_pseudonyms() -> None:
+    text = "Bearer SECRET-openai-9f2c41d07ab3, SECRET-x"
+    assert ids.secrets(text, lambda kind, found: f"<{kind} {found[-4:]}>") == (
+        "Bearer <secret 7ab3>, SECRET-x"
+    )
 
 
 def test_tokens() -> None:

@@ -15,7 +15,7 @@ def test_the_page_shows_the_table() -> None:
     shown = {
         (kind, what, lead) for kind, what, leads in rows for lead in re.findall("`([^`]+)`", leads)
     }
-    assert shown == {(row.kind, row.what, row.lead) for row in KEY_FORMATS}
+    assert shown == {(row.kind, row.what, row.looks) for row in KEY_FORMATS}
 
 
 def test_no_row_is_there_twice() -> None:

@@ -224,6 +224,21 @@ def test_a_date_from_an_answer_is_kept_where_it_is_a_value() -> None:
     assert hit(ask(session, chat(9, "Today is 2026-11-26"))) == 3
 
 
+ONE, TWO, THREE = (f"SECRET-x-{n}00000000000" for n in "abc")
+
+
+def test_secrets_of_another_store_are_told_apart() -> None:
+    recorded = [chat(n, f"token {one}, step {n}") for n, one in enumerate((ONE, TWO, ONE), 1)]
+    session = playback(recorded)
+    here = {ONE: "SECRET-x-100000000000", TWO: "SECRET-x-200000000000"}
+    assert hit(ask(session, chat(9, f"token {here[ONE]}, step 1"))) == 1
+    missed = miss(ask(session, chat(9, f"token {here[ONE]}, step 2")))
+    assert missed.reason == f"{TWO} is another secret than {here[ONE]} here"
+    assert isinstance(ask(session, chat(9, f"token {THREE}, step 3")), Miss)
+    assert hit(ask(session, chat(9, f"token {here[TWO]}, step 2"))) == 2
+    assert hit(ask(session, chat(9, f"token {here[ONE]}, step 3"))) == 3
+
+
 # --- local services ------------------------------------------------------------------------------
 
 

@@ -115,6 +115,25 @@ def test_what_goes_past(
     assert connect_proxy.seen == []
 
 
+WITH_SDK = """
+import dashcam
+with dashcam.run("refund"):
+    import aiohttp, asyncio, requests
+    requests.get("https://requests.test/")
+    async def main():
+        async with aiohttp.ClientSession() as session:
+            await (await session.get("https://aiohttp.test/")).read()
+    asyncio.run(main())
+"""
+
+
+def test_it_gets_along_with_the_sdk(launch: Launch, connect_proxy: ConnectProxy) -> None:
+    done = launch([sys.executable, "-c", WITH_SDK])
+    assert done.stderr == ""
+    told = [(seen.user, seen.target, seen.headers["dashcam-label"]) for seen in connect_proxy.seen]
+    assert told == [(RUN, "requests.test:443", "refund"), (RUN, "aiohttp.test:443", "refund")]
+
+
 PROGRAMS_OWN = """
 import http.client, urllib3, os
 place = os.environ["HTTPS_PROXY"].rpartition("@")[2]
