@@ -1,4 +1,3 @@
-# ruff: noqa: S311 - the same data each time, not secrets
 """What the SQLite store costs: bytes on disk, and the writer's CPU for an exchange.
 
 Run it as `python benchmarks/store.py [--runs N]`. Prints tables; every store is made in a temporary

@@ -35,7 +35,7 @@ class ToolDef:
 
 @dataclass(slots=True, frozen=True)
 class ToolUse:
-    """The model asks for a tool. `arguments` is the parsed value; None with `raw` if it is not JSON."""
+    """The model asks for a tool; `arguments` is parsed, or None with `raw` if it is not JSON."""
 
     id: str | None
     name: str

@@ -32,11 +32,16 @@ def test_the_element_a_stream_ends_in() -> None:
 
 
 VALUES = st.lists(
-    st.dictionaries(st.text(max_size=4), st.text(max_size=6) | st.lists(st.integers(), max_size=3), max_size=3), max_size=4
+    st.dictionaries(
+        st.text(max_size=4), st.text(max_size=6) | st.lists(st.integers(), max_size=3), max_size=3
+    ),
+    max_size=4,
 )
 
 
-@given(value=VALUES, indent=st.sampled_from([None, 2]), cuts=st.lists(st.integers(0, 200), max_size=6))
+@given(
+    value=VALUES, indent=st.sampled_from([None, 2]), cuts=st.lists(st.integers(0, 200), max_size=6)
+)
 def test_any_split_gives_the_same(value: Any, indent: int | None, cuts: list[int]) -> None:
     stream = json.dumps(value, indent=indent).encode()
     places = sorted(cuts)

@@ -1,0 +1,116 @@
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from proxy.stores import open_store
+from tests.cli.conftest import URL, Done
+
+type Dashcam = Callable[..., Done]
+
+CHILD = """
+import sys, urllib.request
+for number in sys.argv[2:]:
+    print(urllib.request.urlopen(f"http://{sys.argv[1]}/orders/{number}").read().decode())
+"""
+
+
+class Upstream:
+    """Answers with the number of the request it got."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.loop = asyncio.new_event_loop()
+        ready = threading.Event()
+        self.thread = threading.Thread(target=self._main, args=(ready,))
+        self.thread.start()
+        assert ready.wait(20)
+
+    def _main(self, ready: threading.Event) -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            self.asked += 1
+            writer.write(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n%d" % self.asked)
+            writer.close()
+
+        async def start() -> int:
+            server = await asyncio.start_server(serve, "127.0.0.1", 0)
+            return int(server.sockets[0].getsockname()[1])
+
+        self.port = self.loop.run_until_complete(start())
+        ready.set()
+        self.loop.run_forever()
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(20)
+        self.loop.close()
+
+
+@pytest.fixture
+def recorded(dashcam: Dashcam) -> str:
+    """The address of a service that answered two calls of run r1, and is gone."""
+    upstream = Upstream()
+    where = f"127.0.0.1:{upstream.port}"
+    command = (sys.executable, "-c", CHILD, where, "1", "2")
+    assert dashcam("run", "--id", "r1", "--", *command).code == 0
+    assert upstream.asked == 2
+    upstream.stop()
+    return where
+
+
+def test_what_was_recorded_is_served_and_what_was_not_is_told(
+    dashcam: Dashcam, recorded: str, folder: Path
+) -> None:
+    command = (sys.executable, "-c", CHILD, recorded)
+    clean = dashcam("replay", "last", "--report", "report.json", "--", *command, "1", "2")
+    assert clean.code == 0, clean.err
+    assert "2 served · clean" in clean.err
+    assert json.loads((folder / "report.json").read_text())["counts"]["served"] == 2
+
+    other = dashcam("replay", "r1", "--json", "--", *command, "1", "77")
+    assert other.code == 2
+    report = json.loads(other.err.strip().splitlines()[-1])
+    assert (report["counts"]["missed"], report["counts"]["unused"]) == (1, 1)
+    assert report["missed"][0]["nearest"]["seq"] == 2
+    assert report["commandExitCode"] == 1
+
+    again = dashcam("replay", "last", "--", *command, "1", "2")
+    assert again.code == 0, "`last` is not a replay"
+    store = open_store(URL, create=False)
+    assert store.find_run("last").metadata["replayOf"] == "r1"
+    store.close()
+
+
+def test_nothing_asked_cannot_be_judged(dashcam: Dashcam, recorded: str) -> None:
+    assert dashcam("replay", "r1", "--", sys.executable, "-c", "pass").code == 125
+    assert dashcam("replay", "r1", "--", "no-such-command-at-all").code == 125
+
+
+def test_a_recordings_file_is_replayed_without_its_store(
+    dashcam: Dashcam, recorded: str, folder: Path
+) -> None:
+    assert dashcam("export", "r1", "--to", "r1.dashcam.jsonl").code == 0
+    for file in (folder / "recordings").glob("dashcam.db*"):
+        file.unlink()
+    command = (sys.executable, "-c", CHILD, recorded, "1", "2")
+    assert dashcam("replay", "r1.dashcam.jsonl", "--", *command).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("replay", "nobody", "--", "true"), 1, "nobody"),
+        (("replay", "last", "--", "true"), 1, "no run to replay yet"),
+        (("replay", "x", "--live", "everything", "--", "true"), 2, "host:NAME"),
+        (("replay", "x", "--pace", "slowly", "--", "true"), 2, "pace"),
+    ],
+)
+def test_one_clear_line(dashcam: Dashcam, arguments: tuple[str, ...], code: int, said: str) -> None:
+    done = dashcam(*arguments)
+    assert done.code == code
+    assert said in done.err

@@ -1,0 +1,105 @@
+import gzip
+import json
+
+import pytest
+
+from proxy.core.model import Body, End, Exchange, Headers, Part, RequestHead, ResponseHead
+from proxy.engine.understand import event_of
+
+CHAT = {"model": "gpt-5", "temperature": 0.2, "messages": [{"role": "user", "content": "hi"}]}
+REPLY = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "model": "gpt-5-2026",
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "tool_calls",
+            "message": {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [
+                    {
+                        "id": "call_1",
+                        "type": "function",
+                        "function": {"name": "crm", "arguments": '{"id":7}'},
+                    }
+                ],
+            },
+        }
+    ],
+    "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12},
+}
+
+
+def chat(reply: bytes, *, status: int = 200, coding: bytes = b"") -> Exchange:
+    headers: Headers = ((b"content-type", b"application/json"),)
+    if coding:
+        headers = (*headers, (b"content-encoding", coding))
+    request = json.dumps(CHAT).encode()
+    return Exchange(
+        id="ex_1",
+        run_id="r",
+        seq=4,
+        via="forward",
+        started_at=100.0,
+        request=RequestHead("POST", "https", "api.openai.com", 443, "/v1/chat/completions"),
+        request_body=Body(request, (Part(0, len(request)),)),
+        response=ResponseHead(status, "OK", headers=headers),
+        response_body=Body(reply, (Part(1, len(reply)),)),
+        first_byte_us=1500,
+        ended_us=2500,
+    )
+
+
+@pytest.mark.parametrize("coding", [b"", b"gzip"])
+def test_a_model_call_on_the_timeline(coding: bytes) -> None:
+    reply = json.dumps(REPLY).encode()
+    event = event_of(chat(gzip.compress(reply) if coding else reply, coding=coding))
+    assert (event.kind, event.name, event.status) == ("llm_call", "openai.chat", "ok")
+    assert (event.started_at, event.ended_at) == (100.0, 100.0025)
+    data = event.data
+    assert (data["exchangeId"], data["seq"], data["latencyMs"], data["ttfbMs"]) == (
+        "ex_1",
+        4,
+        2.5,
+        1.5,
+    )
+    call = data["call"]
+    assert (call["model"], call["servedModel"], call["inputTokens"], call["outputTokens"]) == (
+        "gpt-5",
+        "gpt-5-2026",
+        9,
+        3,
+    )
+    assert call["settings"]["temperature"] == 0.2
+    assert call["toolUses"] == [{"id": "call_1", "name": "crm", "arguments": {"id": 7}}]
+
+
+def test_an_error_says_its_status_and_the_providers_words() -> None:
+    body = b'{"error":{"type":"invalid_api_key","message":"bad key","code":"invalid_api_key"}}'
+    event = event_of(chat(body, status=401))
+    assert event.status == "error"
+    assert "401" in event.data["error"]
+    assert "bad key" in event.data["error"]
+
+
+def test_a_broken_exchange_says_how_it_broke() -> None:
+    exchange = chat(b"", status=200)
+    exchange.end, exchange.error = End.UPSTREAM_TRUNCATED, "the upstream closed"
+    assert event_of(exchange).data["error"] == "the upstream closed"
+    exchange.response, exchange.error = None, None
+    assert event_of(exchange).data["error"] == "upstream truncated"
+
+
+def test_a_retry_says_of_what_and_after_how_long() -> None:
+    exchange = chat(json.dumps(REPLY).encode())
+    exchange.attempt, exchange.retry_of = 2, "ex_0"
+    exchange.retry_reason, exchange.backoff_us = "429 Too Many Requests", 512_000
+    data = event_of(exchange).data
+    assert (data["attempt"], data["retryOf"], data["backoffMs"]) == (2, "ex_0", 512.0)
+
+
+@pytest.mark.parametrize("reply", [b"", b"{", b"\xff\x00", b"[" * 100_000])
+def test_what_a_peer_sends_never_raises(reply: bytes) -> None:
+    assert event_of(chat(reply)).data["exchangeId"] == "ex_1"

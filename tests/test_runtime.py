@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from proxy import runtime
+from proxy.config import Settings, load
+from proxy.core.model import Event, Exchange, RequestHead, Run
+from proxy.errors import RecordingNotFound
+from proxy.stores import open_store
+from proxy.stores._api import AddExchange, OpenRun
+
+
+def settings(tmp_path: Path, **env: str) -> Settings:
+    return load({"store": f"sqlite:///{tmp_path}/r.db"}, env, None)
+
+
+async def test_a_runtime_starts_stores_and_stops(tmp_path: Path) -> None:
+    made = await runtime.start(settings(tmp_path))
+    made.engine.open_run(Run("r1", "a", "r1", 1.0))
+    await made.stop()
+    store = open_store(f"sqlite:///{tmp_path}/r.db", create=False)
+    assert store.find_run("r1").outcome == "Completed"
+    store.close()
+
+
+def test_ignored_hosts_are_globs(tmp_path: Path) -> None:
+    is_ignored = runtime.ignored(settings(tmp_path, DASHCAM_IGNORE="*.apple.com,pinned.test"))
+    assert [is_ignored(host) for host in ("x.APPLE.com", "pinned.test", "a.test")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+async def test_users_redaction_rules_hold(tmp_path: Path) -> None:
+    made = await runtime.start(settings(tmp_path, DASHCAM_REDACTION_PATTERNS="TICKET-[0-9]+"))
+    assert "TICKET-123" not in made.redactor.text("see TICKET-123")
+    await made.stop()
+
+
+async def test_fixtures_come_from_the_store_or_are_not_there(tmp_path: Path) -> None:
+    made = await runtime.start(settings(tmp_path))
+    head = RequestHead("GET", "https", "a.test", 443, "/orders/1")
+    exchange = Exchange("ex_1", "r1", 1, "forward", 1.0, head)
+    made.store.write(
+        [OpenRun(Run("r1", "a", "r1", 1.0)), AddExchange(exchange, Event("r1", "http", "x", 1.0))]
+    )
+    found = runtime.fixtures(made, "r1")
+    assert len(found) == 1
+    assert found.all[0].step == "GET a.test/orders/{id}"
+    with pytest.raises(RecordingNotFound):
+        runtime.fixtures(made, "nobody")
+    await made.stop()
