@@ -99,7 +99,7 @@ def _host_port(value: Any) -> HostPort:
     if text.isdecimal():
         text = f"127.0.0.1:{text}"
     parts = urlsplit(text if "://" in text else f"//{text}")  # a child's DASHCAM_API is a URL
-    if parts.path.strip("/") or parts.query or parts.username or parts.port is None:
+    if parts.path.strip("/") or parts.query or parts.port is None:
         raise ValueError
     return HostPort(parts.hostname or "127.0.0.1", parts.port)
 

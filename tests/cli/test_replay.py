@@ -35,20 +35,23 @@ class Upstream:
             await reader.readuntil(b"\r\n\r\n")
             self.asked += 1
             writer.write(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n%d" % self.asked)
+            await writer.drain()
             writer.close()
+            await writer.wait_closed()
 
-        async def start() -> int:
-            server = await asyncio.start_server(serve, "127.0.0.1", 0)
-            return int(server.sockets[0].getsockname()[1])
+        async def main() -> None:
+            self.done = asyncio.Event()
+            async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+                self.port = int(server.sockets[0].getsockname()[1])
+                ready.set()
+                await self.done.wait()
 
-        self.port = self.loop.run_until_complete(start())
-        ready.set()
-        self.loop.run_forever()
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(main())
 
     def stop(self) -> None:
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.loop.call_soon_threadsafe(self.done.set)
         self.thread.join(20)
-        self.loop.close()
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_a_command_is_recorded_and_its_exit_code_is_the_end(dashcam: Dashcam, fo
     assert run.metadata["exitCode"] == 3
     (exchange,) = store.exchanges("r1")
     assert (exchange.own.group, exchange.end) == ("plan", "upstream_refused")
-    assert [event.kind for event in store.events("r1")] == ["group", "tool_call"]
+    assert [event.kind for event in store.events("r1")] == ["group", "http"]
     store.close()
     for file in (folder / "recordings").rglob("*"):
         assert file.is_dir() or b"topsecret" not in file.read_bytes(), file
