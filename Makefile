@@ -16,7 +16,7 @@ help:           ## what there is to call
 	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 setup: $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv) ## the environment, from the lock
-	@$(UV) sync --quiet --frozen
+	@$(UV) sync --quiet --frozen --compile-bytecode
 
 demo: setup     ## record an agent, show its run, replay it offline: no keys, no network
 	$(RUN)/dashcam demo
