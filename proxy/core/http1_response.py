@@ -59,9 +59,9 @@ class ResponseStream:
         try:
             fed = self._reader.feed(data)
         except FormatError as error:
-            if isinstance(self._reader, ChunkedBody):
-                progress.raw += data[: self._reader.good]
-                progress.pieces = self._reader.found
+            assert isinstance(self._reader, ChunkedBody)  # noqa: S101 - the others take any bytes
+            progress.raw += data[: self._reader.good]
+            progress.pieces = self._reader.found
             progress.broken = str(error)
             return progress
         progress.pieces = fed.pieces

@@ -355,7 +355,7 @@ def answers(draw: st.DrawFn) -> tuple[bytes, bytes]:
 
 
 @given(answers(), st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_valid_answers_read_as_h11_reads_them(
     sample: tuple[bytes, bytes], draw: st.DataObject
 ) -> None:

@@ -281,7 +281,7 @@ def test_a_recording_cannot_write_heads_of_its_own() -> None:
     st.sampled_from(["chunked", "length", "close", "h2"]),
     st.sampled_from([0.0, 1.0, 0.5]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_body(chunks: list[bytes], kind: str, pace: float) -> None:
     data = b"".join(chunks)
     framing = {"chunked": CHUNKED, "length": (length(len(data)),)}.get(kind, ())
