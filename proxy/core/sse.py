@@ -58,8 +58,9 @@ class SSEParser:
             data = b"".join(self._pieces)
             self._pieces.clear()
         events: list[SSEEvent] = []
-        if self._start is None and not self._fresh and b"\r" not in data:
-            data = self._blocks(data, events)
+        self._fresh = self._fresh and data.startswith(_BOM)
+        if self._start is None and not self._fresh and (end := _line_end(data)):
+            data = self._blocks(data, end, events)
         lines = data.splitlines(keepends=True)
         if lines and not lines[-1].endswith((b"\n", b"\r")):
             self._pieces.append(lines.pop())
@@ -67,17 +68,18 @@ class SSEParser:
             self._line(line.rstrip(b"\r\n"), len(line), events)
         return events
 
-    def _blocks(self, data: bytes, events: list[SSEEvent]) -> bytes:
-        """Whole events whose lines end in LF, the usual case, faster; returns what is left."""
-        *blocks, rest = data.split(b"\n\n")
+    def _blocks(self, data: bytes, end: bytes, events: list[SSEEvent]) -> bytes:
+        """Whole events whose lines all end the same way, faster; returns what is left."""
+        *blocks, rest = data.split(end + end)
+        width = len(end)
         for block in blocks:
-            if block[:6] == b"data: " and b"\n" not in block:
-                start, self._offset = self._offset, self._offset + len(block) + 2
+            if block[:6] == b"data: " and end not in block:
+                start, self._offset = self._offset, self._offset + len(block) + 2 * width
                 events.append(SSEEvent("", block[6:], self._id, None, start, self._offset))
                 continue
-            for line in block.split(b"\n"):
-                self._line(line, len(line) + 1, events)
-            self._line(b"", 1, events)
+            for line in block.split(end):
+                self._line(line, len(line) + width, events)
+            self._line(b"", width, events)
         return rest
 
     def partial(self) -> SSEEvent | None:
@@ -141,3 +143,11 @@ class SSEParser:
         self._retry = None
         self._start = None
         return event
+
+
+def _line_end(data: bytes) -> bytes | None:
+    """The one way in which all lines end, LF or CRLF; None where they differ."""
+    returns = data.count(b"\r")
+    if not returns:
+        return b"\n"
+    return b"\r\n" if returns == data.count(b"\n") == data.count(b"\r\n") else None

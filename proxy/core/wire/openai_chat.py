@@ -37,6 +37,7 @@ _STRUCTURE = frozenset(
 )
 _DEPLOYMENT = re.compile(r"/deployments/([^/]+)/")
 _SYSTEM = ("system", "developer")
+_RESULTS = ("tool", "function")
 _HEAD = ("id", "model", "service_tier", "usage", "system_fingerprint")
 
 
@@ -231,12 +232,15 @@ class _Choice:
 def _message(item: Mapping[str, Any], role: str = "user", *, finished: bool = True) -> Message:
     role = loose.text(item.get("role")) or role
     content = item.get("content")
+    results = role in _RESULTS
+    if isinstance(content, str) and not results and len(item) == 2:  # noqa: PLR2004 - just these
+        return Message(role, content)
     text, thought, parts = (
         _parts(content) if isinstance(content, list) else (loose.text(content) or "", "", 0)
     )
     audio = loose.obj(item.get("audio"))
     text = text or loose.text(item.get("refusal")) or loose.text(audio.get("transcript")) or ""
-    if role in ("tool", "function"):
+    if results:
         kept = text if parts == 0 else content
         name = loose.text(item.get("name"))
         result = ToolResult(loose.text(item.get("tool_call_id")), name, kept)
