@@ -13,6 +13,7 @@ from proxy.core.matching import IgnoreRule
 from proxy.core.model import Event, Exchange, Outcome, RequestHead, Run
 from proxy.core.outcomes import judge
 from proxy.core.outcomes._api import Facts
+from proxy.core.recording import ignore_rules
 from proxy.core.redaction import Pattern, Redactor, Rules
 from proxy.core.replay import Fixtures
 from proxy.engine.clock import wall
@@ -123,9 +124,10 @@ def fixtures(runtime: Runtime, ref: str) -> Fixtures:
         snapshots = load_recording(Path(ref))
         if len(snapshots) != 1:
             raise ConfigError(f"{ref} holds {len(snapshots)} runs; a replay is of one")
-        return _index(runtime, snapshots[0].exchanges, getattr(snapshots[0], "ignore", ()))
+        return _index(runtime, snapshots[0].exchanges, ignore_rules(snapshots[0].run))
     run = runtime.store.find_run(ref)
-    return _index(runtime, runtime.store.exchanges(run.id), (), runtime.store.exchange)
+    exchanges = runtime.store.exchanges(run.id)
+    return _index(runtime, exchanges, ignore_rules(run), runtime.store.exchange)
 
 
 def _index(

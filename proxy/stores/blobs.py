@@ -21,7 +21,7 @@ from proxy.stores.zstreams import Streams
 
 _ROW_BYTES = 512 * 1024  # uncompressed; a larger exchange has several rows
 _ANSWER_PIECE = 8192  # answers are rarely sent again in part
-_WORTH_FINDING = 64  # shorter pieces are not looked for
+_WORTH_FINDING = 256  # shorter pieces are not looked for
 _WORTH_ASKING = 4096  # shorter ones only in this process's memory, once a conversation runs
 _SEEN = 50_000  # pieces
 _REMEMBERED = 64 * 1024 * 1024  # bytes of bodies kept for `overlap`
@@ -29,6 +29,7 @@ _REMEMBERED_BODY = 8 * 1024 * 1024
 _CONVERSATIONS = 3  # of one run with one endpoint
 _TEMPLATES = 512
 _NAME, _VALUE = itemgetter(0), itemgetter(1)
+_NOTHING = Pieces(b"", (), (), ())
 
 
 class Stored(NamedTuple):
@@ -77,6 +78,7 @@ class BlobWriter:
     def forget(self) -> None:
         """After a rollback, and after a deletion."""
         self._bodies: OrderedDict[tuple[int, str], list[Pieces]] = OrderedDict()
+        self._newest: dict[str, Pieces] = {}  # of any run, by endpoint
         self._body_bytes = 0
         self._templates: OrderedDict[tuple[Any, ...], _Template] = OrderedDict()
         self._seen: dict[bytes, int] = {}
@@ -93,7 +95,9 @@ class BlobWriter:
         new: list[tuple[bytes, bytes]] = []
         request = self._request(run, exchange, new)
         response = self._cut(run, exchange.response_body.data, new)
-        frames = self._cut(run, b"".join(frame.data for frame in exchange.frames), new)
+        frames = _NOTHING
+        if exchange.frames:
+            frames = self._cut(run, b"".join([frame.data for frame in exchange.frames]), new)
         host, head = exchange.request.host, exchange.response
         asked, asked_mark = self._headers(run, (host, "?"), exchange.request.headers, new)
         answered, answered_mark = self._headers(run, (host, "!"), head.headers if head else (), new)
@@ -117,7 +121,7 @@ class BlobWriter:
     def _request(self, run: int, exchange: Exchange, new: list[tuple[bytes, bytes]]) -> Pieces:
         data = exchange.request_body.data
         if len(data) < pieces.LEAST:
-            return self._cut(run, data, new)
+            return self._cut(run, data, new) if data else _NOTHING
         place = f"{exchange.request.host} {exchange.request.path}"
         old, same, ours = self._most_alike(run, place, data)
         if old is None or same is None:
@@ -136,29 +140,41 @@ class BlobWriter:
     ) -> tuple[Pieces | None, Overlap | None, bool]:
         """The earlier body with most of `data`, at least a quarter; of this run if there is one."""
         best: tuple[Pieces | None, Overlap | None] = (None, None)
-        least = len(data) // 4
-        for key in ((run, place), (0, place)):
-            for old in self._bodies.get(key, ()):
-                same = pieces.overlap(old, data)
-                shared = same.start + len(data) - same.end
-                if shared > least:
-                    best, least = (old, same), shared
-            if best[0] is not None:
-                return *best, key[0] == run
-        return None, None, False
+        most = len(data) // 4
+        for old in reversed(self._bodies.get((run, place), ())):
+            same = pieces.overlap(old, data)
+            shared = same.start + len(data) - same.end
+            if shared > most:
+                best, most = (old, same), shared
+                if 2 * shared > len(data):
+                    break
+        if best[0] is not None or place not in self._newest:
+            return *best, True
+        old = self._newest[place]
+        same = pieces.overlap(old, data)
+        return (
+            (old, same, False) if same.start + len(data) - same.end > most else (None, None, True)
+        )
 
     def _remember(self, run: int, place: str, known: Pieces, *, instead_of: Pieces | None) -> None:
         if len(known.body) > _REMEMBERED_BODY:
             return
-        for key, most in (((run, place), _CONVERSATIONS), ((0, place), 1)):
-            held = self._bodies.pop(key, [])
-            kept = [known, *(old for old in held if old is not instead_of)][:most]
-            self._bodies[key] = kept
-            self._body_bytes += sum(len(old.body) for old in kept)
-            self._body_bytes -= sum(len(old.body) for old in held)
+        bodies = self._bodies
+        size = len(known.body)
+        held = bodies.pop((run, place), [])
+        if instead_of is not None:
+            held[:] = [old for old in held if old is not instead_of]  # not by value
+            size -= len(instead_of.body)
+        elif len(held) == _CONVERSATIONS:
+            size -= len(held.pop(0).body)
+        held.append(known)
+        bodies[run, place] = held
+        self._newest[place] = known
+        self._body_bytes += size
         while self._body_bytes > _REMEMBERED:
-            _, held = self._bodies.popitem(last=False)
-            self._body_bytes -= sum(len(old.body) for old in held)
+            (_, place), held = bodies.popitem(last=False)
+            self._newest.pop(place, None)
+            self._body_bytes -= sum([len(old.body) for old in held])
 
     def _cut(
         self,

@@ -7,34 +7,31 @@ all lowest bytes, all second bytes, and so on: the high bytes are mostly equal, 
 import sys
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
 
-_BYTES = b"B"
-_WIDER = "bHhIiq"  # in the order they are tried
+_UNSIGNED = ((0xFF, "B"), (0xFFFF, "H"), (0xFFFF_FFFF, "I"))
+_SIGNED = ((0x7F, "b"), (0x7FFF, "h"), (0x7FFF_FFFF, "i"))
+_WIDEST = "q"
+_CODES = "BHIbhi" + _WIDEST
 
 
 def pack(values: Sequence[int]) -> bytes:
     """The bytes of `values`; empty for none. OverflowError beyond 64 bits."""
     if not values:
         return b""
-    try:
-        return _BYTES + bytes(values)
-    except ValueError:
-        return _pack_wider(values)
-
-
-def _pack_wider(values: Sequence[int]) -> bytes:
-    for code in _WIDER:
-        try:
-            numbers = array(code, values)
-        except OverflowError:
-            continue
-        if sys.byteorder == "big":
-            numbers.byteswap()
-        raw, width = numbers.tobytes(), numbers.itemsize
-        planes = raw if width == 1 else b"".join([raw[byte::width] for byte in range(width)])
-        return code.encode() + planes
-    raise OverflowError("whole numbers of more than 64 bits")
+    low, high = min(values), max(values)
+    if low >= 0:
+        if high <= 0xFF:  # noqa: PLR2004 - the usual case, without the table
+            return b"B" + bytes(values)
+        code = next((code for most, code in _UNSIGNED if high <= most), _WIDEST)
+    else:
+        high = max(high, -1 - low)
+        code = next((code for most, code in _SIGNED if high <= most), _WIDEST)
+    numbers = array(code, values)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    raw, width = numbers.tobytes(), numbers.itemsize
+    planes = raw if width == 1 else b"".join([raw[byte::width] for byte in range(width)])
+    return code.encode() + planes
 
 
 def unpack(data: bytes) -> list[int]:
@@ -44,7 +41,7 @@ def unpack(data: bytes) -> list[int]:
     code = chr(data[0])
     if code == "B":
         return list(data[1:])
-    if code not in _WIDER:
+    if code not in _CODES:
         raise ValueError(f"{code!r} is no width of whole numbers")
     numbers = array(code)
     width = numbers.itemsize
@@ -58,19 +55,3 @@ def unpack(data: bytes) -> list[int]:
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers.tolist()
-
-
-def pack_series(values: Sequence[int]) -> bytes:
-    """The bytes of values that lie close to the one before them: times, numbers of pieces."""
-    if not values:
-        return b""
-    first = pack(values[:1])
-    return bytes([len(first)]) + first + pack([b - a for a, b in pairwise(values)])
-
-
-def unpack_series(data: bytes) -> list[int]:
-    """What `pack_series` was given; ValueError for other bytes."""
-    if not data:
-        return []
-    rest = 1 + data[0]
-    return list(accumulate(unpack(data[1:rest]) + unpack(data[rest:])))

@@ -9,7 +9,6 @@ pieces wherever it stands.
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 LEAST = 2048  # a piece is at least so long, unless a list ends before
@@ -19,13 +18,12 @@ _LONG = 16 * 1024  # longer ones are searched for runs without structure: base64
 _PARAGRAPHS = 8 * 1024
 
 _ELEMENT_END = re.compile(rb"\}(?=\s{0,64}[],])")
-_LIST_END = re.compile(rb"\}(?=\s{0,64}\])")
+_LIST_END = re.compile(rb'\}(?=\s{0,64}\],\s{0,64}")')  # of one that more follows
 _STRUCTURE_FREE = re.compile(rb'["\[][^"\\\[\]{}]{4096,}')
 _MOVING = b'"cache_control"'  # Anthropic's mark moves on to the newest message with each call
 
 
-@dataclass(slots=True, frozen=True)
-class Pieces:
+class Pieces(NamedTuple):
     """A body cut into pieces: where each ends, and what names them to whoever cut it."""
 
     body: bytes
@@ -93,10 +91,13 @@ def _elements(data: bytes, start: int, end: int, least: int) -> list[int]:
         return comma if comma > 0 else end if name < 0 else name
 
     elements, lists, marks = matches(_ELEMENT_END), matches(_LIST_END), _Places(mark)
+    last = data.rfind(b"}", start, end - 1) + 1  # what closes a body that ends with its list
+    last = last if last > end - _FEW else end
     out: list[int] = []
     at = start
     while end - at > least:
         stop = min(elements.after(at + least), lists.after(at + _FEW), marks.after(at + _FEW))
+        stop = last if at < last < stop else stop
         if stop - at > _LONG:
             out.extend(_long(data, at, stop))
         else:
@@ -158,7 +159,7 @@ def overlap(old: Pieces, data: bytes) -> Overlap:
     while low < high:
         middle = (low + high + 1) // 2
         begin, stop = (ends[low - 1] if low else 0), ends[middle - 1]
-        if body[begin:stop] == data[begin:stop]:
+        if data.startswith(body[begin:stop], begin):
             low = middle
         else:
             high = middle - 1
@@ -169,7 +170,7 @@ def overlap(old: Pieces, data: bytes) -> Overlap:
     while low < high:
         middle = (low + high + 1) // 2
         begin = ends[-middle - 1] if middle < len(ends) else 0
-        if begin + shift >= start and body[begin:stop] == data[begin + shift : stop + shift]:
+        if begin + shift >= start and data.startswith(body[begin:stop], begin + shift):
             low, stop = middle, begin
         else:
             high = middle - 1

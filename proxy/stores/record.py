@@ -5,8 +5,8 @@ hardly change from call to call, so they are named as an earlier list and what d
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import batched
+from itertools import accumulate, batched
+from operator import sub
 from typing import Any, NamedTuple
 
 from proxy.core.model import Exchange, Frame, Headers, Own, Part, ResponseHead
@@ -15,6 +15,8 @@ from proxy.stores import ints, jsontext
 _VERSION = 1
 _HTTP = "HTTP/1.1"
 _LENGTH = 3  # bytes
+_SERIES, _PLAIN = 6, 7  # lists of numbers: as steps, and as they are
+_NOBODY = Own()
 
 
 class HeaderRef(NamedTuple):
@@ -24,8 +26,10 @@ class HeaderRef(NamedTuple):
     changes: tuple[tuple[int, bytes], ...] = ()
 
 
-@dataclass(slots=True, frozen=True)
-class Refs:
+_NO_HEADERS = HeaderRef(0)
+
+
+class Refs(NamedTuple):
     """The pieces that an exchange is made of."""
 
     request_headers: HeaderRef | None = None
@@ -48,58 +52,79 @@ class Record(NamedTuple):
 
 
 def encode(exchange: Exchange, refs: Refs) -> bytes:
-    """The record of `exchange`."""
-    request, response, frames = exchange.request_body, exchange.response_body, exchange.frames
-    marks: tuple[bytes, ...] = (b"", b"", b"")
-    if frames:
-        marks = (
-            ints.pack_series([frame.at_us for frame in frames]),
-            ints.pack([frame.opcode * 2 + frame.from_client for frame in frames]),
-            ints.pack([len(frame.data) for frame in frames]),
-        )
-    sections = (
+    """The record of `exchange`: all its numbers in one list, then what is no number."""
+    frames = exchange.frames
+    series: list[Sequence[int]] = [refs.request, refs.response, refs.frames]
+    plain: list[Sequence[int]] = []
+    for body in (exchange.request_body, exchange.response_body):
+        times, sizes = zip(*body.parts, strict=True) if body.parts else ((), ())
+        series.append(times)
+        plain.append(sizes)
+    series.append([frame.at_us for frame in frames])
+    plain.append([frame.opcode * 2 + frame.from_client for frame in frames])
+    plain.append([len(frame.data) for frame in frames])
+    texts = [
         _extras(exchange),
-        _header_ref(refs.request_headers),
-        _header_ref(refs.response_headers),
-        ints.pack_series(refs.request),
-        ints.pack_series(refs.response),
-        ints.pack_series(refs.frames),
-        *_parts(request.parts),
-        *_parts(response.parts),
-        encode_headers(request.trailers),
-        encode_headers(response.trailers),
-        *marks,
-    )
-    return _join(sections)
+        encode_headers(exchange.request_body.trailers),
+        encode_headers(exchange.response_body.trailers),
+    ]
+    for ref in (refs.request_headers, refs.response_headers):
+        base, changes = ref or _NO_HEADERS
+        plain.append([base, *[place for place, _ in changes]])
+        texts += [value for _, value in changes]
+    plain.append([len(text) for text in texts])
+    numbers = [len(values) for values in series]
+    numbers += [len(values) for values in plain]
+    for values in series:
+        if values:
+            numbers.append(values[0])
+            numbers += map(sub, values[1:], values)
+    for values in plain:
+        numbers += values
+    packed = ints.pack(numbers)
+    return b"".join((bytes([_VERSION]), len(packed).to_bytes(_LENGTH, "little"), packed, *texts))
 
 
 def decode(data: bytes) -> Record:
     """What `encode` was given; ValueError for other bytes."""
     if data[:1] != bytes([_VERSION]):
         raise ValueError("a record of another version")
-    sections = _split(data[1:])
-    request_parts = _part_tuple(sections[6], sections[7])
-    response_parts = _part_tuple(sections[8], sections[9])
-    marks = ints.unpack(sections[13])
+    at = 1 + _LENGTH + int.from_bytes(data[1 : 1 + _LENGTH], "little")
+    numbers = ints.unpack(data[1 + _LENGTH : at])
+    counts = numbers[: _SERIES + _PLAIN]
+    if len(counts) < _SERIES + _PLAIN or len(counts) + sum(counts) != len(numbers):
+        raise ValueError("a record that is cut off")
+    lists = []
+    begin = len(counts)
+    for count in counts:
+        lists.append(numbers[begin : begin + count])
+        begin += count
+    asked, answered, framed, asked_at, answered_at, framed_at = (
+        list(accumulate(values)) for values in lists[:_SERIES]
+    )
+    asked_sizes, answered_sizes, marks, frame_sizes, *bases, sizes = lists[_SERIES:]
+    texts = []
+    for size in sizes:
+        texts.append(data[at : at + size])
+        at += size
+    extras, asked_trailers, answered_trailers, *values = texts
+    if at != len(data):
+        raise ValueError("a record that is cut off")
+    headers: list[HeaderRef | None] = []
+    for base, *places in bases:
+        changes = tuple(zip(places, values[: len(places)], strict=True))
+        values = values[len(places) :]
+        headers.append(HeaderRef(base, changes) if base else None)
     return Record(
-        Refs(
-            _read_header_ref(sections[1]),
-            _read_header_ref(sections[2]),
-            *(ints.unpack_series(section) for section in sections[3:6]),
-        ),
-        jsontext.loads(sections[0].decode()) if sections[0] else {},
-        request_parts,
-        response_parts,
-        decode_headers(sections[10]),
-        decode_headers(sections[11]),
+        Refs(headers[0], headers[1], asked, answered, framed),
+        jsontext.loads(extras.decode()) if extras else {},
+        tuple(map(Part, asked_at, asked_sizes)),
+        tuple(map(Part, answered_at, answered_sizes)),
+        decode_headers(asked_trailers),
+        decode_headers(answered_trailers),
         tuple(
-            (at, bool(mark & 1), mark >> 1, size)
-            for at, mark, size in zip(
-                ints.unpack_series(sections[12]),
-                marks,
-                ints.unpack(sections[14]),
-                strict=True,
-            )
+            (time, bool(mark & 1), mark >> 1, size)
+            for time, mark, size in zip(framed_at, marks, frame_sizes, strict=True)
         ),
     )
 
@@ -136,16 +161,24 @@ def response_head(
 
 
 def encode_headers(headers: Headers) -> bytes:
-    """Headers as they are, names and values."""
+    """Headers as they are, names and values behind a table of their lengths."""
     if not headers:
         return b""
     texts = [text for pair in headers for text in pair]
-    return _join(texts, version=False)
+    table = ints.pack([len(text) for text in texts])
+    return b"".join((len(table).to_bytes(_LENGTH, "little"), table, *texts))
 
 
 def decode_headers(data: bytes) -> Headers:
     """What `encode_headers` was given."""
-    return tuple(batched(_split(data), 2)) if data else ()  # type: ignore[arg-type]  # pairs
+    if not data:
+        return ()
+    at = _LENGTH + int.from_bytes(data[:_LENGTH], "little")
+    texts = []
+    for size in ints.unpack(data[_LENGTH:at]):
+        texts.append(data[at : at + size])
+        at += size
+    return tuple(batched(texts, 2))  # type: ignore[arg-type]  # pairs
 
 
 def _extras(exchange: Exchange) -> bytes:
@@ -158,29 +191,12 @@ def _extras(exchange: Exchange) -> bytes:
             out["reason"] = response.reason
         if response.http_version != _HTTP:
             out["responseVersion"] = response.http_version
-    if exchange.own.given:
+    if exchange.own is not _NOBODY and exchange.own != _NOBODY:
         given = {name: getattr(exchange.own, name) for name in Own.__slots__}
         out["own"] = {name: value for name, value in given.items() if value not in (None, {})}
     if exchange.notes:
         out["notes"] = exchange.notes
     return jsontext.dumps(out).encode() if out else b""
-
-
-def _header_ref(ref: HeaderRef | None) -> bytes:
-    if ref is None:
-        return b""
-    places = [place for place, _ in ref.changes]
-    return _join(
-        (ints.pack([ref.base, *places]), *(value for _, value in ref.changes)), version=False
-    )
-
-
-def _read_header_ref(data: bytes) -> HeaderRef | None:
-    if not data:
-        return None
-    numbers, *values = _split(data)
-    base, *places = ints.unpack(numbers)
-    return HeaderRef(base, tuple(zip(places, values, strict=True)))
 
 
 def apply(ref: HeaderRef | None, piece: Callable[[int], bytes]) -> Headers:
@@ -191,32 +207,3 @@ def apply(ref: HeaderRef | None, piece: Callable[[int], bytes]) -> Headers:
     for place, value in ref.changes:
         headers[place] = (headers[place][0], value)
     return tuple(headers)
-
-
-def _parts(parts: tuple[Part, ...]) -> tuple[bytes, bytes]:
-    return (
-        ints.pack_series([part.at_us for part in parts]),
-        ints.pack([part.size for part in parts]),
-    )
-
-
-def _part_tuple(times: bytes, sizes: bytes) -> tuple[Part, ...]:
-    return tuple(map(Part, ints.unpack_series(times), ints.unpack(sizes)))
-
-
-def _join(sections: Sequence[bytes], *, version: bool = True) -> bytes:
-    """The sections behind a table of their lengths, which has its own length before it."""
-    table = ints.pack([len(section) for section in sections])
-    head = bytes([_VERSION]) if version else b""
-    return b"".join((head, len(table).to_bytes(_LENGTH, "little"), table, *sections))
-
-
-def _split(data: bytes) -> list[bytes]:
-    at = _LENGTH + int.from_bytes(data[:_LENGTH], "little")
-    out = []
-    for size in ints.unpack(data[_LENGTH:at]):
-        out.append(data[at : at + size])
-        at += size
-    if at != len(data):
-        raise ValueError("a record that is cut off")
-    return out

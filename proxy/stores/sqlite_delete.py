@@ -17,6 +17,10 @@ WHERE blobs.run = ?1 AND uses.run <> ?1
 """
 _BLOBS_OF_RUN = "SELECT id FROM blobs WHERE run = ? ORDER BY id"
 _KEEP = "UPDATE blobs SET run = ?, after = NULL, sizes = ?, digest = ?, data = ? WHERE id = ?"
+_DELETE_TEXTS = """
+DELETE FROM texts WHERE id IN (SELECT text FROM run_texts WHERE run_id = ?1)
+  AND NOT EXISTS (SELECT 1 FROM run_texts WHERE text = texts.id AND run_id <> ?1)
+"""
 _KEEP_NUMBERS = """
 UPDATE meta SET value = CASE name
   WHEN 'epoch' THEN value + 1
@@ -41,6 +45,7 @@ def delete_run(connection: sqlite3.Connection, run_id: str) -> bool:
         connection.execute(_KEEP_NUMBERS)  # numbers are never given out twice
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('traces', 1)")
         _delete_blobs(connection, row[0])
+        connection.execute(_DELETE_TEXTS, (run_id,))
         for table in _TABLES:
             connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))  # noqa: S608 - constants
         connection.execute("DELETE FROM agent_runs WHERE id = ?", (run_id,))

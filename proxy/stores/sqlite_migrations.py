@@ -73,10 +73,13 @@ CREATE TABLE run_totals (
   calls INTEGER NOT NULL, errors INTEGER NOT NULL, last_seq INTEGER NOT NULL,
   active_at TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE texts (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 CREATE TABLE run_texts (
-  run_id TEXT NOT NULL REFERENCES agent_runs (id), text TEXT NOT NULL,
+  run_id TEXT NOT NULL REFERENCES agent_runs (id),
+  text INTEGER NOT NULL REFERENCES texts (id),
   PRIMARY KEY (run_id, text)
 ) WITHOUT ROWID;
+CREATE INDEX runs_by_text ON run_texts (text);
 
 CREATE TABLE blobs (
   id INTEGER PRIMARY KEY, run INTEGER NOT NULL, after INTEGER REFERENCES blobs (id),

@@ -16,10 +16,11 @@ from proxy.stores.sqlite_rows import (
     read_outcome,
     read_run,
     read_words,
+    words,
 )
 from proxy.stores.timestamps import to_text
 
-_NEWEST = 1000  # runs looked through one by one before all texts are
+_NEWEST = 300  # runs looked through one by one before all texts are
 _SHOWN = 6  # runs named in an error
 
 RUN_BY_ID = f"SELECT {RUN} FROM agent_runs WHERE id = ?"  # noqa: S608 - a constant
@@ -41,14 +42,17 @@ SELECT {RUN}, calls, errors,
 FROM agent_runs r JOIN run_totals t ON t.run_id = r.id
 WHERE {{where}} ORDER BY started_at DESC, id DESC LIMIT :limit
 """  # noqa: S608 - a constant
-_NAMED = (
-    "(id LIKE :text ESCAPE '\\' OR label LIKE :text ESCAPE '\\'"
-    " OR correlation_id LIKE :text ESCAPE '\\' OR "
-)
+_LIKE = "{} LIKE :text ESCAPE '\\'"
+_NAMED = " OR ".join(_LIKE.format(column) for column in ("id", "label", "correlation_id"))
+_SAID = f"SELECT id FROM texts WHERE {_LIKE.format('text')}"  # noqa: S608 - a constant
 _ONE_BY_ONE = (
-    "EXISTS (SELECT 1 FROM run_texts x WHERE x.run_id = r.id AND x.text LIKE :text ESCAPE '\\'))"
+    f"({_NAMED} OR EXISTS"  # noqa: S608 - a constant
+    f" (SELECT 1 FROM run_texts x WHERE x.run_id = r.id AND +x.text IN ({_SAID})))"
 )
-_ALL_TEXTS = "id IN (SELECT run_id FROM run_texts WHERE text LIKE :text ESCAPE '\\'))"
+_ALL = (
+    f"id IN (SELECT id FROM agent_runs WHERE {_NAMED}"  # noqa: S608 - a constant
+    f" UNION SELECT run_id FROM run_texts WHERE text IN ({_SAID}))"
+)
 
 
 def find_run(connection: sqlite3.Connection, ref: str) -> Run:
@@ -79,17 +83,18 @@ def runs(connection: sqlite3.Connection, query: RunQuery) -> list[RunRow]:
     """Newest first."""
     where, values = runs_filter(query)
     if query.text is None:
-        return _rows(connection, where, values)
-    # What is common is found among the newest; what is rare, faster from the texts.
+        return _rows(connection, runs_statement(where), values)
+    # What is common is found among the newest; what is rare, faster from all that was said.
     newest = connection.execute(
         "SELECT started_at FROM agent_runs ORDER BY started_at DESC LIMIT 1 OFFSET ?", (_NEWEST,)
     ).fetchone()
     if newest is not None:
         values["newest"] = newest[0]
-        found = _rows(connection, [*where, "started_at > :newest", _NAMED + _ONE_BY_ONE], values)
+        here = [*where, "started_at > :newest", _ONE_BY_ONE]
+        found = _rows(connection, runs_statement(here), values)
         if len(found) == query.limit:
             return found
-    return _rows(connection, [*where, _NAMED + _ALL_TEXTS], values)
+    return _rows(connection, runs_statement([*where, _ALL]), values)
 
 
 def runs_filter(query: RunQuery) -> tuple[list[str], dict[str, Any]]:
@@ -113,7 +118,7 @@ def runs_filter(query: RunQuery) -> tuple[list[str], dict[str, Any]]:
         values["until"] = to_text(query.until)
     if query.text is not None:
         plain = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values["text"] = f"%{plain}%"
+        values["text"] = words(f"%{plain}%")
     return where, values
 
 
@@ -146,10 +151,10 @@ SELECT max((SELECT value FROM meta WHERE name = 'events'),
 """
 
 
-def _rows(connection: sqlite3.Connection, where: list[str], values: dict[str, Any]) -> list[RunRow]:
+def _rows(connection: sqlite3.Connection, statement: str, values: dict[str, Any]) -> list[RunRow]:
     return [
         RunRow(read_run(row), row[8], row[9], read_words(row[10]))
-        for row in connection.execute(runs_statement(where), values)
+        for row in connection.execute(statement, values)
     ]
 
 

@@ -178,7 +178,7 @@ def exchange_columns(exchange: Exchange, seq: int, event_id: int) -> tuple[Any, 
 
 def columns_mark(columns: Sequence[Any]) -> bytes:
     """The columns as bytes, for the exchange's digest."""
-    return "\x1f".join(map(str, columns)).encode("utf-8", "surrogatepass")
+    return ascii(columns).encode()  # the same in every version of Python, unlike repr
 
 
 def read_exchange(row: Row, blobs: BlobReader) -> Exchange:

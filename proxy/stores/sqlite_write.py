@@ -50,6 +50,7 @@ UPDATE agent_runs SET label = ?, correlation_id = ?, started_at = ?, ended_at = 
   failure_mode = ?, metadata = ? WHERE id = ?
 """
 _INSERT_OUTCOME = f"INSERT INTO outcomes ({OUTCOME}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - a constant
+_INSERT_RUN_TEXT = "INSERT OR IGNORE INTO run_texts SELECT ?, id FROM texts WHERE text = ?"
 _INSERT_EVENT = f"INSERT INTO agent_events ({EVENT}) VALUES (?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _INSERT_EXCHANGE = f"INSERT INTO exchanges ({EXCHANGE}) VALUES (?{',?' * (EXCHANGE_COLUMNS - 1)})"  # noqa: S608 - constants
 _GROW_GROUP = """
@@ -158,18 +159,23 @@ class Batch:
             state.new = state.changed = False
         blobs = self._memory.blobs.rows
         self.written += blobs.size + _ROW_GUESS * (len(self._events) + len(self._exchanges))
-        many(_INSERT_EVENT, self._events)
-        many(_GROW_GROUP, self._growing)
+        for statement, rows in (
+            (_INSERT_EVENT, self._events),
+            (_GROW_GROUP, self._growing),
+            (_INSERT_EXCHANGE, self._exchanges),
+            ("INSERT INTO blobs VALUES (?,?,?,?,?,?,?)", blobs.blobs),
+            ("INSERT OR IGNORE INTO pieces VALUES (?,?)", blobs.pieces),
+            ("INSERT OR IGNORE INTO uses VALUES (?,?)", blobs.uses),
+            ("INSERT OR IGNORE INTO texts (text) VALUES (?)", [row[1:] for row in self._texts]),
+            (_INSERT_RUN_TEXT, self._texts),
+            ("INSERT OR REPLACE INTO run_totals VALUES (?,?,?,?,?,?)", self._totals()),
+        ):
+            if rows:
+                many(statement, rows)
         for number, data in self._group_data:
             (held,) = execute("SELECT data FROM agent_events WHERE id = ?", (number,)).fetchone()
             merged = jsontext.dumps({**jsontext.loads(held), **data})
             execute("UPDATE agent_events SET data = ? WHERE id = ?", (merged, number))
-        many(_INSERT_EXCHANGE, self._exchanges)
-        many("INSERT INTO blobs VALUES (?,?,?,?,?,?,?)", blobs.blobs)
-        many("INSERT OR IGNORE INTO pieces VALUES (?,?)", blobs.pieces)
-        many("INSERT OR IGNORE INTO uses VALUES (?,?)", blobs.uses)
-        many("INSERT OR IGNORE INTO run_texts VALUES (?,?)", self._texts)
-        many("INSERT OR REPLACE INTO run_totals VALUES (?,?,?,?,?,?)", self._totals())
         for rows in (
             self._events,
             self._growing,

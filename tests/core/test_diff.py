@@ -130,6 +130,14 @@ def test_large_values_take_no_time() -> None:
     assert time.process_time() - start < 20
 
 
+def test_very_long_texts_are_told_as_one_stretch() -> None:
+    numbers = range(1, 2000)
+    old, new = ("".join(f"Sentence {n * sign} is here. " for n in numbers) for sign in (1, -1))
+    ((before, after),) = text_changes(old, new)
+    assert "Sentence 1 is" in before
+    assert "Sentence -1 is" in after
+
+
 def test_excerpt() -> None:
     assert excerpt({"a": [1]}) == '{"a":[1]}'
     assert len(excerpt("x" * 999, 50)) <= 51

@@ -225,6 +225,10 @@ BROKEN: list[tuple[list[bytes], str]] = [
         "line 2: exchange: frames: a whole number expected",
     ),
     (
+        exchange_with(frames=[{"from": "client", "at_us": 1, "opcode": 1, "x": 1}]),
+        "line 2: exchange: frames: unknown field 'x'",
+    ),
+    (
         exchange_with(response={"status": 200, "headers": [["a"]]}),
         "line 2: exchange: response: headers: a pair expected",
     ),

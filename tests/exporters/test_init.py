@@ -6,6 +6,7 @@ import pytest
 
 from proxy.core.model import Run, Snapshot
 from proxy.exporters import EXPORTERS
+from proxy.importers import IMPORTERS
 from tests.exporters.sample import snapshot
 
 GOLDEN = Path(__file__).parents[1] / "data" / "exported"
@@ -37,6 +38,11 @@ def test_a_run_without_anything(name: str) -> None:
 def test_every_suffix_is_one_of_its_own() -> None:
     suffixes = [exporter.suffix for exporter in EXPORTERS.values()]
     assert len(set(suffixes)) == len(suffixes)
+
+
+def test_every_format_has_a_heading_in_the_docs() -> None:
+    text = (GOLDEN.parents[2] / "docs" / "recordings.md").read_text()
+    assert all(f"\n### {name}\n" in text for name in {*EXPORTERS, *IMPORTERS})
 
 
 def test_no_golden_file_is_left_over() -> None:

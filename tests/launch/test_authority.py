@@ -1,4 +1,5 @@
 import datetime as dt
+import getpass
 import os
 import socket
 import ssl
@@ -165,6 +166,23 @@ def test_wider_permissions_are_refused_with_the_remedy(
             use(folder)
         assert caught.value.hint is not None
         assert caught.value.hint.startswith("chmod ")
+
+
+def test_files_of_another_user_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load_or_create(tmp_path / "ca")
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(DashcamError, match="belongs to another user"):
+        load_or_create(tmp_path / "ca")
+
+
+def test_a_user_without_a_name_is_named_by_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert f" {os.geteuid()}@" in facts(load_or_create(tmp_path / "ca")).name
 
 
 def test_rotate_makes_another_one(tmp_path: Path) -> None:

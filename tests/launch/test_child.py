@@ -21,17 +21,15 @@ print("code", code, flush=True)
 """
 # Counts the interrupts it gets until it is told to end.
 COUNTER = """
-import os, signal, sys
+import signal, sys
+both = {signal.SIGINT, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, both)  # none comes between the print and the wait
 count = 0
-def interrupted(*_):
-    global count
-    count += 1
-signal.signal(signal.SIGINT, interrupted)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(40 + count))
 print("ready", flush=True)
-while True:
-    signal.pause()
+while signal.sigwait(both) == signal.SIGINT:
+    count += 1
     print("got", count, flush=True)
+sys.exit(40 + count)
 """
 
 

@@ -129,7 +129,8 @@ def git(launch: Launch, proxy: ConnectProxy, folder: Path) -> None:
 def java(launch: Launch, proxy: ConnectProxy, folder: Path) -> None:
     source = folder / "Get.java"
     source.write_text(JAVA)
-    done = launch(["java", str(source), "https://a.test/x", "http://127.0.0.1:1/y"])
+    quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # it takes its time to compile
+    done = launch(["java", *quick, str(source), "https://a.test/x", "http://127.0.0.1:1/y"])
     assert done.stdout.count("hello") == 2, done.stderr
     # Java names no user: such a run is known by its port alone
     assert through(proxy) == [(None, "a.test:443"), (None, "127.0.0.1:1")]

@@ -16,6 +16,7 @@ import httpx2
 import pytest
 import requests
 import urllib3
+from dashcam import patches
 
 from tests.sdk.echo_server import EchoServer
 
@@ -187,6 +188,14 @@ def test_a_connection_that_is_kept_alive_is_asked_for_each_request(server: EchoS
             with dashcam.run("x", id=run):
                 assert client.get(server.url).json()["Dashcam-Run"] == run
                 assert session.get(server.url).json()["Dashcam-Run"] == run
+
+
+def test_a_library_is_changed_once() -> None:
+    for name, module in (("httpx", httpx), ("http.client", http.client)):
+        patches.LIBRARIES[name](tuple, module)
+        before = (httpx.Client.send, http.client.HTTPConnection.endheaders)
+        patches.LIBRARIES[name](tuple, module)
+        assert (httpx.Client.send, http.client.HTTPConnection.endheaders) == before
 
 
 LATER = """

@@ -14,12 +14,6 @@ def test_they_come_back(values: list[int]) -> None:
     assert ints.unpack(ints.pack(values)) == values
 
 
-@settings(deadline=None, max_examples=60)
-@given(st.lists(st.integers(-(2**61), 2**61)) | SMALL)
-def test_a_series_comes_back(values: list[int]) -> None:
-    assert ints.unpack_series(ints.pack_series(values)) == values
-
-
 @pytest.mark.parametrize(
     ("values", "size"),
     [
@@ -35,10 +29,6 @@ def test_a_series_comes_back(values: list[int]) -> None:
 )
 def test_the_narrowest_width_is_taken(values: list[int], size: int) -> None:
     assert len(ints.pack(values)) == size
-
-
-def test_a_series_is_as_narrow_as_its_steps() -> None:
-    assert len(ints.pack_series(range(1_000_000, 1_000_100))) == 1 + 5 + 1 + 99
 
 
 @pytest.mark.parametrize("data", [b"B", b"xab", b"Habc", b"\xff"])

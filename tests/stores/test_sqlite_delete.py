@@ -104,6 +104,7 @@ def test_deleting_the_last_run_leaves_empty_tables(
         "outcomes",
         "run_totals",
         "run_texts",
+        "texts",
     ):
         assert store._writer.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)  # noqa: S608 - constants
     assert path.stat().st_size <= max(empty, 64 * 1024)

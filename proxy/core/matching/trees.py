@@ -65,6 +65,8 @@ _UNIX_SPAN: Final = (1_400_000_000, 2_100_000_000)  # 2014 to 2036
 _RPC_META: Final = ("progressToken", "traceparent", "tracestate", "baggage")
 _SHORTEST: Final = 5  # characters of the shortest volatile value
 _ULID: Final = 26  # characters
+_REMEMBERED: Final = 64  # fields of an object whose order is remembered
+_WORTH_KEEPING: Final = (48, 4096)  # characters of a text that is remembered as clean
 _FIRM: Final = frozenset(("uuid", "time"))
 _ROUNDED: Final = float(1 << 63)
 
@@ -105,6 +107,11 @@ class Normaliser:
             text = self.ignored(text)
         if len(text) < _SHORTEST:
             return text
+        if _WORTH_KEEPING[0] <= len(text) <= _WORTH_KEEPING[1] and _is_clean(text):
+            return text  # as most are, and most have been seen: agents resend their history
+        return self._scanned(text, field)
+
+    def _scanned(self, text: str, field: str) -> str:
         self._leaf = text
         # What has no hyphen, slash or digit in the right place is done after a few scans in C.
         if "-" in text:
@@ -154,7 +161,8 @@ class Normaliser:
         if kind is dict:
             return self._object(value, field)
         if kind is list:
-            return [self.tree(item, field) for item in value]
+            tree = self.tree
+            return [tree(item, field) for item in value]
         if kind is float and (value >= _ROUNDED or value <= -_ROUNDED) and value.is_integer():
             raise RoundedError
         if (kind is int or kind is float) and field and _is_unix(value, field):
@@ -162,11 +170,13 @@ class Normaliser:
         return value
 
     def _object(self, value: dict[str, Any], field: str) -> dict[str, Any]:
-        calls = _call_fields(value, field)
+        kind = value.get("type")
+        is_call = field in CALL_PARENTS or (type(kind) is str and _is_call(kind))
         out = {}
-        for key in sorted(value):
+        plan = _plan if len(value) <= _REMEMBERED else _plan.__wrapped__
+        for key, role in plan(tuple(value), is_call):
             item = value[key]
-            if type(item) is str and (role := _role(key) or (key in calls and "call")):
+            if role and type(item) is str:
                 out[key] = self.found(role, item)
             else:
                 out[key] = self.tree(item, key)
@@ -174,12 +184,26 @@ class Normaliser:
 
 
 @lru_cache(maxsize=4096)
-def _role(field: str) -> str:
-    """`call` or `credential` where the name of a field says that its value is one, else ""."""
-    if field in CALL_FIELDS:
+def _plan(fields: tuple[str, ...], is_call: bool) -> list[tuple[str, str]]:
+    """The fields of an object in order, each with what its value is by the field's name.
+
+    That is `call`, `credential`, or "" where the name says nothing.
+    """
+    return [(field, _role(field, is_call=is_call)) for field in sorted(fields)]
+
+
+def _role(field: str, *, is_call: bool) -> str:
+    if field in CALL_FIELDS or (is_call and field in ("id", "call_id")):
         return "call"
     rule = names.key_rule(field.encode("utf-8", "replace"))
     return "credential" if rule in (names.Rule.STRONG, names.Rule.SCHEME) else ""
+
+
+@lru_cache(maxsize=4096)
+def _is_clean(text: str) -> bool:
+    """Whether there is nothing volatile in a text, whatever the name of its field."""
+    probe = Normaliser()
+    return probe._scanned(text, "") == text and not probe.left_out  # noqa: SLF001 - its own class
 
 
 def _parse(text: str) -> Any:
@@ -189,14 +213,7 @@ def _parse(text: str) -> Any:
         return None
 
 
-def _call_fields(value: dict[str, Any], field: str) -> tuple[str, ...]:
-    """The fields of an object that hold the id of a tool call."""
-    kind = value.get("type")
-    if field in CALL_PARENTS or (kind.__class__ is str and _is_call(kind)):
-        return ("id", "call_id")
-    return ()
-
-
+@lru_cache(maxsize=1024)
 def _is_call(kind: str) -> bool:
     return kind in CALL_TYPES or kind.endswith(_CALL_SUFFIXES)
 

@@ -5,12 +5,11 @@ successive records are one text: array positions count only where the element ha
 own, and the values of index fields are part of the path. Fields that never stream (ids, types,
 models) are kept apart, each on its own.
 
-There are two readers with one result: `pieces`, by a JSON parser, which is fast; and `literals`, by
-tokens, which knows where each string is, and reads broken JSON too.
+There are two readers with one result: `pieces` takes what a JSON parser made, which is fast;
+`literals` goes by tokens, knows where each string is, and reads broken JSON too.
 """
 
 import re
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from proxy.core.redaction.tokens import MAX_DEPTH, Node, Value, decode, walk
@@ -30,8 +29,6 @@ ENVELOPE = frozenset(
         "system_fingerprint",
         "service_tier",
         "serviceTier",
-        "obfuscation",
-        "event_id",
         "response_id",
         "responseId",
         "call_id",
@@ -41,7 +38,7 @@ ENVELOPE = frozenset(
         "provider",
         "jsonrpc",
         "method",
-        "p",
+        "type",
     )
 )
 # Fields whose value tells one streamed text from another.
@@ -60,16 +57,8 @@ TAGS = frozenset(
 ROOT_TAG = "type"  # of the record itself: events of different types are different texts
 WHOLE = ENVELOPE | TAGS
 _NUMBER = re.compile(rb"-?[0-9]{1,18}")
-_MAX_NAMES = 4096  # names that are remembered
 
 type Key = tuple[str, ...]
-
-
-class Piece(NamedTuple):
-    """One string of a record: the text it is part of, and what it says."""
-
-    key: Key
-    text: str
 
 
 class Literal(NamedTuple):
@@ -80,77 +69,50 @@ class Literal(NamedTuple):
     end: int
 
 
-class Reading(NamedTuple):
-    """The strings of one record: streamed ones with their key, the rest, and fields to look at."""
+def pieces(record: Any) -> list[tuple[Key, str]]:
+    """The streamed strings of a parsed record, with their keys.
 
-    pieces: list[Piece]
-    others: set[str]
-    suspects: list[tuple[str, Any]]
+    Raises:
+        ValueError: It is nested too deep.
+    """
+    out: list[tuple[Key, str]] = []
+    if isinstance(record, dict):
+        _object(record, (), out, 0)
+    elif isinstance(record, list):
+        _array(record, (), out, 0)
+    elif isinstance(record, str):
+        out.append(((), record))
+    return out
 
 
-class Reader:
-    """Reads parsed records; remembers which names of fields are harmless."""
+def _object(record: dict[str, Any], key: Key, out: list[tuple[Key, str]], depth: int) -> None:
+    if tags := _tags(record):
+        key = (*key, *tags)
+    if depth == 0 and type(record.get(ROOT_TAG)) is str:
+        key = (*key, record[ROOT_TAG])
+    for name, value in record.items():
+        kind = type(value)
+        if kind is str:
+            if name not in WHOLE:
+                out.append(((*key, name), value))
+        elif kind is dict:
+            _object(value, (*key, name), out, _deeper(depth))
+        elif kind is list:
+            _array(value, (*key, name), out, _deeper(depth))
 
-    def __init__(self, is_suspect: Callable[[str], bool]) -> None:
-        self._is_suspect = is_suspect
-        self._harmless: set[str] = set()
 
-    def read(self, record: Any) -> Reading:
-        """The strings of `record`.
-
-        Raises:
-            ValueError: It is nested too deep.
-        """
-        out = Reading([], set(), [])
-        if isinstance(record, dict):
-            self._object(record, (), out, 0)
-        elif isinstance(record, list):
-            self._array(record, (), out, 0)
-        elif isinstance(record, str):
-            out.pieces.append(Piece((), record))
-        return out
-
-    def _object(self, record: dict[str, Any], key: Key, out: Reading, depth: int) -> None:
-        if not self._harmless.issuperset(record):
-            self._look(record, out)
-        if tags := _tags(record):
-            key = (*key, *tags)
-        if depth == 0 and type(record.get(ROOT_TAG)) is str:
-            key = (*key, record[ROOT_TAG])
-        for name, value in record.items():
-            kind = type(value)
-            if kind is str:
-                if name in WHOLE or (name == ROOT_TAG and depth == 0):
-                    out.others.add(value)
-                else:
-                    out.pieces.append(Piece((*key, name), value))
-            elif kind is dict:
-                self._object(value, (*key, name), out, _deeper(depth))
-            elif kind is list:
-                self._array(value, (*key, name), out, _deeper(depth))
-
-    def _array(self, record: list[Any], key: Key, out: Reading, depth: int) -> None:
-        for at, value in enumerate(record):
-            kind = type(value)
-            place = str(at) if depth else ""
-            if kind is str:
-                out.pieces.append(Piece((*key, place), value))
-            elif kind is dict:
-                if depth and _tags(value):
-                    place = ""
-                self._object(value, (*key, place), out, depth and _deeper(depth))
-            elif kind is list:
-                self._array(value, (*key, place), out, _deeper(depth))
-
-    def _look(self, record: dict[str, Any], out: Reading) -> None:
-        """Sorts new names into harmless ones and suspects."""
-        for name in record.keys() - self._harmless:
-            if self._is_suspect(name):
-                out.suspects.append((name, record))
-            else:
-                out.others.add(name)
-                if len(self._harmless) < _MAX_NAMES:
-                    self._harmless.add(name)
+def _array(record: list[Any], key: Key, out: list[tuple[Key, str]], depth: int) -> None:
+    for at, value in enumerate(record):
+        kind = type(value)
+        place = str(at) if depth else ""
+        if kind is str:
+            out.append(((*key, place), value))
+        elif kind is dict:
+            if depth and _tags(value):
+                place = ""
+            _object(value, (*key, place), out, depth and _deeper(depth))
+        elif kind is list:
+            _array(value, (*key, place), out, _deeper(depth))
 
 
 def _tags(record: dict[str, Any]) -> list[str]:
@@ -185,7 +147,6 @@ class _Keys:
             self._tags.setdefault(node, {})[value.place] = said
         if value.is_string and value.place == ROOT_TAG and _is_record(node):
             self._types[node] = decode(raw)
-            return False
         return value.is_string and value.place not in WHOLE
 
     def of(self, node: Node) -> Key:
@@ -208,7 +169,7 @@ def _is_record(node: Node) -> bool:
 
 
 def literals(record: bytes) -> list[Literal]:
-    """The streamed strings of a record, with the keys that `Reader` gives them; never raises."""
+    """The streamed strings of a record, with the keys that `pieces` gives them; never raises."""
     keys = _Keys()
     found = [value for value in walk(record) if keys.note(value, record)]
     return [Literal(_key(keys, value.node, value.place), value.start, value.end) for value in found]

@@ -2,7 +2,7 @@ r"""Finding values by the name before them, in any text.
 
 `"password": "…"` in JSON at any depth of nesting (`{"args": "{\"password\": \"…\"}"}`),
 `{"name": "API_KEY", "value": "…"}`, `API_KEY=…` of an environment, `?token=…` of a URL,
-`Authorization: Bearer …` of a log, `<password>…</password>`, `scheme://user:…@host`.
+`Authorization: Bearer …` of a log, `<password>…</password>`.
 
 Every separator whose preceding characters may end such a name is looked at from both sides; no
 text is parsed as a whole, so cut-off, broken and mixed texts are read as well as whole ones.
@@ -10,6 +10,7 @@ text is parsed as a whole, so cut-off, broken and mixed texts are read as well a
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from proxy.core.redaction import names, pseudonym, values
@@ -17,20 +18,37 @@ from proxy.core.redaction.names import NAME_ENDS, Rule
 from proxy.core.redaction.spans import Find
 from proxy.core.redaction.tokens import plain
 
-_COLUMNS = "".join(
-    "[" + "".join(sorted({end[at] for end in (*NAME_ENDS, "lue")})) + "]" for at in range(3)
-)
-_ENDS = "".join(c + c.upper() if c.islower() else c for c in _COLUMNS)
-_LOOKS = {
-    b":": r":(?:(?<=%s[\"']:)|(?<=%s:)|(?<=%s\\[\"']:)|(?<=\\\\[\"']:)|(?<=[A-Za-z\"'] :))",
-    b"=": r"=(?:(?<=%s=)|(?<=%s =)|(?<=[\"'\]]=)|(?<=[\"'\]] =))",
-    b">": r">(?<=%s>)(?=[^<\s])",
+_ENDS = sorted({*NAME_ENDS, "lue"})
+_COLUMNS = "".join("[" + "".join(sorted({end[at] for end in _ENDS})) + "]" for at in range(3))
+# The last three letters of every name (and of `value`): column by column, then exactly.
+_COLUMN = "(?i:" + _COLUMNS + ")"
+_EXACT = "(?i:" + "|".join(_ENDS) + ")"
+_BEFORE = {
+    ":": ("[\"']", "", r"\\[\"']"),
+    "=": ("", " "),
+    ">": ("",),
 }
-_SEPARATORS = tuple(
-    (char, re.compile(look.replace("%s", _ENDS).encode())) for char, look in _LOOKS.items()
-)
-_NAME_ENDS = frozenset(end.encode() for end in (*NAME_ENDS, "lue"))
+_ALSO = {
+    ":": (r"\\\\[\"']:", "[A-Za-z\"'] :"),
+    "=": ("[\"'\\]]=", "[\"'\\]] ="),
+    ">": (),
+}
+
+
+def _look(separator: str) -> re.Pattern[bytes]:
+    """A separator after what may be the end of a name, what closes the name in between."""
+    ways = [
+        f"(?<={_COLUMN}{close}{separator})(?<={_EXACT}{close}{separator})"
+        for close in _BEFORE[separator]
+    ]
+    ways += [f"(?<={also})" for also in _ALSO[separator]]
+    return re.compile(f"{separator}(?:{'|'.join(ways)})".encode())
+
+
+_SEPARATORS = tuple((separator.encode(), _look(separator)) for separator in _BEFORE)
+_NAME_ENDS = frozenset(end.encode() for end in _ENDS)
 _CLOSERS = b" \t\r\n\"'\\]"
+_QUOTE = 0x22
 _LINE_STARTS = (b"", b"\n", b" ", b'"', b"'")
 _LOOK_BACK = 72  # bytes that a name's last letters take and what closes it, six strings deep
 _BACK = 160  # bytes before a separator that a name, its quotes and spaces take
@@ -45,12 +63,6 @@ _MAX_DEPTH = 8
 _BACKSLASH = 0x5C
 _LINES = (Rule.SCHEME, Rule.COOKIE, Rule.SET_COOKIE)
 _COOKIE_COMMA = re.compile(rb",[ \t]*(?=[^;,=\s]+=)")
-_USERINFO_BACK = 512
-_SCHEME_BACKWARDS = re.compile(rb"[A-Za-z0-9+.\-]{1,20}")
-_NO_USERINFO = re.compile(rb"[\s\"'<>\\?#]|:[0-9]{1,5}/")
-_WEB = frozenset((b"http", b"https", b"ws", b"wss", b"ftp"))
-_MORE_USERINFO = re.compile(rb"[^\s/@\"'<>\\?#]*@")
-_LONG_USER = 20  # a user name alone is a token from here on
 
 
 def find(data: bytes) -> Iterator[Find]:
@@ -64,12 +76,15 @@ def find(data: bytes) -> Iterator[Find]:
             at = hit.start()
             if data[max(0, at - _LOOK_BACK) : at].rstrip(_CLOSERS)[-3:].lower() in _NAME_ENDS:
                 yield from after(data, at)
-    if b"@" in data:
-        yield from _userinfo(data)
 
 
 def _pair(data: bytes, at: int) -> Iterator[Find]:
     """The value after the colon or equals sign at `at`, if the name before it calls for it."""
+    if data[at - 1] == _QUOTE and data[at - 2] != _BACKSLASH:
+        # Most of what comes here is a harmless key of JSON: told with one look.
+        begin = data.rfind(b'"', max(0, at - _BACK), at - 1) + 1
+        if begin and _is_harmless(data[begin : at - 1]):
+            return
     before = data[max(0, at - _BACK) : at].rstrip(b" \t\r\n").removesuffix(b"]")
     quoted = before[-1:] in (b'"', b"'")
     if quoted:
@@ -93,6 +108,13 @@ def _pair(data: bytes, at: int) -> Iterator[Find]:
         # An environment or a connection string, not code: there a plain word is a password too.
         sure = equals and (lead == b";" or (name.isupper() and lead in _LINE_STARTS))
         yield from _bare(data, at + 1, rule, strict=sure)
+
+
+@lru_cache(maxsize=4096)
+def _is_harmless(name: bytes) -> bool:
+    """Whether nothing secret follows a name of a JSON field."""
+    plain_name = _NAME_BACKWARDS.fullmatch(name) is not None
+    return plain_name and name.lower() != b"value" and names.key_rule(name) is None
 
 
 def _name(before: bytes) -> tuple[bytes, bytes]:
@@ -188,42 +210,6 @@ def _element(data: bytes, at: int) -> Iterator[Find]:
     found = _XML.match(data, at + 1)
     if found and not pseudonym.is_whole(found[1]) and not values.is_placeholder(found[1]):
         yield Find(found.start(1), found.end(1), found[1])
-
-
-def _userinfo(data: bytes) -> Iterator[Find]:
-    """Passwords (or a token instead of a name) in `scheme://user:password@host`."""
-    at = data.find(b"@")
-    while at >= 0:
-        start, scheme = _url_before(data, at)
-        end = _userinfo_end(data, start, at, scheme) if start else 0
-        if end:
-            user, colon, password = data[start:end].partition(b":")
-            value = unquote_to_bytes(password if colon else user)
-            if colon:
-                start += len(user) + 1
-            told = colon or (len(user) >= _LONG_USER and values.is_plausible(value))
-            if told and not pseudonym.is_whole(value) and not values.is_placeholder(value):
-                yield Find(start, end, value)
-            at = end
-        at = data.find(b"@", at + 1)
-
-
-def _url_before(data: bytes, at: int) -> tuple[int, bytes]:
-    """Where the authority of a URL begins that may reach to `at`, 0 for none; and its scheme."""
-    for mark in (b"://", b":\\/\\/"):
-        found = data.rfind(mark, max(0, at - _USERINFO_BACK), at)
-        if found > 0:
-            scheme = _SCHEME_BACKWARDS.match(data[max(0, found - 20) : found][::-1])
-            return (found + len(mark), scheme[0][::-1].lower()) if scheme else (0, b"")
-    return 0, b""
-
-
-def _userinfo_end(data: bytes, start: int, at: int, scheme: bytes) -> int:
-    """Where the user part of a URL ends: at its last at sign; 0 when it has none."""
-    if _NO_USERINFO.search(data, start, at) or (scheme in _WEB and b"/" in data[start:at]):
-        return 0  # the at sign is in a path; database clients let a password hold a slash
-    more = _MORE_USERINFO.match(data, at + 1)
-    return more.end() - 1 if more else at
 
 
 def cookie_values(text: bytes, *, first_only: bool) -> Iterator[tuple[int, int]]:

@@ -1,23 +1,19 @@
 """Taking secrets out of exchanges, live requests and texts."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from proxy.core import encoding
-from proxy.core.model import Body, Exchange, Frame, Headers, Own, RequestHead, ResponseHead, header
+from proxy.core.model import Body, Exchange, Headers, Own, RequestHead, ResponseHead
 from proxy.core.redaction import fields, names, pseudonym, spans
-from proxy.core.redaction.bodies import Bodies, ContentType, content_type
+from proxy.core.redaction.bodies import Bodies
 from proxy.core.redaction.headers import CREDENTIAL_HEADERS, STRUCTURAL_HEADERS, header_rule
 from proxy.core.redaction.names import Rule
+from proxy.core.redaction.payloads import OpenBody, OpenFrames
 from proxy.core.redaction.rules import Rules
 from proxy.core.redaction.scanner import Scanner
 from proxy.core.redaction.spans import Find, Hit, whole
 
-LIMIT = 256 * 1024 * 1024  # a body larger than this, decoded or not, is dropped
-_ROUNDS = 3  # as often as a body may teach a secret that an earlier one has in another form
-_TEXT, _BINARY, _CLOSE = 1, 2, 8
-_CLOSE_CODE = 2  # bytes before a close frame's reason
 _MAX_CACHED = 4096
 _MAX_CACHED_VALUE = 4096
 _MAX_DEPTH = 64
@@ -45,117 +41,102 @@ class Redactor:
 
         Ids and times stay. A body that cannot be redacted is dropped, which a note says.
         """
-        self._learn_heads(exchange)
-        return self._settled(lambda: self._exchange(exchange))
+        heads = [exchange.request.headers, exchange.request_body.trailers]
+        heads.append(exchange.response_body.trailers)
+        response = exchange.response
+        if response is not None:
+            heads.append(response.headers)
+        # First all is searched by position and shape, which teaches; then for what was taught.
+        self._learn_headers(heads)
+        self._target(exchange.request.target)
+        own = self._own(exchange.own)
+        bodies = self._bodies
+        sent = OpenBody(bodies, exchange.request_body, exchange.request.headers, "request")
+        headers = response.headers if response is not None else ()
+        got = OpenBody(bodies, exchange.response_body, headers, "response")
+        frames = OpenFrames(bodies, exchange.frames)
+
+        request = self._request_head(exchange.request)
+        request_body, headers, notes = self._close(sent, request.headers)
+        request = replace(request, headers=headers)
+        if response is not None:
+            response = self._response_head(response)
+        headers = response.headers if response is not None else ()
+        response_body, headers, more = self._close(got, headers)
+        if response is not None:
+            response = replace(response, headers=headers)
+        new_frames, lost = frames.redacted(self._clean)
+        old = tuple(self.text(note) for note in exchange.notes)
+        return replace(
+            exchange,
+            request=request,
+            request_body=request_body,
+            response=response,
+            response_body=response_body,
+            frames=new_frames,
+            own=own,
+            error=self._maybe(exchange.error),
+            retry_reason=self._maybe(exchange.retry_reason),
+            notes=(*old, *(note for note in (*notes, *more, *lost) if note not in old)),
+        )
 
     def request(self, head: RequestHead, body: bytes) -> tuple[RequestHead, bytes]:
         """A live request by the same rules; the body keeps its Content-Encoding.
 
         A body that cannot be redacted becomes empty.
         """
-
-        def work() -> tuple[RequestHead, bytes]:
-            new_head = self._request_head(head)
-            new_body, headers, _ = self._body(Body(body), new_head.headers, "request")
-            return replace(new_head, headers=headers), new_body.data
-
-        return self._settled(work)
+        self._learn_headers([head.headers])
+        self._target(head.target)
+        opened = OpenBody(self._bodies, Body(body), head.headers, "request")
+        new = self._request_head(head)
+        new_body, headers, _ = self._close(opened, new.headers)
+        return replace(new, headers=headers), new_body.data
 
     def text(self, text: str) -> str:
         """A text for logs: names and shapes as everywhere, and what was learned; learns nothing."""
         data = text.encode("utf-8", "surrogatepass")
-        new = self._apply(data, self._scanner.find(data))
+        new = self._clean(data)
         return text if new is data else new.decode("utf-8", "surrogatepass")
 
     def json(self, value: Any) -> Any:
         """A JSON-ready value (metadata, event data) without secrets; keys and numbers stay."""
         return self._json(value, None, 0)
 
-    def _settled[T](self, work: Callable[[], T]) -> T:
-        """The result of `work` once it teaches nothing new."""
-        known = self._scanner.learned.version
-        result = work()
-        for _ in range(_ROUNDS - 1):
-            if self._scanner.learned.version == known:
-                break
-            known = self._scanner.learned.version
-            result = work()
-        return result
+    # --- heads -------------------------------------------------------------------------------
 
-    # --- one exchange ------------------------------------------------------------------------
+    def _learn_headers(self, heads: Iterable[Headers]) -> None:
+        for headers in heads:
+            for name, value in headers:
+                if finds := self._header_finds(name, value):
+                    self._scanner.learn(finds)
 
-    def _exchange(self, exchange: Exchange) -> Exchange:
-        request = self._request_head(exchange.request)
-        response = exchange.response
-        notes: list[str] = []
-        body, headers, said = self._body(exchange.request_body, request.headers, "request")
-        request = replace(request, headers=headers)
-        notes += said
-        answer = exchange.response_body
-        if response is not None:
-            response = self._response_head(response)
-            answer, headers, said = self._body(answer, response.headers, "response")
-            response = replace(response, headers=headers)
-        else:
-            answer, _, said = self._body(answer, (), "response")
-        notes += said
-        frames, said = self._frames(exchange.frames)
-        notes += said
-        old = tuple(self.text(note) for note in exchange.notes)
-        return replace(
-            exchange,
-            request=request,
-            request_body=body,
-            response=response,
-            response_body=answer,
-            frames=frames,
-            own=self._own(exchange.own),
-            error=self._maybe(exchange.error),
-            retry_reason=self._maybe(exchange.retry_reason),
-            notes=(*old, *(note for note in notes if note not in old)),
-        )
-
-    def _learn_heads(self, exchange: Exchange) -> None:
-        """Learns from both heads before any body is searched."""
-        self._request_head(exchange.request)
-        if exchange.response is not None:
-            self._response_head(exchange.response)
+    def _target(self, text: str) -> str:
+        target = text.encode("utf-8", "surrogatepass")
+        finds = self._scanner.find(target)
+        if b"?" in target:
+            finds += fields.query(target, target.index(b"?") + 1)
+        finds += self._scanner.quoted(target, self._scanner.find, form=True)
+        self._scanner.learn(finds := spans.outermost(finds))
+        new = self._clean(target, finds)
+        return text if new is target else new.decode("utf-8", "surrogatepass")
 
     def _request_head(self, head: RequestHead) -> RequestHead:
-        target = head.target.encode("utf-8", "surrogatepass")
-        finds = self._scanner.find(target)
-        _, mark, _ = target.partition(b"?")
-        if mark:
-            finds += fields.query(target, target.index(b"?") + 1)
-        finds += self._scanner.quoted(target, form=True)
-        finds = spans.outermost(finds)
-        self._scanner.learn(finds)
-        new = self._apply(target, finds)
-        return replace(
-            head,
-            target=head.target if new is target else new.decode("utf-8", "surrogatepass"),
-            headers=self._redacted_headers(head.headers),
-        )
+        target, headers = self._target(head.target), self._redacted_headers(head.headers)
+        return replace(head, target=target, headers=headers)
 
     def _response_head(self, head: ResponseHead) -> ResponseHead:
         return replace(
             head, reason=self.text(head.reason), headers=self._redacted_headers(head.headers)
         )
 
-    # --- headers -----------------------------------------------------------------------------
-
     def _redacted_headers(self, headers: Headers) -> Headers:
-        block = b"\n".join(value for _, value in headers)
-        reappears = any(True for _ in self._scanner.learned.find(block))
+        reappears = bool(self._scanner.known(b"\n".join(value for _, value in headers)))
         out: list[tuple[bytes, bytes]] = []
         for name, value in headers:
-            finds = [*self._header_finds(name, value)]
-            if finds:
-                self._scanner.learn(finds)
-                reappears = True
-            if reappears:
-                finds += self._scanner.learned.find(value)
-            out.append((name, self._apply(value, finds)))
+            finds = self._header_finds(name, value)
+            if finds or reappears:
+                finds = (*finds, *self._scanner.known(value))
+            out.append((name, self._clean(value, finds) if finds else value))
         return tuple(out)
 
     def _header_finds(self, name: bytes, value: bytes) -> tuple[Find, ...]:
@@ -181,86 +162,23 @@ class Redactor:
             finds += fields.header(value, rule, listed=low in CREDENTIAL_HEADERS)
         if rule in (None, Rule.COOKIE, Rule.SET_COOKIE):
             finds += self._scanner.static(value)
-            finds += self._scanner.quoted(value)
+            finds += self._scanner.quoted(value, self._scanner.static)
         return finds
 
     # --- bodies ------------------------------------------------------------------------------
 
-    def _body(
-        self, body: Body, headers: Headers, side: str
-    ) -> tuple[Body, Headers, tuple[str, ...]]:
+    def _close(self, opened: OpenBody, headers: Headers) -> tuple[Body, Headers, tuple[str, ...]]:
         """A body, its headers with the right length, and what there is to say."""
-        trailers = self._redacted_headers(body.trailers)
-        try:
-            new, said = self._redacted_body(body, headers, side)
-        except Exception as err:  # noqa: BLE001 - whatever it is: no body is stored unredacted
-            new = Body()
-            said = (f"{side} body dropped: redaction failed ({type(err).__name__})",)
-        if trailers != body.trailers or new.trailers != trailers:
+        new, said = opened.redacted()
+        trailers = self._redacted_headers(opened.body.trailers)
+        if trailers != new.trailers:
             new = replace(new, trailers=trailers)
-        if len(new.data) != len(body.data):
+        if len(new.data) != len(opened.body.data):
             headers, changed = _with_length(headers, len(new.data))
             if changed:
-                said = (*said, f"{side} content-length set to {len(new.data)} by redaction")
+                length = f"{opened.side} content-length set to {len(new.data)} by redaction"
+                said = (*said, length)
         return new, headers, said
-
-    def _redacted_body(
-        self, body: Body, headers: Headers, side: str
-    ) -> tuple[Body, tuple[str, ...]]:
-        if not body.data:
-            return body, ()
-        if len(body.data) > LIMIT:
-            return Body(), (f"{side} body dropped: over {LIMIT} bytes",)
-        kind = content_type(header(headers, b"content-type"))
-        coding = (header(headers, b"content-encoding") or b"").decode("latin-1")
-        decoded = encoding.decode(body.data, coding, limit=LIMIT)
-        if len(decoded.data) >= LIMIT:
-            return Body(), (f"{side} body dropped: {decoded.note}",)
-        if decoded.data is body.data:  # no coding, or an unknown one
-            return self._plain_body(body, kind), ()
-        edits = self._bodies.edits(decoded.data, kind)
-        if not edits:
-            # What a damaged body holds beyond the damage may be plain.
-            return (body if decoded.complete else self._plain_body(body, kind)), ()
-        data = encoding.encode(spans.apply(decoded.data, edits), coding)
-        parts = spans.scale(body.parts, len(body.data), len(data))
-        damage = "" if decoded.complete else f"; it was damaged: {decoded.note}"
-        return Body(data, parts), (f"{side} body encoded anew after redaction{damage}",)
-
-    def _plain_body(self, body: Body, kind: ContentType) -> Body:
-        edits = self._bodies.edits(body.data, kind)
-        if not edits:
-            return body
-        return Body(spans.apply(body.data, edits), spans.shift(body.parts, edits))
-
-    def _frames(self, frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], tuple[str, ...]]:
-        """WebSocket messages: each direction is one stream."""
-        out = list(frames)
-        said: list[str] = []
-        for from_client in (True, False):
-            mine = [
-                at
-                for at, frame in enumerate(frames)
-                if frame.from_client is from_client and frame.opcode in (_TEXT, _BINARY)
-            ]
-            if not mine:
-                continue
-            try:
-                texts = self._bodies.messages([frames[at].data for at in mine])
-            except Exception as err:  # noqa: BLE001 - whatever it is: nothing is stored unredacted
-                texts = [b""] * len(mine)
-                who = "client" if from_client else "server"
-                said.append(f"{who} messages dropped: redaction failed ({type(err).__name__})")
-            for at, text in zip(mine, texts, strict=True):
-                if text is not frames[at].data:
-                    out[at] = frames[at]._replace(data=text)
-        for at, frame in enumerate(frames):
-            if frame.opcode not in (_TEXT, _BINARY) and frame.data:
-                skip = _CLOSE_CODE if frame.opcode == _CLOSE else 0
-                reason = frame.data[skip:]
-                new = self._apply(reason, self._scanner.find(reason))
-                out[at] = frame._replace(data=frame.data[:skip] + new)
-        return tuple(out), tuple(said)
 
     # --- the rest ----------------------------------------------------------------------------
 
@@ -286,7 +204,7 @@ class Redactor:
             if rule is not None:
                 finds += fields.named(data, rule)
             self._scanner.learn(spans.outermost(finds))
-            new = self._apply(data, finds)
+            new = self._clean(data, finds)
             return value if new is data else new.decode("utf-8", "surrogatepass")
         if depth > _MAX_DEPTH and isinstance(value, Mapping | list | tuple):
             return None
@@ -299,8 +217,10 @@ class Redactor:
             return [self._json(one, rule, depth + 1) for one in value]
         return value
 
-    def _apply(self, data: bytes, finds: Iterable[Find]) -> bytes:
-        """`data` itself when nothing was found."""
+    def _clean(self, data: bytes, finds: Iterable[Find] | None = None) -> bytes:
+        """A text without its secrets; itself when there are none."""
+        if finds is None:
+            finds = self._scanner.find(data)
         edits = spans.plan(spans.removals(map(whole, finds)), self._replacement)
         return spans.apply(data, edits) if edits else data
 

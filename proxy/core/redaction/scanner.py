@@ -2,15 +2,18 @@
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote_to_bytes
 
-from proxy.core.redaction import jsonpath, pairs, pii, views
+from proxy.core.redaction import jsonpath, pairs, pii, userinfo, views
 from proxy.core.redaction.formats import KEY_FORMATS
 from proxy.core.redaction.learned import Learned
+from proxy.core.redaction.memo import Memo
 from proxy.core.redaction.rules import Rules
 from proxy.core.redaction.shapes import Shapes
 from proxy.core.redaction.spans import Find, Hit
+
+type Search = Callable[[bytes], list[Find]]
 
 _MAX_VIEWS = 3  # escapes within escapes
 _SHAPES = Shapes(KEY_FORMATS)
@@ -25,6 +28,9 @@ class Scanner:
         self._pii = pii.Pii(rules.pii)
         self._patterns = tuple((row.kind, row.compiled) for row in rules.patterns)
         self._paths = tuple(jsonpath.compile_path(path) for path in rules.json_paths)
+        self._static = Memo(self.static)
+        self._known = Memo(self.known)
+        self._version = 0
         self._unlearned = {*pii.DETECTORS, *(row.kind for row in rules.patterns)}
 
     @property
@@ -33,25 +39,38 @@ class Scanner:
         return bool(self._patterns or self._paths or self._pii)
 
     def find(self, data: bytes) -> list[Find]:
-        r"""The secrets in a text; `\u0073` is read as the letter it stands for."""
-        finds = self.static(data)
-        finds += self.learned.find(data)
-        return finds
+        """The secrets in a text."""
+        return self.static(data) + self.known(data)
 
     def static(self, data: bytes) -> list[Find]:
-        """What can be found without anything learned."""
+        r"""What is found without anything learned; `\u0073` is read as the letter it stands for."""
         finds = list(self._plain(data))
         view = views.unescaped(data)
         if view is not None:
             finds += in_view(view, self._plain(view.data))
         return finds
 
-    def quoted(self, data: bytes, *, form: bool = False) -> list[Find]:
-        """Secrets that percent escapes hide: `%73k-…`, `%7B%22password%22%3A…`.
+    def known(self, data: bytes) -> list[Find]:
+        """What was learned."""
+        return list(self.learned.find(data))
+
+    def static_again(self, data: bytes) -> list[Find]:
+        """`static`, for a body that may go on where an earlier one ended."""
+        return self._static.find(data)
+
+    def known_again(self, data: bytes) -> list[Find]:
+        """`known`, likewise."""
+        if self._version != self.learned.version:
+            self._version = self.learned.version
+            self._known = Memo(self.known)
+        return self._known.find(data)
+
+    def quoted(self, data: bytes, search: Search, *, form: bool = False) -> list[Find]:
+        """What percent escapes hide: `%73k-…`, `%7B%22password%22%3A…`.
 
         In a form a plus sign may be a space, and is read both ways.
         """
-        finds = self.quoted(data.replace(b"+", b" ")) if form and b"+" in data else []
+        finds = self.quoted(data.replace(b"+", b" "), search) if form and b"+" in data else []
         outer: list[views.View] = []
         for _ in range(_MAX_VIEWS):
             view = views.unquoted(data)
@@ -59,7 +78,7 @@ class Scanner:
                 break
             outer.insert(0, view)
             data = view.data
-            found = self.find(data)
+            found = search(data)
             for one in outer:
                 found = in_view(one, found)
             finds += found
@@ -86,6 +105,7 @@ class Scanner:
     def _plain(self, data: bytes) -> Iterator[Find]:
         yield from _SHAPES.find(data)
         yield from pairs.find(data)
+        yield from userinfo.find(data)
         for kind, pattern in self._patterns:
             for found in pattern.finditer(data):
                 group = "secret" if "secret" in pattern.groupindex else 0

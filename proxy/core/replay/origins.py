@@ -26,17 +26,17 @@ class Origins:
         self._answered: dict[str, int] | None = None
         self._fresh: dict[str, bool] = {}  # whether no request contained it before an answer did
 
-    def conflict(
-        self, recorded: tuple[Volatile, ...], live: tuple[Volatile, ...]
-    ) -> tuple[str, str] | None:
-        """The first pair of differing values one of which an answer contained, if any."""
+    def conflict(self, recorded: tuple[Volatile, ...], live: tuple[Volatile, ...]) -> str | None:
+        """Why two requests differ after all: a value that an answer contained; else None."""
         if recorded == live:
             return None
         for old, new in zip(_placed(recorded), _placed(live), strict=True):
             if old.text == new.text or not (old.firm or new.firm):
                 continue
-            if self.is_answered(old.text) or self.is_answered(new.text):
-                return old.text, new.text
+            if self.is_answered(old.text):
+                return f"{old.text!r} came from a recorded answer; here it is {new.text!r}"
+            if self.is_answered(new.text):
+                return f"{new.text!r} came from a recorded answer; recorded here is {old.text!r}"
         return None
 
     def is_answered(self, text: str) -> bool:

@@ -5,19 +5,20 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from proxy.core.diff import Change, changes
-from proxy.core.matching import MatchRequest, Volatile, normalised
+from proxy.core.matching import Key, MatchRequest, normalised
 from proxy.core.model import Exchange, Own, RequestHead
 from proxy.core.replay.fixtures import Fixture, Fixtures
+from proxy.core.replay.identities import Identities
 from proxy.core.replay.near import NearMiss, nearest
 from proxy.core.replay.report import Report
 
-type LeftOut = tuple[Volatile, ...]
 type How = Literal["exact", "normalised", "sequence", "again"]
 
 MATCHES: Final = ("normalised", "exact", "sequence")
 
 UNLIKE: Final = "no recorded call matches"
 
+_CHOICE: Final = 50  # calls that are passed over in search of one whose ids fit better
 _LOOPBACK: Final = ("localhost", "::1", "[::1]")
 
 
@@ -71,8 +72,7 @@ class Playback:
         self._served: dict[int, object] = {}  # by position; the value is whose claim it is
         self._queues: dict[int, _Queue] = {}  # by the identity of a list of the fixtures' index
         self._ports: dict[int, int] = {}  # live port of a local service -> the recorded one
-        self._live: dict[str, str] = {}  # pseudonym in the recording -> the one of this replay
-        self._recorded: dict[str, str] = {}  # and back
+        self._identities = Identities(fixtures)
         self._report = Report()
 
     @property
@@ -134,43 +134,43 @@ class Playback:
         positions = self.fixtures.exactly(request)
         for position in self._pending(positions):
             if self._claim(position):
+                self._identities.served_exactly(position)
                 return self._hit(position, "exact")
         return self._again(positions)
 
     def _normally(self, request: MatchRequest) -> Hit | Miss:
         key = normalised.key(request)
         positions = self.fixtures.normally(request, key)
-        conflict = None
+        conflict: str | None = None
+        spare: list[int] = []
         for position in self._pending(positions):
-            recorded = self.fixtures.all[position].key()
-            conflict = self.fixtures.origins.conflict(recorded.left_out, key.left_out)
-            conflict = conflict or self._other_secret(recorded.left_out, key.left_out)
-            if conflict is None and self._claim(position):
-                self._bind(recorded.left_out, key.left_out)
-                return self._hit(position, "normalised")
-        if conflict is None and (hit := self._again(positions)):
-            return hit
+            conflict = self._conflict(position, key)
+            if conflict is not None:
+                continue
+            recorded = self.fixtures.all[position].key().left_out
+            if not self._identities.fits(recorded, key.left_out) and len(spare) < _CHOICE:
+                spare.append(position)
+            elif self._claim(position):
+                return self._served_for(position, key)
+        for position in filter(self._claim, spare):
+            return self._served_for(position, key)
         if conflict is not None:
-            old, new = conflict
-            if old.startswith("SECRET-"):
-                return self._miss(request, f"{old} is another secret than {new} here")
-            return self._miss(request, f"{old!r} came from a recorded answer; here it is {new!r}")
+            return self._miss(request, conflict)
+        if hit := self._again(positions, key):
+            return hit
         if positions:
             return self._miss(request, "every recorded call like this one has been served")
         return self._miss(request, UNLIKE)
 
-    def _other_secret(self, old: LeftOut, new: LeftOut) -> tuple[str, str] | None:
-        """The first pair of pseudonyms that cannot be of one secret, by what was served before."""
-        for one, other in zip(_secrets(old), _secrets(new), strict=True):
-            if self._recorded.get(other, one) != one or self._live.get(one, other) != other:
-                return one, other
-        return None
+    def _conflict(self, position: int, key: Key) -> str | None:
+        """Why a call with an equal key is another one after all."""
+        recorded = self.fixtures.all[position].key().left_out
+        found = self.fixtures.origins.conflict(recorded, key.left_out)
+        return found or self._identities.conflict(recorded, key.left_out)
 
-    def _bind(self, old: LeftOut, new: LeftOut) -> None:
-        """A secret has one pseudonym in the recording, and one in the store of this replay."""
-        for one, other in zip(_secrets(old), _secrets(new), strict=True):
-            self._live.setdefault(one, other)
-            self._recorded.setdefault(other, one)
+    def _served_for(self, position: int, key: Key) -> Hit:
+        self._identities.bind(self.fixtures.all[position].key().left_out, key.left_out)
+        return self._hit(position, "normalised")
 
     def _in_sequence(self, request: MatchRequest) -> Hit | Miss:
         positions = self.fixtures.of_step(request.step)
@@ -195,12 +195,12 @@ class Playback:
         fixture = self.fixtures.all[position]
         return Hit(fixture.load(), fixture, how, divergences)
 
-    def _again(self, positions: Sequence[int]) -> Hit | None:
+    def _again(self, positions: Sequence[int], key: Key | None = None) -> Hit | None:
         """The last of them once more, if that is wanted and they have all been served."""
-        if not self.reuse:
-            return None
-        served = [at for at in positions if at in self._served]
-        return self._hit(served[-1], "again") if served else None
+        for position in reversed(positions) if self.reuse else ():
+            if position in self._served and not (key and self._conflict(position, key)):
+                return self._hit(position, "again")
+        return None
 
     def _miss(self, request: MatchRequest, reason: str) -> Miss:
         near = nearest(self.fixtures, request, self._served, self._last)
@@ -239,10 +239,6 @@ class Playback:
             return False
         key = normalised.key(request)
         return bool(self.fixtures.normally(request, key))
-
-
-def _secrets(values: LeftOut) -> list[str]:
-    return [value.text for value in values if value.kind == "secret"]
 
 
 class _Queue:

@@ -27,11 +27,9 @@ function readProxy(env) {
   if (!env.DASHCAM_RUN || !text) return null;
   const url = new URL(text);
   if (url.protocol !== 'http:') return null;
-  const past = (env.NO_PROXY || env.no_proxy || '').split(',').map((entry) => entry.trim()).filter(Boolean).map(readPlace);
-  if (env.DASHCAM_API) {
-    const api = new URL(env.DASHCAM_API);
-    past.push({ host: bare(api.hostname), port: Number(api.port) || (api.protocol === 'https:' ? 443 : 80) });
-  }
+  const past = (env.NO_PROXY || env.no_proxy || '').split(',').map((entry) => entry.trim()).filter(Boolean).map((entry) => readPlace(entry));
+  const api = /^http:\/\/([^/]+)/.exec(env.DASHCAM_API || '');
+  if (api) past.push(readPlace(api[1], 80));
   const user = decodeURIComponent(url.username);
   const secret = Buffer.from(`${user}:${decodeURIComponent(url.password)}`).toString('base64');
   return { host: bare(url.hostname), port: Number(url.port) || 80, authorization: user && `Basic ${secret}`, past };
@@ -41,10 +39,10 @@ function bare(host) {
   return host.replace(/^\[|\]$/g, '').replace(/\.$/, '').toLowerCase();
 }
 
-function readPlace(entry) {
+function readPlace(entry, port = null) {
   const match = /^(\[[^\]]*\]|[^:]*):(\d+)$/.exec(entry);
   const host = bare(match ? match[1] : entry);
-  return { host: host.replace(/^\*?\./, ''), port: match ? Number(match[2]) : null };
+  return { host: host.replace(/^\*?\./, ''), port: match ? Number(match[2]) : port };
 }
 
 /** Whether a connection to host and port belongs through the proxy. */
@@ -322,7 +320,10 @@ function replacer(connect) {
 /** Until the program goes on: replace what undici defines as global dispatchers. */
 function awaitDispatcher(replacement) {
   const define = Object.defineProperty;
-  if (define[MARK]) return; // waiting already
+  if (define[MARK]) {
+    define[MARK](replacement); // a second undici in one go, each with a dispatcher of its own
+    return;
+  }
   const waiting = function defineProperty(target, key, descriptor) {
     let changed = descriptor;
     if (target === globalThis && DISPATCHERS.includes(key) && descriptor.value) {
@@ -332,7 +333,9 @@ function awaitDispatcher(replacement) {
     }
     return define(target, key, changed);
   };
-  waiting[MARK] = true;
+  waiting[MARK] = (next) => {
+    replacement = next;
+  };
   Object.defineProperty = waiting;
   queueMicrotask(() => {
     if (Object.defineProperty === waiting) Object.defineProperty = define;

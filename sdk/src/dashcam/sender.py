@@ -54,16 +54,21 @@ class Sender:
     def send(self, message: Message) -> None:
         """Queue `message`; drops it when the queue is full."""
         with self._changed:
-            if len(self._queue) >= self._capacity or not self._running():
-                self._lost += 1
-                return
-            self._queue.append(message)
-            self._changed.notify_all()
+            fits = len(self._queue) < self._capacity and self._running()
+            if fits:
+                self._queue.append(message)
+                self._changed.notify_all()
+        if not fits:
+            self.lose("too many are waiting")
 
-    def lose(self, reason: str) -> None:
-        """Count something that could not even be queued."""
+    def lose(self, reason: str, number: int = 1) -> None:
+        """Count what could not be queued or sent; the first time is a warning."""
         with self._changed:
-            self._count(1, reason)
+            self._lost += number
+            level = logging.DEBUG if self._warned else logging.WARNING
+            self._warned = True
+        # without the lock: a logging handler may be anything
+        _log.log(level, "a report to Dashcam was lost: %s", reason)
 
     def flush(self, timeout: float = TIMEOUT) -> bool:
         """Wait until everything is sent. False when something was lost since the last time."""
@@ -101,19 +106,13 @@ class Sender:
                     batch.append(self._queue.popleft())
                 self._sending = True
             problem = connection.post(batch)
+            if problem is not None:
+                self.lose(problem, len(batch))
             with self._changed:
                 self._sending = False
-                if problem is not None:
-                    self._count(len(batch), problem)
                 if not self._queue:
                     connection.close()
                 self._changed.notify_all()
-
-    def _count(self, number: int, reason: str) -> None:
-        self._lost += number
-        level = logging.DEBUG if self._warned else logging.WARNING
-        self._warned = True
-        _log.log(level, "a report to Dashcam was lost: %s", reason)
 
 
 def _together(first: Message, second: Message) -> bool:

@@ -34,6 +34,21 @@ def test_trees(value: Any, expected: Any) -> None:
     assert Normaliser().tree(value) == expected
 
 
+def test_large_objects_and_long_texts_are_read_like_others() -> None:
+    wide = {f"field{n:03}": A for n in range(100)}
+    assert Normaliser().tree(wide | {"tool_call_id": "x"})["field099"] == "<uuid:1>"
+    assert list(Normaliser().tree(dict(reversed(wide.items())))) == list(wide)
+    for size in (10, 100, 5000):
+        text = "x" * size
+        normaliser = Normaliser()
+        assert normaliser.tree([f"{text} {A}", f"{text} {A}", text]) == [
+            f"{text} <uuid:1>",
+            f"{text} <uuid:1>",
+            text,
+        ]
+        assert len(normaliser.left_out) == 2
+
+
 def test_floats_that_may_be_rounded_are_reported() -> None:
     with pytest.raises(RoundedError):
         Normaliser().tree({"a": [1e30]})

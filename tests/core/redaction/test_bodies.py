@@ -20,7 +20,7 @@ def stars(hit: Hit) -> bytes:
 
 def redacted(data: bytes, media: str) -> bytes:
     bodies = Bodies(Scanner(Rules()), stars)
-    return spans.apply(data, bodies.edits(data, content_type(media.encode())))
+    return spans.apply(data, bodies.open(data, content_type(media.encode())).edits())
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,23 @@ def test_wide_charsets(charset: str) -> None:
 def test_messages() -> None:
     bodies = Bodies(Scanner(Rules()), stars)
     clean = [b"hello", b"", b"{}"]
-    assert bodies.messages(clean) == clean
+    assert bodies.messages(clean).redacted() == clean
     pem = b"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
-    assert bodies.messages([b"x " + pem, b"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", b"-- end"]) == [
+    assert bodies.messages([b"x " + pem, pem[:3], b"-- end"]).redacted() == [
         b"x ***",
-        b"",
+        pem[:3],
         b"-- end",
     ]
+
+
+def test_one_body_teaches_another() -> None:
+    bodies = Bodies(Scanner(Rules()), stars)
+    first = bodies.open(b"see plain-value-77 and 706c61696e2d76616c75652d3737", ContentType())
+    second = bodies.open(b'{"password": "plain-value-77"}', ContentType())
+    stream = bodies.messages([b'{"d": "plain-val"}', b'{"d": "ue-77"}'])
+    assert [edit.new for edit in first.edits()] == [b"***", b"***"]
+    assert [edit.new for edit in second.edits()] == [b"***"]
+    assert stream.redacted() == [b'{"d": "***"}', b'{"d": ""}']
 
 
 def test_nothing_in_nothing() -> None:

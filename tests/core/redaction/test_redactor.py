@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from proxy.core import encoding
 from proxy.core.model import Body, Frame, Headers, Own, Part, RequestHead, header
-from proxy.core.redaction import Pattern, Redactor, Rules, redactor
-from proxy.core.redaction.bodies import Bodies
+from proxy.core.redaction import Pattern, Redactor, Rules, payloads
+from proxy.core.redaction.bodies import Bodies, Messages
 from tests.core.redaction.lookalikes import LOOKALIKES, exchanges
 from tests.core.redaction.matrix import (
     HEAD,
@@ -315,17 +315,20 @@ def test_a_key_split_over_frames_is_gone_from_each() -> None:
 # --- when it cannot be done ------------------------------------------------------------------
 
 
-def test_a_body_that_cannot_be_redacted_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("when", ["open", "plan"])
+def test_a_body_that_cannot_be_redacted_is_dropped(
+    monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
     def broken(*_: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(Bodies, "edits", broken)
-    monkeypatch.setattr(Bodies, "messages", broken)
+    monkeypatch.setattr(Bodies, when, broken)
     planted = exchange(
         body=b"secret",
         headers=((b"content-length", b"6"),),
         frames=(Frame(1, True, 1, b"hidden"), Frame(2, True, 8, b"\x03\xe8")),
     )
+    monkeypatch.setattr(Messages, "__init__" if when == "open" else "redacted", broken)
     done = fresh().exchange(planted)
     assert done.request_body == Body()
     assert done.request.headers[0] == (b"content-length", b"0")
@@ -338,7 +341,7 @@ def test_a_body_that_cannot_be_redacted_is_dropped(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_body_over_the_limit_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redactor, "LIMIT", 1000)
+    monkeypatch.setattr(payloads, "LIMIT", 1000)
     bomb = exchange(
         body=b"x" * 1001,
         answer=gzip.compress(b"x" * 2000),

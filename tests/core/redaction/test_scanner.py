@@ -51,7 +51,8 @@ def test_quotes_escaped_as_unicode() -> None:
     ],
 )
 def test_percent_escapes(data: bytes, form: bool, expected: bytes) -> None:
-    finds = Scanner(Rules()).quoted(data, form=form)
+    scanner = Scanner(Rules())
+    finds = scanner.quoted(data, scanner.static, form=form)
     assert expected in values(finds)
     assert all(0 <= find.start < find.end <= len(data) for find in finds)
 
@@ -85,3 +86,13 @@ def test_own_rules_are_known() -> None:
         Rules(patterns=(Pattern("a", "b"),)),
     ):
         assert Scanner(rules).has_own_rules
+
+
+def test_bodies_that_go_on_find_what_was_learned_since() -> None:
+    scanner = Scanner(Rules())
+    data = b"x" * 5000 + b" learned-value-1 "
+    assert scanner.known_again(data) == []
+    scanner.learned.add(b"learned-value-1")
+    assert values(scanner.known_again(data)) == {b"learned-value-1"}
+    assert values(scanner.known_again(data + b"more")) == {b"learned-value-1"}
+    assert scanner.static_again(data + KEY) == scanner.static_again(data + KEY)

@@ -4,56 +4,22 @@ import json
 
 import pytest
 
+from proxy.core.redaction.records import Split, events
 from proxy.core.redaction.rules import Rules
 from proxy.core.redaction.scanner import Scanner
 from proxy.core.redaction.spans import Find
-from proxy.core.redaction.streams import Record, Split, Streams, events, json_lines, messages
+from proxy.core.redaction.streams import Stream
 
 KEY = "xai-Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8"
 
 
-def found(data: bytes, split: Split, *, thorough: bool = False) -> list[tuple[bytes, list[bytes]]]:
-    hits = Streams(Scanner(Rules()).find).find(data, split, thorough=thorough)
+def found(data: bytes, split: Split, *, alike: bool = True) -> list[tuple[bytes, list[bytes]]]:
+    hits = Stream(data, split, alike=alike).hits(Scanner(Rules()).static)
     return [(hit.value, [data[start:end] for start, end in hit.ranges]) for hit in hits]
 
 
 def stream(*records: object) -> bytes:
     return "".join(f"data: {json.dumps(record)}\n\n" for record in records).encode()
-
-
-@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
-def test_events(newline: bytes) -> None:
-    lines = (
-        b": hi",
-        b"event: x",
-        b'data: {"a":1}',
-        b"",
-        b"data:two",
-        b"data: lines",
-        b"",
-        b"data: cut",
-    )
-    split = events(newline.join(lines))
-    assert [record.payload for record in split.records] == [b'{"a":1}', b"two\nlines", b"cut"]
-    assert {line.strip() for line in split.rest} == {b": hi", b"event: x"}
-    data = newline.join(lines)
-    places = [data[start:end] for start, end in split.records[1].places(1, 7)]
-    assert places == [b"wo", b"lin"]
-
-
-def test_json_lines() -> None:
-    data = b'{"a":1}\r\n\n  {"b":2}\n{"c'
-    split = json_lines(data)
-    assert [record.payload for record in split.records] == [b'{"a":1}', b'{"b":2}', b'{"c']
-    for record in split.records:
-        ((start, end),) = record.places(0, len(record.payload))
-        assert data[start:end] == record.payload
-
-
-def test_messages() -> None:
-    data, split = messages([b"one", b"", b"two"])
-    assert data == b"one\n\ntwo"
-    assert [record.at for record in split.records] == [((0, 0),), ((0, 4),), ((0, 5),)]
 
 
 @pytest.mark.parametrize("cut", range(1, len(KEY)))
@@ -95,11 +61,10 @@ def test_plain_text_and_broken_records(data: bytes) -> None:
     assert expected in found(data, events(data))
 
 
-def test_a_name_given_twice_costs_the_record() -> None:
+def test_of_a_name_given_twice_the_last_one_counts() -> None:
     data = b'data: {"d": "xai-Ab1Cd2Ef3G"}\n\ndata: {"d": "?", "d": "h4Ij5Kl6Mn7Op8"}\n\n'
-    (hit,) = [pieces for value, pieces in found(data, events(data)) if value == KEY.encode()]
-    assert hit[0] == b"xai-Ab1Cd2Ef3G"
-    assert b"h4Ij5Kl6Mn7Op8" in hit[1]
+    pieces = [b"xai-Ab1Cd2Ef3G", b"h4Ij5Kl6Mn7Op8"]
+    assert (KEY.encode(), pieces) in found(data, events(data))
 
 
 @pytest.mark.parametrize(
@@ -114,10 +79,34 @@ def test_a_name_given_twice_costs_the_record() -> None:
     ],
 )
 def test_the_digest_misses_nothing(record: dict[str, object]) -> None:
-    data = stream({"d": "hello"}, record, {"d": "x"})
-    values = {value for value, _ in found(data, events(data))}
-    assert values & {b"x1", KEY.encode()}
-    assert found(data, events(data)) == found(data, events(data), thorough=True)
+    for others in (1, 50):
+        hello = [{"d": f"hello {number}"} for number in range(others)]
+        data = stream(*hello, record, *hello)
+        values = {value for value, _ in found(data, events(data))}
+        assert values & {b"x1", KEY.encode()}
+        assert values == {value for value, _ in found(data, events(data), alike=False)}
+
+
+def test_what_all_messages_share_goes_from_all_of_them() -> None:
+    data = stream(*({"id": KEY, "d": f"w{number}"} for number in range(50)))
+    pieces = [pieces for value, pieces in found(data, events(data)) if value == KEY.encode()]
+    assert len(pieces) == 50
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "secret"),
+    [
+        ({"token": "Hello"}, {"token": "a1b2c3d4e5f6"}, b"a1b2c3d4e5f6"),
+        ({"n": "color", "value": "red"}, {"n": "api_key", "value": "x1"}, b"x1"),
+        ({"password": ""}, {"password": "x1"}, b"x1"),
+        ({"authorization": ["none"]}, {"authorization": ["Bearer x1"]}, b"x1"),
+    ],
+)
+def test_what_depends_on_names_is_read_each_time(
+    first: dict[str, object], second: dict[str, object], secret: bytes
+) -> None:
+    data = stream(first, first, second, first)
+    assert [value for value, _ in found(data, events(data))] == [secret]
 
 
 @pytest.mark.parametrize(
@@ -135,23 +124,8 @@ def test_clean_streams_are_searched_once_and_small() -> None:
         searched.append(data)
         return []
 
-    data = stream(
-        *(
-            {
-                "id": "chatcmpl-1",
-                "model": "m",
-                "choices": [{"index": 0, "delta": {"content": " w"}}],
-            }
-            for _ in range(200)
-        )
-    )
-    assert Streams(search).find(data, events(data), thorough=False) == []
+    choices = [{"index": 0, "delta": {"content": " w"}}]
+    data = stream(*({"id": "c-1", "model": "m", "n": n, "choices": choices} for n in range(200)))
+    assert Stream(data, events(data), alike=True).hits(search) == []
     (digest,) = searched
     assert len(digest) < len(data) / 20
-
-
-def test_places_over_segments() -> None:
-    record = Record(b"abc\ndef\nghi", ((0, 10), (4, 20), (8, 30)))
-    assert list(record.places(0, 11)) == [(10, 13), (20, 23), (30, 33)]
-    assert list(record.places(5, 6)) == [(21, 22)]
-    assert list(record.places(8, 11)) == [(30, 33)]

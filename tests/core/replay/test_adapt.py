@@ -66,6 +66,11 @@ CASES: list[tuple[Any, Any, bytes, bytes]] = [
     ),
     (rpc(1, 5), rpc(2, 6), b'{"id":5}', b'{"id":5}'),
     ({"id": 1}, {"id": 2}, b'{"id":1}', b'{"id":1}'),
+    (rpc(1), rpc(2), b'{"id":1}]}, {"id":1}', b'{"id":2}]}, {"id":1}'),
+    (rpc(1), rpc(2), b'{"id":oops,"x":{"y":', b'{"id":oops,"x":{"y":'),
+    (rpc(1), rpc(2), b'{"\\q":0,"id":1}', b'{"\\q":0,"id":2}'),
+    (rpc(1), [], b'{"id":1}', b'{"id":1}'),
+    (b'{"jsonrpc"', rpc(2), b'{"id":1}', b'{"id":1}'),
 ]
 
 

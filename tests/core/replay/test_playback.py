@@ -92,6 +92,14 @@ def test_reuse_serves_the_last_one_again() -> None:
     assert isinstance(ask(session, chat(9, "b")), Miss)
 
 
+def test_reuse_does_not_serve_a_neighbour_either() -> None:
+    recorded = customers()[:2]
+    session = playback(recorded, reuse=True)
+    assert hit(ask(session, recorded[1])) == 2
+    assert hit(ask(session, recorded[1])) == 2
+    assert isinstance(ask(session, recorded[1], {"id": C}), Miss)
+
+
 def test_exact_takes_nothing_else() -> None:
     session = playback([chat(1, "It is 2026-11-22")], "exact")
     assert miss(ask(session, chat(9, "It is 2026-11-23"))).near[0].fixture.seq == 1
@@ -233,10 +241,32 @@ def test_secrets_of_another_store_are_told_apart() -> None:
     here = {ONE: "SECRET-x-100000000000", TWO: "SECRET-x-200000000000"}
     assert hit(ask(session, chat(9, f"token {here[ONE]}, step 1"))) == 1
     missed = miss(ask(session, chat(9, f"token {here[ONE]}, step 2")))
-    assert missed.reason == f"{TWO} is another secret than {here[ONE]} here"
+    assert missed.reason == f"{here[ONE]!r} is {ONE!r} of the recording, not {TWO!r}"
     assert isinstance(ask(session, chat(9, f"token {THREE}, step 3")), Miss)
     assert hit(ask(session, chat(9, f"token {here[TWO]}, step 2"))) == 2
     assert hit(ask(session, chat(9, f"token {here[ONE]}, step 3"))) == 3
+
+
+def test_two_sessions_of_the_agent_keep_their_own_answers() -> None:
+    """Two sub-agents say the same things under ids of their own, and interleave."""
+    recorded = [
+        chat(n, f"{text}, session {one}", n)
+        for n, (one, text) in enumerate(((A, "go"), (B, "go"), (A, "on"), (B, "on")), 1)
+    ]
+    session = playback(recorded)
+    x, y = (f"{n}0b6b8f2-93f1-4c43-9d2f-2a51c2a7f6aa" for n in (8, 9))
+    assert hit(ask(session, chat(9, f"go, session {x}"))) == 1
+    assert hit(ask(session, chat(9, f"go, session {y}"))) == 2
+    assert hit(ask(session, chat(9, f"on, session {y}"))) == 4
+    assert hit(ask(session, chat(9, f"on, session {x}"))) == 3
+
+
+def test_one_call_too_many_does_not_get_the_answer_of_another_session() -> None:
+    recorded = [chat(1, f"go, session {A}", 1), chat(2, f"go, session {B}", 2)]
+    session = playback(recorded)
+    assert hit(ask(session, recorded[0])) == 1
+    assert isinstance(ask(session, recorded[0]), Miss)
+    assert hit(ask(session, recorded[1])) == 2
 
 
 # --- local services ------------------------------------------------------------------------------

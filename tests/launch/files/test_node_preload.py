@@ -189,6 +189,25 @@ def test_a_dispatcher_of_the_programs_own_is_respected(launch: Launch) -> None:
     assert [json.loads(line) for line in done.stdout.splitlines()] == [["function", True], True]
 
 
+TWO = """
+const [two, one] = ['2', '1'].map((n) => Symbol.for(`undici.globalDispatcher.${n}`));
+class Agent { constructor(options) { this.connect = (options || {}).connect; } dispatch() {} }
+const define = (symbol, value) =>
+  Object.defineProperty(globalThis, symbol, { value, writable: true });
+new Headers(); // Node's own undici first, then one that a program brings, all in one tick
+const fresh = Object.getOwnPropertyDescriptor(globalThis, two).get !== undefined;
+if (globalThis[two] === undefined) define(two, new Agent());
+const connects = typeof globalThis[two].connect === 'function';
+console.log(!fresh || connects, typeof globalThis[one].dispatch);
+"""
+
+
+def test_two_undicis_at_once(launch: Launch) -> None:
+    """As the package from version 8 on is beside a Node that knows only the older symbol."""
+    done = launch(["node", "-e", TWO])
+    assert (done.stdout, done.stderr) == ("true function\n", "")
+
+
 def test_an_undici_that_was_loaded_before_us(
     launch: Launch, connect_proxy: ConnectProxy, tmp_path: Path
 ) -> None:

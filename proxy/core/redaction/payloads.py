@@ -1,0 +1,138 @@
+"""The payloads of an exchange on their way: searched, then redacted, or dropped.
+
+A payload that cannot be redacted, for whatever reason, is never let through.
+"""
+
+from collections.abc import Callable, Sequence
+
+from proxy.core import encoding
+from proxy.core.model import Body, Frame, Headers, header
+from proxy.core.redaction import spans
+from proxy.core.redaction.bodies import Bodies, ContentType, Messages, Opened, content_type
+
+LIMIT = 256 * 1024 * 1024  # a body larger than this, decoded or not, is dropped
+_MESSAGES = (1, 2)  # the opcodes of text and binary messages
+_CLOSE = 8
+_CLOSE_CODE = 2  # bytes before a close frame's reason
+
+
+class OpenBody:
+    """A body, with its Content-Encoding; opening it finds its secrets, and learns them."""
+
+    def __init__(self, bodies: Bodies, body: Body, headers: Headers, side: str) -> None:
+        self.body = body
+        self.side = side
+        self._dropped = ""
+        self._coding = ""
+        self._decoded: encoding.Decoded | None = None
+        self._inner: Opened | None = None  # what the codings hold
+        self._outer: Opened | None = None  # the body as it is
+        try:
+            self._open(bodies, headers)
+        except Exception as err:  # noqa: BLE001 - whatever it is: no body is stored unredacted
+            self._fail(err)
+
+    def redacted(self) -> tuple[Body, tuple[str, ...]]:
+        """The body without its secrets (trailers apart), and what there is to say of it."""
+        try:
+            if not self._dropped:
+                return self._redacted()
+        except Exception as err:  # noqa: BLE001 - whatever it is: no body is stored unredacted
+            self._fail(err)
+        return Body(), (f"{self.side} body dropped: {self._dropped}",)
+
+    def _open(self, bodies: Bodies, headers: Headers) -> None:
+        data = self.body.data
+        if not data:
+            return
+        if len(data) > LIMIT:
+            self._dropped = f"over {LIMIT} bytes"
+            return
+        kind = content_type(header(headers, b"content-type"))
+        self._coding = (header(headers, b"content-encoding") or b"").decode("latin-1")
+        decoded = encoding.decode(data, self._coding, limit=LIMIT)
+        if decoded.data is data:  # no coding, or an unknown one
+            self._outer = bodies.open(data, kind)
+        elif decoded.complete or len(decoded.data) < LIMIT:
+            self._decoded = decoded
+            self._inner = bodies.open(decoded.data, kind)
+            if not decoded.complete:  # what is beyond the damage may be plain
+                self._outer = bodies.open(data, ContentType())
+        else:
+            self._dropped = decoded.note or ""
+
+    def _redacted(self) -> tuple[Body, tuple[str, ...]]:
+        body = self.body
+        if self._inner is not None and self._decoded is not None:
+            edits = self._inner.edits()
+            if edits:
+                data = encoding.encode(spans.apply(self._decoded.data, edits), self._coding)
+                parts = spans.scale(body.parts, len(body.data), len(data))
+                damage = "" if self._decoded.complete else f"; it was damaged: {self._decoded.note}"
+                said = f"{self.side} body encoded anew after redaction{damage}"
+                return Body(data, parts, body.trailers), (said,)
+        edits = self._outer.edits() if self._outer is not None else []
+        if edits:
+            data = spans.apply(body.data, edits)
+            body = Body(data, spans.shift(body.parts, edits), body.trailers)
+        return body, ()
+
+    def _fail(self, err: Exception) -> None:
+        self._dropped = f"redaction failed ({type(err).__name__})"
+
+
+class OpenFrames:
+    """The messages of a WebSocket: each direction is a stream of its own."""
+
+    def __init__(self, bodies: Bodies, frames: Sequence[Frame]) -> None:
+        self._frames = frames
+        self._sides = [_Side(bodies, frames, from_client=which) for which in (True, False)]
+
+    def redacted(
+        self, clean: Callable[[bytes], bytes]
+    ) -> tuple[tuple[Frame, ...], tuple[str, ...]]:
+        """The frames without their secrets, and what was lost; `clean` is for close reasons."""
+        out = list(self._frames)
+        notes: list[str] = []
+        for side in self._sides:
+            texts = side.redacted()
+            if side.failed:
+                notes.append(f"{side.who} messages dropped: redaction failed ({side.failed})")
+            for at, text in zip(side.places, texts, strict=True):
+                if text is not out[at].data:
+                    out[at] = out[at]._replace(data=text)
+        for at, frame in enumerate(out):
+            if frame.opcode not in _MESSAGES and frame.data:
+                skip = _CLOSE_CODE if frame.opcode == _CLOSE else 0
+                reason = frame.data[skip:]
+                if (new := clean(reason)) is not reason:
+                    out[at] = frame._replace(data=frame.data[:skip] + new)
+        return tuple(out), tuple(notes)
+
+
+class _Side:
+    """The messages of one direction."""
+
+    def __init__(self, bodies: Bodies, frames: Sequence[Frame], *, from_client: bool) -> None:
+        self.who = "client" if from_client else "server"
+        self.failed = ""
+        self.places = [
+            at
+            for at, frame in enumerate(frames)
+            if frame.from_client is from_client and frame.opcode in _MESSAGES
+        ]
+        self._messages: Messages | None = None
+        if self.places:
+            try:
+                self._messages = bodies.messages([frames[at].data for at in self.places])
+            except Exception as err:  # noqa: BLE001 - whatever it is: nothing is stored unredacted
+                self.failed = type(err).__name__
+
+    def redacted(self) -> list[bytes]:
+        """The messages without their secrets; all empty when that failed."""
+        if self._messages is not None:
+            try:
+                return self._messages.redacted()
+            except Exception as err:  # noqa: BLE001 - whatever it is: nothing is stored unredacted
+                self.failed = type(err).__name__
+        return [b""] * len(self.places)
