@@ -23,7 +23,7 @@ def event_of(exchange: Exchange) -> Event:
         "method": exchange.request.method,
         "url": exchange.request.url,
         "statusCode": response.status if response else None,
-        "end": str(exchange.end),
+        "end": str(ended(exchange, call)),
         "error": error_text(exchange, call),
         "latencyMs": _ms(latency),
         "ttfbMs": _ms(exchange.first_byte_us),
@@ -39,8 +39,8 @@ def event_of(exchange: Exchange) -> Event:
         data["frames"] = len(exchange.frames)
     if exchange.served_from:
         data["servedFrom"] = exchange.served_from
-    if exchange.notes:
-        data["notes"] = list(exchange.notes)
+    if notes := _notes(exchange, call):
+        data["notes"] = notes
     data["call"] = summary(call)
     return Event(
         run_id=exchange.run_id,
@@ -68,9 +68,20 @@ def plain(headers: Headers, body: bytes) -> bytes:
     return encoding.decode(body, coding.decode("latin-1")).data if coding and body else body
 
 
+def ended(exchange: Exchange, call: Call) -> End:
+    """How the call ended for its client.
+
+    A client that leaves at a stream's last event, before the end of the body, has all of it: the
+    OpenAI SDK closes the connection as soon as it has read `[DONE]`.
+    """
+    if exchange.end is End.CLIENT_GONE and call.kind == "llm_call":
+        return End.COMPLETE if call.streamed and call.complete else End.CLIENT_GONE
+    return exchange.end
+
+
 def error_text(exchange: Exchange, call: Call) -> str | None:
     """One line of what went wrong on the wire or in the answer; None when nothing did."""
-    if exchange.end is not End.COMPLETE:
+    if ended(exchange, call) is not End.COMPLETE:
         return exchange.error or str(exchange.end).replace("_", " ")
     if call.error is not None:
         status = exchange.response.status if exchange.response else None
@@ -79,6 +90,11 @@ def error_text(exchange: Exchange, call: Call) -> str | None:
     if exchange.response is not None and exchange.response.status >= 400:  # noqa: PLR2004 - HTTP
         return f"{exchange.response.status} {exchange.response.reason}".strip()
     return None
+
+
+def _notes(exchange: Exchange, call: Call) -> list[str]:
+    left = ended(exchange, call) is not exchange.end
+    return [*exchange.notes, *(["the client left at the stream's last event"] if left else [])]
 
 
 def summary(call: Call) -> dict[str, Any]:

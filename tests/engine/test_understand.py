@@ -92,6 +92,20 @@ def test_a_broken_exchange_says_how_it_broke() -> None:
     assert event_of(exchange).data["error"] == "upstream truncated"
 
 
+@pytest.mark.parametrize(("last", "end"), [("[DONE]", "complete"), ("{}", "client_gone")])
+def test_a_client_that_leaves_at_the_last_event_has_it_all(last: str, end: str) -> None:
+    chunk = {"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop"}]}
+    if end == "client_gone":
+        chunk["choices"][0]["finish_reason"] = None
+    body = f"data: {json.dumps(chunk)}\n\ndata: {last}\n\n".encode()
+    exchange = chat(body)
+    exchange.response = ResponseHead(200, "OK", headers=((b"content-type", b"text/event-stream"),))
+    exchange.end, exchange.error = End.CLIENT_GONE, "the client closed the connection"
+    event = event_of(exchange)
+    assert (event.data["end"], event.status) == (end, "ok" if end == "complete" else "error")
+    assert ("last event" in str(event.data.get("notes"))) == (end == "complete")
+
+
 def test_a_retry_says_of_what_and_after_how_long() -> None:
     exchange = chat(json.dumps(REPLY).encode())
     exchange.attempt, exchange.retry_of = 2, "ex_0"
