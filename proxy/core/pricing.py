@@ -84,6 +84,11 @@ def price(call: Call, at: float, overrides: Overrides | None = None) -> Price:
     return _listed(call, at)
 
 
+def prepare() -> None:
+    """Load the price data now, so that the first call to be priced need not wait for it."""
+    import genai_prices  # noqa: F401, PLC0415 - a megabyte of data: not before it is needed
+
+
 def _known(call: Call) -> bool:
     """Whether both directions are counted; what only reads (an embedding) has no output."""
     if call.usage.input_tokens is None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from proxy.core import encoding, wire
+from proxy.core import encoding, pricing, wire
 from proxy.core.calls import Call, Message, ToolUse
 from proxy.core.model import End, Event, Exchange, Headers, header
 
@@ -41,7 +41,7 @@ def event_of(exchange: Exchange) -> Event:
         data["servedFrom"] = exchange.served_from
     if notes := _notes(exchange, call):
         data["notes"] = notes
-    data["call"] = summary(call)
+    data["call"] = summary(call) | cost(call, exchange.started_at)
     return Event(
         run_id=exchange.run_id,
         kind=call.kind,
@@ -60,6 +60,17 @@ def understand(exchange: Exchange) -> Call:
         exchange.response.headers if exchange.response else (), exchange.response_body.data
     )
     return wire.decode_call(exchange, request, response)
+
+
+def cost(call: Call, at: float) -> dict[str, Any]:
+    """What a model call cost in US dollars, null when unknown, and whose prices these are."""
+    if call.kind != "llm_call":
+        return {}
+    found = pricing.price(call, at)
+    if found.amount_usd is None:
+        return {"costUsd": None}
+    named = {"priceSource": found.source, "priceVersion": found.version}
+    return {"costUsd": found.amount_usd} | {key: text for key, text in named.items() if text}
 
 
 def plain(headers: Headers, body: bytes) -> bytes:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+from proxy.core import pricing
 from proxy.core.model import Event, Exchange, Outcome, Run
 from proxy.engine.recorder import Tx
 from proxy.engine.retries import Retries
@@ -175,6 +176,8 @@ class Writer:
                 except Exception:  # noqa: BLE001 - the thread must live; the loss is counted
                     _log.exception("the writer dropped a batch")
                     self._lose(batch, "an internal error; see the log")
+            if not stopping:
+                pricing.prepare()  # while the agent starts, not while its first answer waits
 
     def _gather(self) -> tuple[list[_Item], bool]:
         first = self._queue.get()

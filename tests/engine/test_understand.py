@@ -76,6 +76,30 @@ def test_a_model_call_on_the_timeline(coding: bytes) -> None:
     assert call["toolUses"] == [{"id": "call_1", "name": "crm", "arguments": {"id": 7}}]
 
 
+def test_a_model_call_says_what_it_cost_and_whose_prices_these_are() -> None:
+    call = event_of(chat(json.dumps(REPLY).encode())).data["call"]
+    assert call["costUsd"] == pytest.approx((9 * 1.25 + 3 * 10) / 1e6)
+    assert call["priceSource"] == "genai-prices"
+    assert call["priceVersion"]
+
+
+@pytest.mark.parametrize("change", [{"usage": None}, {"model": "ours-1"}])
+def test_an_unknown_cost_is_null(change: dict[str, object]) -> None:
+    sent = chat(json.dumps(REPLY | change).encode())
+    if "model" in change:
+        body = json.dumps(CHAT | change).encode()
+        sent.request_body = Body(body, (Part(0, len(body)),))
+    call = event_of(sent).data["call"]
+    assert call["costUsd"] is None
+    assert "priceSource" not in call
+
+
+def test_only_models_have_prices() -> None:
+    sent = chat(b'{"ok":true}')
+    sent.request = RequestHead("GET", "https", "crm.local", 443, "/customers/7")
+    assert "costUsd" not in event_of(sent).data["call"]
+
+
 def test_an_error_says_its_status_and_the_providers_words() -> None:
     body = b'{"error":{"type":"invalid_api_key","message":"bad key","code":"invalid_api_key"}}'
     event = event_of(chat(body, status=401))
