@@ -5,6 +5,8 @@ UV := .tools/bin/uv
 endif
 RUN := .venv/bin
 
+unexport PYTHONDONTWRITEBYTECODE  # every command is a new Python: without byte code each compiles anew
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format clean
 
@@ -20,6 +22,8 @@ setup: $(if $(filter .tools/bin/uv,$(UV)),.tools/bin/uv) ## the environment, fro
 
 demo: setup     ## record an agent, show its run, replay it offline: no keys, no network
 	$(RUN)/dashcam demo
+	@printf '\nAnd a recording that came with the source: recorded elsewhere, replayed here.\n\n'
+	PATH="$(CURDIR)/$(RUN):$$PATH" OPENAI_API_KEY=none $(RUN)/dashcam replay recordings/refund-401.dashcam.jsonl -- python -m proxy.demo.agent
 
 test: setup     ## every test
 	$(RUN)/python -m pytest -q -n 2 --dist loadgroup

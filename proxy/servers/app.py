@@ -75,9 +75,12 @@ class Site:
             return _error(400, error.message, error.hint)
 
     def _may_ask(self, request: web.Request) -> None:
-        """Refuses pages of other sites (DNS rebinding, CSRF), and whoever lacks the token."""
+        """Refuses pages of other sites (DNS rebinding, CSRF), and whoever lacks the token.
+
+        A page cannot know the token, so with one any name may be used for this host.
+        """
         host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
-        if not self._is_us(host):
+        if not self.token and not self._is_us(host):
             raise web.HTTPForbidden(text=_text("the Host header does not name this Dashcam"))
         origin = request.headers.get("Origin")
         if origin and not self._is_us(urlsplit(origin).hostname or ""):

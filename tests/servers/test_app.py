@@ -36,6 +36,9 @@ async def test_the_token_is_asked_for_when_there_is_one(served: Served) -> None:
     served.site.token = "s3cret-token"
     basic = base64.b64encode(b"dashcam:s3cret-token").decode()
     wrong = base64.b64encode(b"dashcam:no").decode()
+    bearer = "Bearer s3cret-token"
+    assert await status(served, "/api/v1/runs", Host="dashcam:8081", Authorization=bearer) == 200
+    assert await status(served, "/api/v1/runs", Host="dashcam:8081") == 401
     assert await status(served, "/api/v1/runs") == 401
     assert await status(served, "/api/v1/runs", Authorization="Bearer no") == 401
     assert await status(served, "/api/v1/runs", Authorization=f"Basic {wrong}") == 401
