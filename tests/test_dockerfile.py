@@ -10,11 +10,11 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.request import ProxyHandler, Request, build_opener
 
+import httpx
 import pytest
 
 from tests.upstream.dashcam import free_ports
@@ -128,9 +128,9 @@ def run(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
 
 
 @pytest.fixture
-def ports() -> Iterator[dict[str, str]]:
+def ports() -> dict[str, str]:
     proxy, api = free_ports(2)
-    yield {"8080": str(proxy), "8081": str(api)}
+    return {"8080": str(proxy), "8081": str(api)}
 
 
 def moved(text: str, ports: Mapping[str, str]) -> str:
@@ -174,9 +174,10 @@ def test_it_starts_serves_and_is_healthy(
                 said += line
             assert healthy()
             status = f"http://127.0.0.1:{ports['8081']}/api/v1/status"
-            asking = Request(status, headers={"Authorization": "Bearer asked-for"})
-            with build_opener(ProxyHandler({})).open(asking, timeout=TIMEOUT) as answer:
-                assert answer.status == 200
+            with httpx.Client(trust_env=False, timeout=TIMEOUT) as http:
+                assert http.get(status).status_code == 401
+                asking = {"Authorization": "Bearer asked-for"}
+                assert http.get(status, headers=asking).status_code == 200
         finally:
             service.terminate()
     assert service.returncode == 0
