@@ -31,6 +31,7 @@ class ToolDef:
     name: str
     description: str | None = None
     schema: Mapping[str, Any] | None = None
+    output_schema: Mapping[str, Any] | None = None  # what MCP servers declare of the result
 
 
 @dataclass(slots=True, frozen=True)

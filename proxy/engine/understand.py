@@ -85,7 +85,8 @@ def ended(exchange: Exchange, call: Call) -> End:
     A client that leaves at a stream's last event, before the end of the body, has all of it: the
     OpenAI SDK closes the connection as soon as it has read `[DONE]`.
     """
-    if exchange.end is End.CLIENT_GONE and call.kind == "llm_call":
+    streams = call.kind == "llm_call" or call.protocol == "mcp"
+    if exchange.end is End.CLIENT_GONE and streams:
         return End.COMPLETE if call.streamed and call.complete else End.CLIENT_GONE
     return exchange.end
 

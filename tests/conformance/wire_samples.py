@@ -19,7 +19,7 @@ from proxy.core.calls import Call, Message
 from proxy.core.model import Body, End, Exchange, Frame, Headers, RequestHead, ResponseHead
 
 FOLDER = Path(__file__).parent.parent / "data" / "wire"
-PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "mcp+stdio": 0}
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,3 +141,24 @@ def test_a_retry_says_of_what_and_after_how_long() -> None:
 @pytest.mark.parametrize("reply", [b"", b"{", b"\xff\x00", b"[" * 100_000])
 def test_what_a_peer_sends_never_raises(reply: bytes) -> None:
     assert event_of(chat(reply)).data["exchangeId"] == "ex_1"
+
+
+MCP_CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add"}}'
+MCP_DONE = b'data: {"jsonrpc":"2.0","id":1,"result":{"content":[]}}\n\n'
+
+
+@pytest.mark.parametrize(("body", "status"), [(MCP_DONE, "ok"), (b"", "error")])
+def test_a_client_that_closes_a_stream_after_its_response(body: bytes, status: str) -> None:
+    exchange = Exchange(
+        id="ex_1",
+        run_id="r",
+        seq=1,
+        via="forward",
+        started_at=0.0,
+        request=RequestHead("POST", "https", "tools.example.com", 443, "/mcp"),
+        request_body=Body(MCP_CALL),
+        response=ResponseHead(200, headers=((b"content-type", b"text/event-stream"),)),
+        response_body=Body(body),
+        end=End.CLIENT_GONE,
+    )
+    assert event_of(exchange).status == status

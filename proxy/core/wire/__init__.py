@@ -16,6 +16,7 @@ from proxy.core.wire import (
     gemini_generate,
     gemini_interactions,
     http,
+    mcp,
     ollama,
     openai_chat,
     openai_embeddings,
@@ -42,6 +43,7 @@ WIRE_FORMATS: tuple[WireFormat, ...] = (
     cohere_v2.FORMAT,
     rerank.FORMAT,
     ollama.FORMAT,
+    mcp.FORMAT,
     http.FORMAT,
 )
 
