@@ -198,6 +198,8 @@ class FastLane(Layer):
         elif isinstance(decision, Refuse):
             yield from self._refuse(decision, End.MISSED)
         else:
+            if tx.rewritten:
+                self._upstream_head = _rendered(tx.exchange.request)
             yield from self._forward(decision.address)
             if self._server is not None and self._tx is tx:
                 yield commands.SendData(self._server, self._body_again())
@@ -329,7 +331,7 @@ class FastLane(Layer):
             return
         if tx.timed_out is not None:
             yield from self._broken(End.UPSTREAM_TIMEOUT, tx.timed_out)
-        elif answer.eof():
+        elif server.lost is None and answer.eof():
             yield from self._complete(b"")
         elif answer.head is None and not self._sent and self._may_retry(server):
             self._retried = True
@@ -542,10 +544,26 @@ def _upstream_head(head: Head, request: RequestHead, raw: bytes, absolute: bool)
     first, _, lines = raw.partition(b"\r\n")
     if absolute:
         first = b"%b %b %b" % (head.method, request.target.encode("latin-1"), head.version)
-    if ours:
-        kept = [line for line in lines.split(b"\r\n") if not is_ours(line.partition(b":")[0])]
-        lines = b"\r\n".join(kept)
-    return first + b"\r\n" + lines
+    kept = [line for line in lines.split(b"\r\n") if not is_ours(line.partition(b":")[0])]
+    if absolute:  # the target's authority counts, whatever Host says (RFC 9112, 3.2.2)
+        kept = [_host(line, request) for line in kept]
+    return b"\r\n".join((first, *kept))
+
+
+def _host(line: bytes, request: RequestHead) -> bytes:
+    """A header line; Host becomes the target's authority where it names another."""
+    name, _, value = line.partition(b":")
+    authority = request.authority.encode("latin-1")
+    same = (authority.lower(), b"%b:%d" % (authority.lower(), request.port))
+    if name.lower() != b"host" or value.strip().lower() in same:
+        return line
+    return name + b": " + authority
+
+
+def _rendered(request: RequestHead) -> bytes:
+    """The head of a request that goes on as another than it came."""
+    line = f"{request.method} {request.target} {request.http_version}\r\n"
+    return line.encode("latin-1") + render_headers(request.headers)
 
 
 def _expects_continue(head: Head) -> bool:

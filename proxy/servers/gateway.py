@@ -189,7 +189,7 @@ class _Passage:
         tx, trip = self._tx, self._trip
         if tx.timed_out is not None:
             return await self._broken(End.UPSTREAM_TIMEOUT, tx.timed_out)
-        if trip.answer.eof():
+        if trip.lost is None and trip.answer.eof():
             await self._finish(End.COMPLETE)
             return self._done(keep=False)
         if trip.lost is not None:

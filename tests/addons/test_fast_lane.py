@@ -1,4 +1,6 @@
 import asyncio
+import socket
+import struct
 
 import pytest
 
@@ -43,14 +45,16 @@ async def test_the_hops_and_dashcams_own_headers_stay_here(proxy: Proxy) -> None
     reader, writer = await proxy.connect()
     url = f"http://127.0.0.1:{proxy.upstream.port}/x".encode()
     writer.write(
-        b"GET %b HTTP/1.1\r\nHost: a\r\nProxy-Authorization: Basic eDp5\r\nDashcam-Label: L\r\n"
+        b"GET %b HTTP/1.1\r\nhost: a\r\nProxy-Authorization: Basic eDp5\r\nDashcam-Label: L\r\n"
         b"Proxy-Connection: keep-alive\r\nX-Mine: 1\r\nDashcam-Group: plan\r\n\r\n" % url
     )
     assert await answer(reader) == OK
     writer.close()
-    assert proxy.upstream.heads == [b"GET /x HTTP/1.1\r\nHost: a\r\nX-Mine: 1\r\n\r\n"]
+    # The target says where it goes: Host follows it (RFC 9112, 3.2.2).
+    host = b"host: 127.0.0.1:%d" % proxy.upstream.port
+    assert proxy.upstream.heads == [b"GET /x HTTP/1.1\r\n%b\r\nX-Mine: 1\r\n\r\n" % host]
     (exchange,) = await proxy.exchanges()
-    assert [name for name, _ in exchange.request.headers] == [b"Host", b"X-Mine"]
+    assert [name for name, _ in exchange.request.headers] == [b"host", b"X-Mine"]
     assert (exchange.own.label, exchange.own.group) == ("L", "plan")
 
 
@@ -150,6 +154,30 @@ async def test_a_failing_upstream_is_one_record_that_says_so(
     writer.close()
     (exchange,) = await proxy.exchanges()
     assert (exchange.end, exchange.response_body.data) == (end, kept)
+
+
+async def test_a_reset_is_not_the_end_of_an_answer_that_ends_with_its_connection(
+    proxy: Proxy,
+) -> None:
+    seen = asyncio.Event()
+
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf")
+        await seen.wait()
+        linger = struct.pack("ii", 1, 0)  # closing it resets it
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()
+        return False
+
+    proxy.upstream.play = play
+    reader, writer = await proxy.tunnel()
+    writer.write(HEAD + b"\r\n")
+    await reader.readuntil(b"half")
+    seen.set()
+    await reader.read()
+    writer.close()
+    (exchange,) = await proxy.exchanges()
+    assert (exchange.end, exchange.response_body.data) == (End.UPSTREAM_RESET, b"half")
 
 
 async def test_a_kept_connection_that_died_is_no_failure(proxy: Proxy) -> None:

@@ -1,4 +1,6 @@
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -183,6 +185,31 @@ async def test_each_failure_is_one_finished_record(
     if play is cut:
         assert answer.endswith(b"half")
         assert exchange.response_body.data == b"half"
+
+
+async def test_a_reset_is_not_the_end_of_an_answer_that_ends_with_its_connection(
+    served: Served, upstream: Upstream
+) -> None:
+    seen = asyncio.Event()
+
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf")
+        await seen.wait()
+        linger = struct.pack("ii", 1, 0)  # closing it resets it
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        writer.transport.abort()
+        return False
+
+    upstream.play = play
+    reader, writer = await wire(
+        served, b"GET /mine/x HTTP/1.1\r\nHost: a\r\nDashcam-Run: r1\r\n\r\n"
+    )
+    await reader.readuntil(b"half")
+    seen.set()
+    await reader.read()
+    writer.close()
+    exchange = await recorded(served)
+    assert (exchange.end, exchange.response_body.data) == (End.UPSTREAM_RESET, b"half")
 
 
 async def test_nobody_listens_there(served: Served, upstream: Upstream) -> None:
