@@ -2,7 +2,8 @@
 
 JSON-RPC (MCP): the answer's `id` is the request's, and notifications name the request's progress
 token. The values are replaced in place, in plain JSON and in the `data` lines of an event stream.
-MCP's session id: a client that brings one gets no other one. `Date` is the caller's to give.
+MCP's session id: a client that brings one gets no other one. An MCP stream that GET opens ends when
+the client leaves it: one that ended before would be opened again. `Date` is the caller's to give.
 """
 
 import re
@@ -13,10 +14,12 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from proxy.core.model import Body, Exchange, Headers, Part, RequestHead, header
+from proxy.core import heads
+from proxy.core.model import Body, End, Exchange, Headers, Part, RequestHead, header
 from proxy.core.replay import plain
 
 _SESSION: Final = b"mcp-session-id"
+_REVISION: Final = b"mcp-protocol-version"
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _SCALAR: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[^\s,\]}]+')
 _SPACE: Final = re.compile(rb"[ \t\r\n]*")
@@ -47,6 +50,8 @@ def adapted(
     response = exchange.response
     if response is None:
         return exchange
+    if _stays_open(head, exchange):
+        exchange = replace(exchange, end=End.CLIENT_GONE)
     pairs = _pairs(
         plain.request(exchange.request, exchange.request_body.data), plain.request(head, body)
     )
@@ -65,6 +70,14 @@ def adapted(
     if headers == response.headers and answer is exchange.response_body:
         return exchange
     return replace(exchange, response=replace(response, headers=headers), response_body=answer)
+
+
+def _stays_open(head: RequestHead, exchange: Exchange) -> bool:
+    """Whether it is the stream of what an MCP server says unasked."""
+    if head.method != "GET" or exchange.end is not End.COMPLETE or exchange.response is None:
+        return False
+    mine = any(header(head.headers, name) for name in (_SESSION, _REVISION))
+    return mine and heads.media_type(exchange.response.headers) == "text/event-stream"
 
 
 def spliced(body: Body, edits: list[Edit]) -> Body:

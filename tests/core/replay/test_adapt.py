@@ -1,4 +1,5 @@
 import gzip
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.core.model import Body, Exchange, Headers, Part, RequestHead, ResponseHead, header
+from proxy.core.model import Body, End, Exchange, Headers, Part, RequestHead, ResponseHead, header
 from proxy.core.replay.adapt import Edit, adapted, spliced
 from tests.core.recorded import JSON, exchange, in_parts
 
@@ -124,6 +125,24 @@ def test_a_session_that_the_client_brings_is_kept() -> None:
     assert again.response.headers == (*JSON, (b"Mcp-Session-Id", b"live"))
     without = exchange(1, rpc(1), b"{}", url=MCP)
     assert adapted(without, live, orjson.dumps(rpc(1))) is without
+
+
+@pytest.mark.parametrize(
+    ("method", "session", "media", "end"),
+    [
+        ("GET", b"s", b"text/event-stream", End.CLIENT_GONE),
+        ("GET", b"", b"text/event-stream", End.COMPLETE),
+        ("POST", b"s", b"text/event-stream", End.COMPLETE),
+        ("GET", b"s", b"application/json", End.COMPLETE),
+    ],
+)
+def test_a_stream_of_unasked_messages_stays_open(
+    method: str, session: bytes, media: bytes, end: End
+) -> None:
+    one = exchange(1, "", b"data: {}\n\n", url=MCP)
+    head = replace(one.request, method=method, headers=((b"Mcp-Session-Id", session),))
+    one.response = ResponseHead(200, headers=((b"Content-Type", media),))
+    assert adapted(one, head, b"").end is end
 
 
 def test_the_date_is_the_callers_to_give() -> None:
