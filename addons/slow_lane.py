@@ -83,6 +83,8 @@ class SlowLane:
             self._answer(flow, tx, decision)
         elif isinstance(decision, Serve):
             self._serve(flow, tx, decision)
+        elif tx.rewritten:
+            _rewrite(flow.request, tx)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """A response's head is here: tee its body."""
@@ -173,6 +175,18 @@ class SlowLane:
 def _tx(flow: http.HTTPFlow) -> Tx | None:
     tx = flow.metadata.get(_META)
     return tx if isinstance(tx, Tx) else None
+
+
+def _rewrite(request: http.Request, tx: Tx) -> None:
+    """A held request goes on as another than it came."""
+    head = tx.exchange.request
+    request.headers = http.Headers(
+        [pair for pair in head.headers if pair[0].lower() not in (b"host", b":authority")]
+    )
+    request.raw_content = tx.request_bytes
+    request.data.path = head.target.encode("latin-1")
+    request.scheme, request.host, request.port = head.scheme, head.host, head.port
+    request.authority = head.authority
 
 
 def _request_head(request: http.Request) -> RequestHead:

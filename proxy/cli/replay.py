@@ -11,8 +11,6 @@ import click
 
 from proxy.cli._common import Cli, subcommand
 
-_HOST = "host:"
-
 
 @subcommand(
     help="Run CMD offline: recorded answers, errors included, in place of the world.",
@@ -20,18 +18,22 @@ _HOST = "host:"
 Examples:
   dashcam replay last -- python agent.py
   dashcam replay recordings/refund-401.dashcam.jsonl -- node agent.mjs
-  dashcam replay last --pace recorded --report report.json -- python agent.py
+  dashcam replay last --live llm -- python agent.py             # the model live, the tools recorded
+  dashcam replay last --live 'tools:GET crm.*' -- python agent.py
 
-RUN `last` is the newest run that is not itself a replay. No host is contacted unless named
-with --live host:NAME. Ends with 0 when clean, 2 when the run diverged, 125 when nothing was
-asked or CMD could not be started.""",
+RUN `last` is the newest run that is neither replay nor fork. Nothing is contacted unless named
+with --live: llm (every model call), tools:NAME (a tool's calls), host:NAME; NAME may have * in
+it. Ends with 0 when clean, 2 when the run diverged, 125 when nothing was asked or CMD could not
+be started.""",
 )
 @click.option("--pace", metavar="PACE", help="instant (default), recorded, or a factor.")
 @click.option("--match", metavar="HOW", help="exact, normalised (default) or sequence.")
-@click.option("--live", metavar="host:NAME", multiple=True, help="A host that may be contacted.")
+@click.option(
+    "--live", metavar="WHAT", multiple=True, help="What goes live: llm, tools:NAME, host:NAME."
+)
 @click.option("--reuse", is_flag=True, help="Serve a recorded call again when all are used up.")
 @click.option("--report", "report_file", metavar="FILE", help="Write the report as JSON.")
-@click.option("--upstream-ca", metavar="FILE", help="For live hosts: CAs they may be signed by.")
+@click.option("--upstream-ca", metavar="FILE", help="For live calls: CAs of the upstreams.")
 @click.option(
     "--loopback/--no-loopback", default=True, help="Serve calls to this machine too (default)."
 )
@@ -51,17 +53,14 @@ def command(
 ) -> int:
     """See the help."""
     from proxy.cli._replay import replayed
+    from proxy.core.replay.live import parse
+    from proxy.engine.replayer import Mode
 
-    for name in live:
-        if not name.startswith(_HOST) or len(name) == len(_HOST):
-            raise click.UsageError(f"--live {name!r} is not host:NAME")
     if upstream_ca:
         flags["upstream_ca"] = Path(upstream_ca)
     settings = cli.settings(**flags)
-    allow = (*settings.replay_allow, *[name.removeprefix(_HOST) for name in live])
-    done = asyncio.run(
-        replayed(settings, ref, argv=argv, allow=allow, reuse=reuse, loopback=loopback)
-    )
+    mode = Mode(settings.match, settings.pace, reuse, parse(live, settings.replay_allow))
+    done = asyncio.run(replayed(settings, ref, argv=argv, mode=mode, loopback=loopback))
     if report_file:
         text = json.dumps(done.as_json(), indent=2, ensure_ascii=False)
         Path(report_file).write_text(f"{text}\n", "utf-8")

@@ -51,6 +51,7 @@ def command(cli: Cli, *, upstream_ca: str | None, upstream: Sequence[str], **fla
 async def _serve(settings: "Settings", token: str | None) -> int:
     from proxy import runtime as composition
     from proxy.cli._serving import serving
+    from proxy.core.replay import Live
     from proxy.engine.replayer import Mode
     from proxy.errors import ConfigError
 
@@ -63,7 +64,7 @@ async def _serve(settings: "Settings", token: str | None) -> int:
     composition.raise_file_limit()
     async with serving(settings, api=settings.api, token=token, host=settings.listen.host) as where:
         if settings.replay:
-            mode = Mode(settings.match, settings.pace, allow=settings.replay_allow)
+            mode = Mode(settings.match, settings.pace, live=Live(hosts=settings.replay_allow))
             replayer = await asyncio.to_thread(
                 composition.replayer, where.runtime, settings.replay, mode
             )

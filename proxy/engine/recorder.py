@@ -43,6 +43,7 @@ class Tx:
         "playback",
         "request_trailers",
         "response_trailers",
+        "rewritten",
         "timed_out",
     )
 
@@ -64,6 +65,7 @@ class Tx:
         self.activity = self._start
         self.peer = peer
         self.hold = False
+        self.rewritten = False
         self.decision: Decision | None = None
         self.playback: object | None = None
         self.finished = False
@@ -102,6 +104,14 @@ class Tx:
     def request_bytes(self) -> bytes:
         """The request body so far."""
         return b"".join([data for _, data in self._request])
+
+    def rewrite(self, head: RequestHead, body: bytes, note: str) -> None:
+        """A held request goes on as another one, which is the one that is recorded."""
+        self.rewritten = True
+        self.exchange.request = head
+        self.exchange.notes = (*self.exchange.notes, note)
+        at = self._request[-1][0] if self._request else self.now()
+        self._request = [(at, body)] if body else []
 
     def response_head(self, head: ResponseHead) -> None:
         """The response has begun."""

@@ -1,44 +1,57 @@
 """Answers requests from recordings: one set of fixtures, one session for each live run.
 
-Nothing is contacted unless its host was allowed by name. A miss says so, in the provider's own
-error shape, with the recorded call that comes closest.
+Nothing is contacted but what the user has named. A miss says so, in the provider's own error shape,
+with the recorded call that comes closest.
 """
 
 import asyncio
-import fnmatch
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from proxy.core.decisions import Decision, Forward, Refuse, Serve
 from proxy.core.model import Own
 from proxy.core.replay import (
     Fixtures,
+    GoLive,
     Hit,
+    Live,
     Miss,
     Playback,
     Report,
+    Rewrite,
     adapted,
     joined,
     miss_body,
     miss_text,
+    plain,
 )
+from proxy.core.replay.live import NOTHING, is_llm
+from proxy.core.replay.rewrite import rewritten
 from proxy.engine import answers
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
+from proxy.errors import ConfigError
 
 _WIDTH = 100
 
 
 @dataclass(slots=True, frozen=True)
 class Mode:
-    """How a recording is played back. `pace` is seconds of replay per recorded second."""
+    """How a recording is played back. `pace` is seconds of replay per recorded second.
+
+    What `live` names goes to the world, from the recorded call `at` on; model calls that do so are
+    changed by `rewrite` first.
+    """
 
     match: str = "normalised"
     pace: float = 0.0
     reuse: bool = False
-    allow: tuple[str, ...] = ()  # hosts, or host globs, that may be contacted
+    live: Live = NOTHING
+    at: int = 1
+    rewrite: Rewrite | None = None
 
 
 @dataclass(slots=True)
@@ -66,6 +79,7 @@ class Replayer:
     load: Callable[[str], Fixtures] | None = None
     on_miss: Callable[[str], None] | None = None
     sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
+    _asked: set[str] = field(default_factory=set)  # hosts of calls that went live
 
     def wants(self, own: Own) -> bool:
         """Everything, when this Dashcam replays; else what asks for it."""
@@ -73,7 +87,7 @@ class Replayer:
 
     def may_dial(self, host: str) -> bool:
         """See `engine.Replays`."""
-        return not self.recordings or self._is_allowed(host)
+        return not self.recordings or host in self._asked or self.mode.live.host(host)
 
     async def decide(self, tx: Tx) -> Decision:
         """See `engine.Replays`."""
@@ -84,14 +98,13 @@ class Replayer:
             name = tx.exchange.own.replay
             said = f"there is no recording {name!r} to answer this request from"
             return answers.refused(request, body, answers.MISS_STATUS, "replay-miss", said)
-        playback = session.playback
-        if self._is_allowed(request.host):
-            playback.passed(request.host, request.url)
-            return Forward(self.router.address(request))
-        found = await asyncio.to_thread(playback.decide, request, body, own=tx.exchange.own)
+        found = await asyncio.to_thread(session.playback.decide, request, body, own=tx.exchange.own)
         if isinstance(found, Hit):
             tx.exchange.served_from = found.exchange.id
-            return Serve(adapted(found.exchange, request, body), self.mode.pace)
+            differed = partial(session.playback.differed, found.fixture)
+            return Serve(adapted(found.exchange, request, body), self.mode.pace, differed)
+        if isinstance(found, GoLive):
+            return await asyncio.to_thread(self._live, tx)
         return self._missed(session, tx, found)
 
     def reports(self) -> list[dict[str, Any]]:
@@ -102,7 +115,8 @@ class Replayer:
         """All sessions of the one recording as one report; of none, if nothing was asked."""
         playbacks = [session.playback for session in self.sessions.values()]
         if not playbacks:
-            playbacks = [Playback(next(iter(self.recordings.values())), self.mode.match)]
+            fixtures, mode = next(iter(self.recordings.values())), self.mode
+            playbacks = [Playback(fixtures, mode.match, live=mode.live, at=mode.at)]
         return joined([playback.report() for playback in playbacks])
 
     async def _session(self, tx: Tx) -> Session | None:
@@ -117,12 +131,25 @@ class Replayer:
                 fixtures = await asyncio.to_thread(self.load, name)
             if fixtures is None:
                 return None
-            playback = Playback(fixtures, self.mode.match, reuse=self.mode.reuse)
+            mode = self.mode
+            playback = Playback(fixtures, mode.match, reuse=mode.reuse, live=mode.live, at=mode.at)
             session = self.sessions.setdefault(key, Session(name, tx.exchange.run_id, playback))
         return session
 
-    def _is_allowed(self, host: str) -> bool:
-        return any(fnmatch.fnmatch(host.lower(), glob.lower()) for glob in self.mode.allow)
+    def _live(self, tx: Tx) -> Forward | Refuse:
+        """To the world, as it is or as the user wants it changed."""
+        head, body, change = tx.exchange.request, tx.request_bytes, self.mode.rewrite
+        if change and is_llm(head, plain.request(head, body)):
+            try:
+                changed = rewritten(head, body, change)
+            except ConfigError as error:
+                return answers.refused(
+                    head, body, answers.MISS_STATUS, "replay-rewrite", error.message
+                )
+            tx.rewrite(*changed, f"changed: {', '.join(change.names)}")
+        request = tx.exchange.request
+        self._asked.add(request.host)
+        return Forward(self.router.address(request))
 
     def _missed(self, session: Session, tx: Tx, miss: Miss) -> Refuse:
         request = tx.exchange.request

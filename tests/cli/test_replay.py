@@ -2,13 +2,16 @@ import asyncio
 import json
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from proxy.stores import open_store
+from tests.cli.agents import Agent
 from tests.cli.conftest import URL, Done
+from tests.upstream.certificates import Certificates
+from tests.upstream.server import Upstream as Served
 
 type Dashcam = Callable[..., Done]
 
@@ -52,6 +55,12 @@ class Upstream:
     def stop(self) -> None:
         self.loop.call_soon_threadsafe(self.done.set)
         self.thread.join(20)
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Iterator[Served]:
+    with Served(Certificates(tmp_path)) as running:
+        yield running
 
 
 @pytest.fixture
@@ -110,6 +119,7 @@ def test_a_recordings_file_is_replayed_without_its_store(
         (("replay", "nobody", "--", "true"), 1, "nobody"),
         (("replay", "last", "--", "true"), 1, "no run to replay yet"),
         (("replay", "x", "--live", "everything", "--", "true"), 2, "host:NAME"),
+        (("replay", "x", "--live", "tools:", "--", "true"), 2, "nothing that may go live"),
         (("replay", "x", "--pace", "slowly", "--", "true"), 2, "pace"),
     ],
 )
@@ -117,3 +127,62 @@ def test_one_clear_line(dashcam: Dashcam, arguments: tuple[str, ...], code: int,
     done = dashcam(*arguments)
     assert done.code == code
     assert said in done.err
+
+
+@pytest.fixture
+def agent(dashcam: Dashcam, upstream: Served) -> Agent:
+    """An agent that asked the model `hi` and a tool for 3 bytes, as run r1."""
+    made = Agent(upstream.http)
+    assert dashcam("run", "--id", "r1", "--", *made("chat:m:hi", "get:/fixed?size=3")).code == 0
+    return made
+
+
+@pytest.mark.parametrize(
+    ("live", "asked", "counts"),
+    [
+        ((), (), {"served": 2}),
+        (("llm",), ("/v1/chat/completions",), {"served": 1, "passedThrough": 1}),
+        (("tools:GET *",), ("/fixed?size=3",), {"served": 1, "passedThrough": 1}),
+        (("tools:POST *",), (), {"served": 2}),
+        (
+            ("llm", "tools:*/fixed"),
+            ("/v1/chat/completions", "/fixed?size=3"),
+            {"passedThrough": 2},
+        ),
+        (
+            ("host:127.0.0.*",),
+            ("/v1/chat/completions", "/fixed?size=3"),
+            {"passedThrough": 2},
+        ),
+    ],
+)
+def test_only_what_is_named_goes_live(  # noqa: PLR0917 - pytest passes fixtures by name
+    dashcam: Dashcam,
+    agent: Agent,
+    upstream: Served,
+    live: tuple[str, ...],
+    asked: tuple[str, ...],
+    counts: dict[str, int],
+) -> None:
+    flags = [part for word in live for part in ("--live", word)]
+    command = agent("chat:m:hi", "get:/fixed?size=3")
+    done = dashcam("replay", "r1", *flags, "--json", "--", *command)
+    assert done.code == 0, done.err
+    assert tuple(seen.target for seen in upstream.world.seen[2:]) == asked
+    report = json.loads(done.err.strip().splitlines()[-1])
+    assert {name: count for name, count in report["counts"].items() if count} == counts
+
+
+def test_a_live_model_may_say_something_new_but_tools_are_the_recorded_ones(
+    dashcam: Dashcam, agent: Agent, upstream: Served
+) -> None:
+    new = agent("chat:m:who are you?", "get:/fixed?size=3")
+    done = dashcam("replay", "r1", "--live", "llm", "--", *new)
+    assert done.code == 0, done.err
+    assert "live: 127.0.0.1 (once)" in done.err
+    other = agent("chat:m:who are you?", "get:/fixed?size=4")
+    before = len(upstream.world.seen)
+    done = dashcam("replay", "r1", "--live", "llm", "--", *other)
+    assert done.code == 2, done.err
+    assert "1 missed, 1 unused, 1 passed through" in done.err
+    assert [seen.target for seen in upstream.world.seen[before:]] == ["/v1/chat/completions"]

@@ -6,7 +6,7 @@ import pytest
 from proxy.core.correlation import Peer
 from proxy.core.decisions import Forward, Refuse, Serve
 from proxy.core.model import Body, Exchange, Own, RequestHead, ResponseHead
-from proxy.core.replay import Fixtures
+from proxy.core.replay import Fixtures, Live, Rewrite
 from proxy.engine.recorder import Tx
 from proxy.engine.replayer import Mode, Replayer
 from proxy.engine.router import Router
@@ -40,7 +40,7 @@ def ask(target: str, *, run: str = "new", host: str = "a.test", replay: str | No
 
 @pytest.fixture
 def replayer() -> Replayer:
-    return Replayer(Router.of({}), Mode(allow=("live.*",)), {"old": FIXTURES})
+    return Replayer(Router.of({}), Mode(live=Live(hosts=("live.*",))), {"old": FIXTURES})
 
 
 async def test_a_recorded_call_is_served_once_to_each_run(replayer: Replayer) -> None:
@@ -89,3 +89,47 @@ async def test_a_request_may_name_its_recording() -> None:
 
 async def test_nothing_asked_is_no_verdict(replayer: Replayer) -> None:
     assert replayer.report().exit_code == 125
+
+
+def ask_model(body: bytes, *more: tuple[bytes, bytes]) -> Tx:
+    headers = ((b"Host", b"api.test"), (b"Content-Length", str(len(body)).encode()), *more)
+    head = RequestHead("POST", "https", "api.test", 443, "/v1/chat/completions", headers=headers)
+    tx = Tx("new", 1, "forward", "fast", head, Own(), Peer(), lambda _tx: None)
+    tx.request_data(body)
+    tx.request_end()
+    return tx
+
+
+async def test_a_live_model_call_is_changed_as_asked_and_recorded_so() -> None:
+    mode = Mode(live=Live(llm=True), rewrite=Rewrite("other", "http://llm.test:81/v2"))
+    replayer = Replayer(Router.of({}), mode, {"old": FIXTURES})
+    assert not replayer.may_dial("llm.test")
+    tx = ask_model(b'{"model":"m","messages":[]}')
+    decision = await replayer.decide(tx)
+    assert isinstance(decision, Forward)
+    assert (decision.address.host, decision.address.port) == ("llm.test", 81)
+    assert tx.rewritten
+    made = tx.build()
+    assert made.request.url == "http://llm.test:81/v2/chat/completions"
+    assert made.request_body.data == b'{"model":"other","messages":[]}'
+    assert made.notes == ("changed: model, base URL",)
+    assert replayer.may_dial("llm.test"), "over HTTP/2 it is dialled by mitmproxy"
+    assert isinstance(await replayer.decide(ask("/orders/1")), Serve), "tools are recorded"
+
+
+async def test_what_cannot_be_changed_does_not_go_out_unchanged() -> None:
+    mode = Mode(live=Live(llm=True), rewrite=Rewrite("other"))
+    replayer = Replayer(Router.of({}), mode, {"old": FIXTURES})
+    tx = ask_model(b'{"messages":[]}', (b"Authorization", b"AWS4-HMAC-SHA256 x"))
+    decision = await replayer.decide(tx)
+    assert isinstance(decision, Refuse)
+    assert b"is signed" in decision.body
+    assert not tx.rewritten
+
+
+async def test_what_goes_live_goes_untouched() -> None:
+    replayer = Replayer(Router.of({}), Mode(live=Live(llm=True)), {"old": FIXTURES})
+    tx = ask_model(b'{ "model":"m","messages":[]}')
+    assert isinstance(await replayer.decide(tx), Forward)
+    assert not tx.rewritten
+    assert tx.build().request_body.data == b'{ "model":"m","messages":[]}'

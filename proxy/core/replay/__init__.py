@@ -2,7 +2,7 @@
 
 fixtures = Fixtures.of(exchanges, steps=…, ignore_rules=…)      shared, immutable
 playback = Playback(fixtures, match="normalised")                one session, its own cursor
-answer = playback.decide(head, body)                             Hit | Miss
+answer = playback.decide(head, body)                             Hit | Miss | GoLive
 for step in script(adapted(answer.exchange, head, body), pace):  what to send and when
 playback.report().exit_code                                      0, 2 or 125
 """
@@ -10,9 +10,11 @@ playback.report().exit_code                                      0, 2 or 125
 from proxy.core.replay.adapt import adapted
 from proxy.core.replay.explain import miss_body, miss_text, rule_body
 from proxy.core.replay.fixtures import Fixture, Fixtures
+from proxy.core.replay.live import Live
 from proxy.core.replay.near import Difference, NearMiss
-from proxy.core.replay.playback import MATCHES, Hit, Miss, Playback
+from proxy.core.replay.playback import MATCHES, GoLive, Hit, Miss, Playback
 from proxy.core.replay.report import Report, joined
+from proxy.core.replay.rewrite import Rewrite
 from proxy.core.replay.script import (
     AwaitFrame,
     Fail,
@@ -33,12 +35,15 @@ __all__ = [
     "Fail",
     "Fixture",
     "Fixtures",
+    "GoLive",
     "Hit",
     "Hold",
+    "Live",
     "Miss",
     "NearMiss",
     "Playback",
     "Report",
+    "Rewrite",
     "SendChunk",
     "SendEnd",
     "SendFrame",

@@ -9,6 +9,7 @@ from proxy.core.matching import Key, MatchRequest, normalised
 from proxy.core.model import Exchange, Own, RequestHead
 from proxy.core.replay.fixtures import Fixture, Fixtures
 from proxy.core.replay.identities import Identities
+from proxy.core.replay.live import NOTHING, Live
 from proxy.core.replay.near import NearMiss, nearest
 from proxy.core.replay.report import Report
 
@@ -42,6 +43,13 @@ class Miss:
     reason: str
 
 
+@dataclass(slots=True, frozen=True)
+class GoLive:
+    """The world is to answer, because the user has named this call; it is not in the recording."""
+
+    step: str
+
+
 class Playback:
     """Answers requests from fixtures, each fixture once unless `reuse`.
 
@@ -51,7 +59,9 @@ class Playback:
         fixtures: shared, never changed.
         match: normalised | exact | sequence (the next call of the step, whatever it asks).
         reuse: serve the last matching call again when all have been served.
-        before: only fixtures with a lower `seq` are served (a fork goes live from there).
+        live: calls that the world answers, from the recorded call `at` on. Until every call before
+            that one is served, or a later one is asked for, they are served or missed too.
+        at: the `seq` of a recorded call; 1 is from the beginning.
     """
 
     def __init__(
@@ -60,14 +70,17 @@ class Playback:
         match: str = "normalised",
         *,
         reuse: bool = False,
-        before: int | None = None,
+        live: Live = NOTHING,
+        at: int = 1,
     ) -> None:
         if match not in MATCHES:
             raise ValueError(f"match is one of {', '.join(MATCHES)}, not {match!r}")
         self.fixtures = fixtures
         self.match = match
         self.reuse = reuse
-        self.before = before
+        self.live = live
+        self.at = at
+        self._left = at <= 1  # whether the recorded beginning is over
         self._last = 0
         self._served: dict[int, object] = {}  # by position; the value is whose claim it is
         self._queues: dict[int, _Queue] = {}  # by the identity of a list of the fixtures' index
@@ -82,8 +95,8 @@ class Playback:
 
     def decide(
         self, head: RequestHead, body: bytes, *, step: str | None = None, own: Own | None = None
-    ) -> Hit | Miss:
-        """The recorded answer to a request, or why there is none.
+    ) -> Hit | Miss | GoLive:
+        """The recorded answer to a request, why there is none, or that it is for the world.
 
         Args:
             head: the live request.
@@ -93,7 +106,16 @@ class Playback:
         """
         named = (own.step if own else None) or step
         request = self.fixtures.request(self._at_recorded_port(head, body, named), body, named)
-        answer = self._find(request)
+        live = bool(self.live) and self.live.takes(head, request.body, request.step)
+        answer: Hit | Miss | GoLive = GoLive(request.step)
+        if not live or self.at > 1:
+            answer = self._find(request, self.at if live else None)
+        if live and isinstance(answer, Miss) and self._is_beyond(request):
+            self._left = True
+            answer = GoLive(request.step)
+        if isinstance(answer, GoLive):
+            self._report.passed_one(answer.step, head)
+            return answer
         if isinstance(answer, Miss):
             self._report.missed_one(answer.step, head, answer.near)
             return answer
@@ -101,13 +123,13 @@ class Playback:
         self._report.served_one(answer.fixture, answer.divergences)
         return answer
 
+    def differed(self, fixture: Fixture, found: Sequence[Change]) -> None:
+        """Notes that a client said something else than then, in the course of a recorded answer."""
+        self._report.diverged_one(fixture, found)
+
     def refuse(self, host: str, url: str) -> None:
         """Notes a request to a host that is not allowed in replay, and has no recorded call."""
         self._report.refused_one(host, url)
-
-    def passed(self, host: str, url: str) -> None:
-        """Notes a request that went to a live host, because it is allowed by name."""
-        self._report.passed_one(host, url)
 
     def report(self) -> Report:
         """What happened so far; what has not been served counts as unused."""
@@ -115,35 +137,57 @@ class Playback:
 
     def _unused(self) -> Iterator[int]:
         for fixture in self.fixtures.all:
-            if fixture.position not in self._served and self._allowed(fixture):
+            if fixture.position not in self._served and not self._for_the_world(fixture):
                 yield fixture.position
 
-    def _allowed(self, fixture: Fixture) -> bool:
-        return self.before is None or fixture.seq < self.before
+    def _for_the_world(self, fixture: Fixture) -> bool:
+        """Whether a recorded call is one that goes live: nobody will ask for its answer."""
+        if not self.live or fixture.seq < self.at:
+            return False
+        request = fixture.request()
+        return self.live.takes(fixture.head, request.body, fixture.step)
 
-    def _find(self, request: MatchRequest) -> Hit | Miss:
+    def _is_beyond(self, request: MatchRequest) -> bool:
+        """Whether the recorded beginning is over, or a call after it is asked for."""
+        if self._left:
+            return True
         if self.match == "sequence":
-            return self._in_sequence(request)
-        if hit := self._exactly(request):
+            positions = self.fixtures.of_step(request.step)
+        elif self.match == "exact":
+            positions = self.fixtures.exactly(request)
+        else:
+            positions = self.fixtures.normally(request, normalised.key(request))
+        seqs = (self.fixtures.all[position].seq for position in positions)
+        return any(seq >= self.at for seq in seqs) or all(
+            fixture.position in self._served
+            for fixture in self.fixtures.all
+            if fixture.seq < self.at
+        )
+
+    def _find(self, request: MatchRequest, before: int | None) -> Hit | Miss:
+        """What answers a request: of the calls before `before`, if that is given."""
+        if self.match == "sequence":
+            return self._in_sequence(request, before)
+        if hit := self._exactly(request, before):
             return hit
         if self.match == "exact":
             return self._miss(request, "no recorded call is the same byte for byte")
-        return self._normally(request)
+        return self._normally(request, before)
 
-    def _exactly(self, request: MatchRequest) -> Hit | None:
+    def _exactly(self, request: MatchRequest, before: int | None) -> Hit | None:
         positions = self.fixtures.exactly(request)
-        for position in self._pending(positions):
+        for position in self._pending(positions, before):
             if self._claim(position):
                 self._identities.served_exactly(position)
                 return self._hit(position, "exact")
         return self._again(positions)
 
-    def _normally(self, request: MatchRequest) -> Hit | Miss:
+    def _normally(self, request: MatchRequest, before: int | None) -> Hit | Miss:
         key = normalised.key(request)
         positions = self.fixtures.normally(request, key)
         conflict: str | None = None
         spare: list[int] = []
-        for position in self._pending(positions):
+        for position in self._pending(positions, before):
             conflict = self._conflict(position, key)
             if conflict is not None:
                 continue
@@ -172,9 +216,9 @@ class Playback:
         self._identities.bind(self.fixtures.all[position].key().left_out, key.left_out)
         return self._hit(position, "normalised")
 
-    def _in_sequence(self, request: MatchRequest) -> Hit | Miss:
+    def _in_sequence(self, request: MatchRequest, before: int | None) -> Hit | Miss:
         positions = self.fixtures.of_step(request.step)
-        for position in filter(self._claim, self._pending(positions)):
+        for position in filter(self._claim, self._pending(positions, before)):
             fixture = self.fixtures.all[position]
             recorded = normalised.view(replace(fixture.request(), step=request.step)).tree
             found = changes(recorded, normalised.view(request).tree)
@@ -206,12 +250,13 @@ class Playback:
         near = nearest(self.fixtures, request, self._served, self._last)
         return Miss(request.step, request.head, near, reason)
 
-    def _pending(self, positions: Sequence[int]) -> Iterator[int]:
+    def _pending(self, positions: Sequence[int], before: int | None) -> Iterator[int]:
         """Those not served yet, in order; what has been served is not looked at every time."""
         queue = self._queues.get(id(positions))
         if queue is None:
             queue = self._queues[id(positions)] = _Queue(positions)
-        return (at for at in queue.left(self._served) if self._allowed(self.fixtures.all[at]))
+        left = queue.left(self._served)
+        return (at for at in left if before is None or self.fixtures.all[at].seq < before)
 
     def _at_recorded_port(self, head: RequestHead, body: bytes, step: str | None) -> RequestHead:
         """A local service may listen on another port now, if only one recorded one can be meant."""

@@ -54,6 +54,11 @@ class Report:
         """Hosts that were asked for and not contacted, with the number of requests."""
         return dict(sorted(Counter(str(one["host"]) for one in self.refused).items()))
 
+    @property
+    def hosts_asked(self) -> dict[str, int]:
+        """Hosts that were contacted, with the number of requests."""
+        return dict(sorted(Counter(str(one["host"]) for one in self.passed_through).items()))
+
     def as_json(self) -> dict[str, Any]:
         """All of it as a JSON object."""
         return {
@@ -72,8 +77,12 @@ class Report:
         """A recorded call was served."""
         self.served.append({"runId": fixture.run_id, "seq": fixture.seq})
         if divergences:
-            changed = [change._asdict() for change in divergences]
-            self.diverged.append(_call(fixture) | {"differences": changed})
+            self.diverged_one(fixture, divergences)
+
+    def diverged_one(self, fixture: Fixture, divergences: Sequence[Change]) -> None:
+        """A recorded call was served to a client that asked, or went on, otherwise than then."""
+        changed = [change._asdict() for change in divergences]
+        self.diverged.append(_call(fixture) | {"differences": changed})
 
     def missed_one(self, step: str, head: RequestHead, near: Sequence[NearMiss]) -> None:
         """No recorded call matched."""
@@ -85,9 +94,10 @@ class Report:
         """A host was not contacted."""
         self.refused.append({"host": host, "url": url})
 
-    def passed_one(self, host: str, url: str) -> None:
-        """A live host was contacted."""
-        self.passed_through.append({"host": host, "url": url})
+    def passed_one(self, step: str, head: RequestHead) -> None:
+        """The world was asked."""
+        call = {"step": step, "method": head.method, "host": head.host, "url": head.url}
+        self.passed_through.append(call)
 
     def with_unused(self, fixtures: Iterable[Fixture]) -> "Report":
         """A copy with the recorded calls that were not asked for."""

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.core.model import End, Exchange, Own, RequestHead
-from proxy.core.replay import Fixtures, Hit, Miss, Playback
+from proxy.core.replay import Fixtures, GoLive, Hit, Live, Miss, Playback
 from tests.core.recorded import JSON, exchange, step
 
 A, B, C = (f"{n}50e8400-e29b-41d4-a716-44665544000{n}" for n in range(3))
+STEP = "POST /v1/chat/completions"
+SEARCH = ("https", "api.example.com", 443, "/search")
 LOCAL = ("http", "127.0.0.1", 40001, "/mcp")
 
 
@@ -20,18 +22,18 @@ def playback(recorded: Sequence[Exchange], match: str = "normalised", **more: An
     return Playback(Fixtures.of(recorded, steps=step), match, **more)
 
 
-def ask(session: Playback, like: Exchange, body: Any = None, **more: Any) -> Hit | Miss:
+def ask(session: Playback, like: Exchange, body: Any = None, **more: Any) -> Hit | Miss | GoLive:
     data = like.request_body.data if body is None else orjson.dumps(body)
     return session.decide(like.request, data, **more)
 
 
-def hit(answer: Hit | Miss) -> int:
+def hit(answer: Hit | Miss | GoLive) -> int:
     """The place of the recorded call that was served."""
     assert isinstance(answer, Hit), answer
     return answer.fixture.seq
 
 
-def miss(answer: Hit | Miss) -> Miss:
+def miss(answer: Hit | Miss | GoLive) -> Miss:
     assert isinstance(answer, Miss), answer
     return answer
 
@@ -135,12 +137,11 @@ def test_sequence_serves_in_order_and_says_what_differs() -> None:
 
 
 def test_sequence_keeps_steps_apart() -> None:
-    search = ("https", "api.example.com", 443, "/search")
-    recorded = [chat(1, "a"), exchange(2, {"q": 1}, url=search), chat(3, "b")]
+    recorded = [chat(1, "a"), exchange(2, {"q": 1}, url=SEARCH), chat(3, "b")]
     session = playback(recorded, "sequence")
     assert hit(ask(session, chat(9, "x"))) == 1
     assert hit(ask(session, chat(9, "y"))) == 3
-    assert hit(ask(session, exchange(9, {"q": 2}, url=search))) == 2
+    assert hit(ask(session, exchange(9, {"q": 2}, url=SEARCH))) == 2
 
 
 def test_a_step_that_the_client_names_counts() -> None:
@@ -150,14 +151,55 @@ def test_a_step_that_the_client_names_counts() -> None:
     assert hit(ask(session, recorded[0], step="plan")) == 1
 
 
-def test_before_leaves_later_calls_alone() -> None:
+def test_a_fork_serves_what_comes_before_and_then_goes_live() -> None:
     recorded = [chat(1, "a"), chat(2, "b"), chat(3, "c")]
-    session = playback(recorded, before=3)
+    session = playback(recorded, live=Live(everything=True), at=3)
     assert hit(ask(session, recorded[0])) == 1
+    early = miss(ask(session, chat(9, "x")))
+    assert early.near, "what is not in the recorded beginning does not go live before its end"
     assert not session.spent
     assert hit(ask(session, recorded[1])) == 2
     assert session.spent
-    assert isinstance(ask(session, recorded[2]), Miss)
+    assert [ask(session, chat(9, text)) for text in ("c", "x", "a")] == [GoLive(STEP)] * 3
+    counts = session.report().counts
+    assert (counts["passedThrough"], counts["missed"], counts["unused"]) == (3, 1, 0)
+
+
+@pytest.mark.parametrize("match", ["normalised", "exact", "sequence"])
+def test_the_call_that_a_fork_begins_at_may_overtake_the_one_before(match: str) -> None:
+    recorded = [chat(1, "a"), exchange(2, {"q": 1}, url=SEARCH), chat(3, "c")]
+    session = playback(recorded, match, live=Live(everything=True), at=3)
+    assert hit(ask(session, recorded[0])) == 1
+    assert isinstance(ask(session, recorded[2]), GoLive)
+    assert hit(ask(session, recorded[1])) == 2, "it is served though the fork has begun"
+    assert isinstance(ask(session, chat(9, "anything")), GoLive)
+
+
+def test_what_a_fork_does_not_name_is_served_after_the_fork_too() -> None:
+    recorded = [chat(1, "a"), exchange(2, {"q": 1}, url=SEARCH), chat(3, "c")]
+    session = playback(recorded, live=Live(llm=True), at=1)
+    assert isinstance(ask(session, chat(9, "new")), GoLive)
+    assert isinstance(ask(session, exchange(9, {"q": 2}, url=SEARCH)), Miss)
+    assert hit(ask(session, recorded[1])) == 2
+    report = session.report()
+    assert report.unused == [], "nobody waits for the recorded answers of a live model"
+    assert report.passed_through == [
+        {
+            "step": STEP,
+            "method": "POST",
+            "host": "api.openai.com",
+            "url": "https://api.openai.com/v1/chat/completions",
+        }
+    ]
+    assert report.hosts_asked == {"api.openai.com": 1}
+
+
+def test_a_live_tool_leaves_the_model_to_the_recording() -> None:
+    recorded = [chat(1, "a"), exchange(2, {"q": 1}, url=SEARCH)]
+    session = playback(recorded, live=Live(tools=("POST /sea*",)))
+    assert isinstance(ask(session, exchange(9, {"q": 2}, url=SEARCH)), GoLive)
+    assert isinstance(ask(session, chat(9, "new")), Miss)
+    assert hit(ask(session, recorded[0])) == 1
     assert session.report().counts["unused"] == 0
 
 

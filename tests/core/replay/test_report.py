@@ -1,6 +1,7 @@
 import orjson
 
-from proxy.core.replay import Fixtures, Playback, joined
+from proxy.core.model import RequestHead
+from proxy.core.replay import Fixtures, Live, Playback, joined
 from tests.core.recorded import exchange, step
 
 ONE, TWO = exchange(1, {"a": 1}), exchange(2, {"a": 2})
@@ -75,9 +76,10 @@ def test_differences_in_sequence_are_listed() -> None:
 
 
 def test_hosts_that_were_refused_and_those_let_through() -> None:
-    playback = session()
+    fixtures = Fixtures.of([ONE, TWO], steps=step)
+    playback = Playback(fixtures, live=Live(hosts=("live.*",)))
     serve(playback, b'{"a":1}', b'{"a":2}')
-    playback.passed("live.example.com", "https://live.example.com/")
+    playback.decide(RequestHead("GET", "https", "live.example.com", 443, "/"), b"")
     assert playback.report().exit_code == 0
     for path in ("a", "b"):
         playback.refuse("b.example.com", f"https://b.example.com/{path}")
@@ -89,7 +91,12 @@ def test_hosts_that_were_refused_and_those_let_through() -> None:
     assert data["counts"]["refused"] == 3
     assert data["hostsRefused"] == {"a.example.com": 1, "b.example.com": 2}
     assert data["passedThrough"] == [
-        {"host": "live.example.com", "url": "https://live.example.com/"}
+        {
+            "step": "GET /",
+            "method": "GET",
+            "host": "live.example.com",
+            "url": "https://live.example.com/",
+        }
     ]
     assert data["exitCode"] == 2
 
