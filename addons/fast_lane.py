@@ -6,20 +6,20 @@ in two ways is refused. After an upgrade both directions are relayed, WebSocket 
 """
 
 import asyncio
-import contextlib
 import functools
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any, override
 
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, context, events
 from mitmproxy.proxy.layer import Layer
 
+from addons.heads import absolute, answer_bytes, expects_continue, rendered, upstream_head
 from addons.hooks import WaitHook
 from addons.pooled import PooledServer
 from proxy.core import websocket
-from proxy.core.correlation import Peer, is_ours
+from proxy.core.correlation import Peer
 from proxy.core.decisions import Address, Forward, Refuse, Serve
 from proxy.core.http1 import (
     BodyReader,
@@ -33,7 +33,8 @@ from proxy.core.http1 import (
     request_framing,
 )
 from proxy.core.http1_response import ResponseStream, response_head
-from proxy.core.model import End, RequestHead, ResponseHead, header
+from proxy.core.model import End, RequestHead, ResponseHead
+from proxy.core.replay.conversation import Conversation, Say, is_conversation
 from proxy.core.serving import Act, acts
 from proxy.engine import answers
 from proxy.engine.engine import Engine
@@ -75,6 +76,7 @@ class FastLane(Layer):
         self._retried = False
         self._upstream_head = b""
         self._relay: tuple[websocket.Reader, websocket.Reader] | None = None
+        self._talk: Conversation | None = None
         self._closed = False
 
     @override
@@ -97,6 +99,9 @@ class FastLane(Layer):
             return
         if self._relay is not None:
             yield from self._relayed(data, from_client=True)
+            return
+        if self._talk is not None:
+            yield from self._heard(self._talk, data)
             return
         self._input = self._input + data if self._input else data
         if len(self._input) > _PIPELINE_LIMIT and self._tx is not None and self._body is None:
@@ -132,7 +137,7 @@ class FastLane(Layer):
                 raise FormatError("the target is not in origin form")
             scheme, host, port = self._origin
         else:
-            scheme, host, port, target = _absolute(target)
+            scheme, host, port, target = absolute(target)
         return RequestHead(
             method, scheme, host, port, target, head.version.decode("ascii"), head.headers
         )
@@ -142,7 +147,7 @@ class FastLane(Layer):
         tx = self._tx = self._engine.begin(request, self._peer, via="forward", lane="fast")
         self._sent = self._retried = False
         self._answer = ResponseStream(head.method)
-        self._upstream_head = _upstream_head(head, request, raw, self._origin is None)
+        self._upstream_head = upstream_head(head, request, raw, self._origin is None)
         self._body = body_reader(framing)
         if framing.length == 0:
             self._body = None
@@ -150,7 +155,7 @@ class FastLane(Layer):
         if tx.hold:
             if self._body is None:
                 yield from self._decide_held()
-            elif _expects_continue(head):
+            elif expects_continue(head):
                 yield commands.SendData(self.context.client, b"HTTP/1.1 100 Continue\r\n\r\n")
             return
         decision = self._engine.decide(tx)
@@ -199,14 +204,15 @@ class FastLane(Layer):
             yield from self._refuse(decision, End.MISSED)
         else:
             if tx.rewritten:
-                self._upstream_head = _rendered(tx.exchange.request)
+                self._upstream_head = rendered(tx.exchange.request)
             yield from self._forward(decision.address)
             if self._server is not None and self._tx is tx:
                 yield commands.SendData(self._server, self._body_again())
 
     def _client_closed(self) -> Commands:
         client = self.context.client
-        if self._relay is None and self._tx is not None and self._origin is not None:
+        upgraded = self._relay is not None or self._talk is not None
+        if not upgraded and self._tx is not None and self._origin is not None:
             half = client.state is ConnectionState.CAN_WRITE and self._origin[0] == "http"
             if half and self._body is None:
                 return  # a half-close after the request: the answer may still be taken
@@ -314,7 +320,7 @@ class FastLane(Layer):
         yield from self._pump()
 
     def _finish(self, end: End, error: str | None = None) -> Commands:
-        tx, self._tx, self._answer, self._body = self._tx, None, None, None
+        tx, self._tx, self._answer, self._body, self._talk = self._tx, None, None, None, None
         if tx is None:
             return
         waiter = tx.finish(end, error)
@@ -389,7 +395,7 @@ class FastLane(Layer):
         if recorded:
             tx.response_head(ResponseHead(refusal.status, "", "HTTP/1.1", refusal.headers))
             tx.response_data(refusal.body)
-        raw = _answer_bytes(refusal, head, close=not whole)
+        raw = answer_bytes(refusal, head, close=not whole)
         yield from self._finish(end, message or refusal.reason)
         yield commands.SendData(self.context.client, raw)
         if not whole or not keeps_alive(head):
@@ -399,14 +405,16 @@ class FastLane(Layer):
 
     def _malformed(self, reason: str) -> Commands:
         refusal = answers.malformed(reason)
-        yield commands.SendData(self.context.client, _answer_bytes(refusal, None, close=False))
+        yield commands.SendData(self.context.client, answer_bytes(refusal, None, close=False))
         yield from self._close_client()
 
     def _serve(self, decision: Serve) -> Commands:
         """Plays a recorded answer back, broken ones included."""
-        tx, head = self._tx, self._head
+        tx = self._tx
         assert tx is not None  # noqa: S101 - only called while a request is open
-        assert head is not None  # noqa: S101 - likewise
+        if is_conversation(decision.exchange):
+            yield from self._converse(tx, decision)
+            return
         for act in acts(decision.exchange, decision.pace, tx.exchange.request):
             if act.delay:
                 yield WaitHook(functools.partial(asyncio.sleep, act.delay))
@@ -443,6 +451,37 @@ class FastLane(Layer):
             tx.exchange.error = act.error  # the client gives up as it did then
         else:
             yield commands.SendData(self.context.client, act.wire)
+
+    # Recorded conversations.
+
+    def _converse(self, tx: Tx, decision: Serve) -> Commands:
+        """Plays a recorded WebSocket conversation back; the client's part is its own."""
+        talk = self._talk = Conversation(decision.exchange, decision.pace, decision.differed)
+        tx.response_head(talk.head(tx.exchange.request))
+        yield from self._said(talk.open())
+        waiting, self._input = self._input, b""
+        if waiting and self._talk is talk:
+            yield from self._heard(talk, waiting)
+
+    def _heard(self, talk: Conversation, data: bytes) -> Commands:
+        for message, said in talk.heard(data):
+            if message is not None and self._tx is not None:
+                self._tx.frame(from_client=True, opcode=message[0], data=message[1])
+            yield from self._said(said)
+
+    def _said(self, said: Iterable[Say]) -> Commands:
+        for one in said:
+            if one.delay:
+                yield WaitHook(functools.partial(asyncio.sleep, one.delay))
+            if self._tx is None or not self.context.client.state & ConnectionState.CAN_WRITE:
+                return
+            if one.frame is not None:
+                self._tx.frame(from_client=False, opcode=one.frame[0], data=one.frame[1])
+            if one.wire:
+                yield commands.SendData(self.context.client, one.wire)
+            if one.end is not None:
+                yield from self._finish(one.end, one.error)
+                yield from self._close_client()
 
     # Upgrades.
 
@@ -493,7 +532,7 @@ class FastLane(Layer):
 
     def _drop(self, end: End, message: str) -> Commands:
         """The client is gone, or cannot be talked to: nothing more goes either way."""
-        if self._relay is not None:
+        if self._relay is not None or self._talk is not None:
             yield from self._relay_ended(from_client=True)
             return
         if self._tx is not None:
@@ -514,65 +553,3 @@ class FastLane(Layer):
 def _abort(server: PooledServer) -> None:
     if server.connection is not None:
         server.connection.abort()
-
-
-def _absolute(target: str) -> tuple[str, str, int, str]:
-    """Takes `http://host:port/path` apart."""
-    scheme, separator, rest = target.partition("://")
-    if not separator or scheme.lower() != "http":
-        raise FormatError("the target is not an absolute http URL")
-    authority, slash, path = rest.partition("/")
-    if "?" in authority:
-        authority, _, query = authority.partition("?")
-        path, slash = f"?{query}", "/"
-    host, _, port = authority.rpartition("@")[2].partition(":")
-    if authority.startswith("["):
-        host, _, port = authority[1:].partition("]")
-        port = port.removeprefix(":")
-    with contextlib.suppress(ValueError):
-        number = int(port) if port else 80
-        if host and 0 < number < 65536:  # noqa: PLR2004 - ports
-            return "http", host, number, f"/{path}" if slash else "/"
-    raise FormatError("the target's host is malformed")
-
-
-def _upstream_head(head: Head, request: RequestHead, raw: bytes, absolute: bool) -> bytes:
-    """The head as it goes on: the bytes as they came, without what was for us."""
-    ours = any(is_ours(name) for name, _ in head.headers)
-    if not ours and not absolute:
-        return raw
-    first, _, lines = raw.partition(b"\r\n")
-    if absolute:
-        first = b"%b %b %b" % (head.method, request.target.encode("latin-1"), head.version)
-    kept = [line for line in lines.split(b"\r\n") if not is_ours(line.partition(b":")[0])]
-    if absolute:  # the target's authority counts, whatever Host says (RFC 9112, 3.2.2)
-        kept = [_host(line, request) for line in kept]
-    return b"\r\n".join((first, *kept))
-
-
-def _host(line: bytes, request: RequestHead) -> bytes:
-    """A header line; Host becomes the target's authority where it names another."""
-    name, _, value = line.partition(b":")
-    authority = request.authority.encode("latin-1")
-    same = (authority.lower(), b"%b:%d" % (authority.lower(), request.port))
-    if name.lower() != b"host" or value.strip().lower() in same:
-        return line
-    return name + b": " + authority
-
-
-def _rendered(request: RequestHead) -> bytes:
-    """The head of a request that goes on as another than it came."""
-    line = f"{request.method} {request.target} {request.http_version}\r\n"
-    return line.encode("latin-1") + render_headers(request.headers)
-
-
-def _expects_continue(head: Head) -> bool:
-    return (header(head.headers, b"expect") or b"").lower() == b"100-continue"
-
-
-def _answer_bytes(refusal: Refuse, head: Head | None, *, close: bool) -> bytes:
-    reasons = {400: b"Bad Request", 403: b"Forbidden", 424: b"Failed Dependency"}
-    reason = reasons.get(refusal.status, b"Bad Gateway" if refusal.status >= 500 else b"Refused")  # noqa: PLR2004 - HTTP
-    headers = refusal.headers + (((b"connection", b"close"),) if close else ())
-    body = b"" if head is not None and head.method == b"HEAD" else refusal.body
-    return b"HTTP/1.1 %d %b\r\n" % (refusal.status, reason) + render_headers(headers) + body

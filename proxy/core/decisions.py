@@ -1,7 +1,9 @@
 """What the engine decides about a request; the adapters carry it out."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from proxy.core.diff import Change
 from proxy.core.model import Exchange, Headers
 
 
@@ -24,10 +26,14 @@ class Forward:
 
 @dataclass(slots=True, frozen=True)
 class Serve:
-    """Answer from a recording. `pace` is seconds of replay per recorded second; 0 is at once."""
+    """Answer from a recording. `pace` is seconds of replay per recorded second; 0 is at once.
+
+    `differed` is told where what a client says in the course of the answer is not what it said.
+    """
 
     exchange: Exchange
     pace: float = 0.0
+    differed: Callable[[Sequence[Change]], None] | None = None
 
 
 @dataclass(slots=True, frozen=True)

@@ -14,6 +14,8 @@ from proxy.core.model import End, Exchange, Headers, Part, RequestHead, Response
 
 _WRITE = 64 * 1024  # pieces are joined up to this size when nothing is to be waited for
 _CHUNKED: Headers = ((b"transfer-encoding", b"chunked"),)
+_SWITCHING = 101
+_NO_SOCKETS = "a WebSocket conversation is replayed over HTTP/1.1 through the forward proxy"
 _NO_BODY = frozenset({204, 304})
 _WHOLE = frozenset({End.COMPLETE, End.REFUSED, End.MISSED})
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -48,6 +50,9 @@ def acts(exchange: Exchange, pace: float, request: RequestHead) -> Iterator[Act]
         yield Act(kind, delay=delay, end=exchange.end, error=exchange.error)
         return
     bodiless = request.method == "HEAD" or head.status in _NO_BODY
+    if head.status == _SWITCHING:
+        yield Act("refuse", end=End.UPSTREAM_INVALID, error=_NO_SOCKETS)
+        return
     framed = _as_recorded(head.headers) if bodiless else _framed(exchange, head, request)
     queue = [] if bodiless else list(_pieces(exchange, pace))
     whole = exchange.end in _WHOLE

@@ -5,13 +5,14 @@ uncompressed; a stream that breaks the protocol ends the reading (`broken`), not
 """
 
 import zlib
+from collections import deque
 from typing import NamedTuple
 
 from proxy.core.model import Headers
 from proxy.errors import FormatError
 
-TEXT, BINARY, CLOSE = 1, 2, 8
-_CONTINUATION, _PING, _PONG = 0, 9, 10
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+_CONTINUATION = 0
 _FIN, _RSV, _RSV1, _OPCODE, _MASKED, _LENGTH = 0x80, 0x70, 0x40, 0x0F, 0x80, 0x7F
 _MAX_CONTROL = 125
 _TAIL = b"\x00\x00\xff\xff"
@@ -56,6 +57,7 @@ class Reader:
         self._inflate = zlib.decompressobj(-15) if deflate else None
         self._resets = resets
         self.broken: str | None = None
+        self.pings: deque[bytes] = deque(maxlen=1)  # the last one, until somebody takes it
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that these bytes complete."""
@@ -104,10 +106,8 @@ class Reader:
         begins = opcode in (TEXT, BINARY)
         if rsv and (rsv != _RSV1 or not begins or self._inflate is None):
             raise FormatError("an extension is used that was not agreed on")
-        if opcode in (CLOSE, _PING, _PONG):
-            if len(payload) > _MAX_CONTROL or not fin:
-                raise FormatError("a control frame is fragmented or too long")
-            return Message(CLOSE, payload) if opcode == CLOSE else None
+        if opcode in (CLOSE, PING, PONG):
+            return self._control(opcode, payload, fin=fin)
         if not begins and opcode != _CONTINUATION:
             raise FormatError(f"opcode {opcode} is reserved")
         if begins == bool(self._opcode):
@@ -127,6 +127,13 @@ class Reader:
             data = self._decompress(data, self._inflate)
         return Message(opcode, data)
 
+    def _control(self, opcode: int, payload: bytes, *, fin: bool) -> Message | None:
+        if len(payload) > _MAX_CONTROL or not fin:
+            raise FormatError("a control frame is fragmented or too long")
+        if opcode == PING:
+            self.pings.append(payload)
+        return Message(CLOSE, payload) if opcode == CLOSE else None
+
     def _decompress(self, data: bytes, inflate: "zlib._Decompress") -> bytes:
         try:
             plain = inflate.decompress(data + _TAIL, _MAX_MESSAGE + 1)
@@ -145,6 +152,16 @@ def _unmask(data: bytes, key: bytes) -> bytes:
     size = len(data)
     mask = (key * (size // 4 + 1))[:size]
     return (int.from_bytes(data) ^ int.from_bytes(mask)).to_bytes(size)
+
+
+def frame_bytes(opcode: int, data: bytes) -> bytes:
+    """A whole frame as a server sends it: final, unmasked, uncompressed (RFC 6455, 5.2)."""
+    size = len(data)
+    if size <= _MAX_CONTROL:
+        return bytes((_FIN | opcode, size)) + data
+    if size < 1 << 16:
+        return bytes((_FIN | opcode, 126)) + size.to_bytes(2) + data
+    return bytes((_FIN | opcode, 127)) + size.to_bytes(8) + data
 
 
 def close_code(data: bytes) -> int:

@@ -4,9 +4,7 @@ import struct
 
 import pytest
 
-from addons.fast_lane import _absolute
 from proxy.core.model import End, header
-from proxy.errors import FormatError
 from tests.addons.conftest import OK, Proxy, Reader, Writer
 
 HEAD = b"GET /x HTTP/1.1\r\nHost: localhost\r\n"
@@ -257,23 +255,3 @@ async def test_dashcam_does_not_call_itself(proxy: Proxy) -> None:
     (exchange,) = await proxy.exchanges()
     assert exchange.response is not None
     assert header(exchange.response.headers, b"dashcam-refused") == b"loop"
-
-
-@pytest.mark.parametrize(
-    ("target", "parts"),
-    [
-        ("http://a/x?y", ("http", "a", 80, "/x?y")),
-        ("http://a:81", ("http", "a", 81, "/")),
-        ("http://a?q=1", ("http", "a", 80, "/?q=1")),
-        ("http://u:p@a/", ("http", "a", 80, "/")),
-        ("http://[::1]:9/x", ("http", "::1", 9, "/x")),
-    ],
-)
-def test_absolute_targets(target: str, parts: tuple[str, str, int, str]) -> None:
-    assert _absolute(target) == parts
-
-
-@pytest.mark.parametrize("target", ["/x", "ftp://a/", "http:///x", "http://a:0/", "http://a:x/"])
-def test_targets_that_are_none(target: str) -> None:
-    with pytest.raises(FormatError):
-        _absolute(target)

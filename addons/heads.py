@@ -1,0 +1,73 @@
+"""Heads on the fast lane: what a plain proxy request asks for, what goes on, answers of our own."""
+
+import contextlib
+
+from proxy.core.correlation import is_ours
+from proxy.core.decisions import Refuse
+from proxy.core.http1 import Head, render_headers
+from proxy.core.model import RequestHead, header
+from proxy.errors import FormatError
+
+
+def absolute(target: str) -> tuple[str, str, int, str]:
+    """Takes `http://host:port/path` apart."""
+    scheme, separator, rest = target.partition("://")
+    if not separator or scheme.lower() != "http":
+        raise FormatError("the target is not an absolute http URL")
+    authority, slash, path = rest.partition("/")
+    if "?" in authority:
+        authority, _, query = authority.partition("?")
+        path, slash = f"?{query}", "/"
+    host, _, port = authority.rpartition("@")[2].partition(":")
+    if authority.startswith("["):
+        host, _, port = authority[1:].partition("]")
+        port = port.removeprefix(":")
+    with contextlib.suppress(ValueError):
+        number = int(port) if port else 80
+        if host and 0 < number < 65536:  # noqa: PLR2004 - ports
+            return "http", host, number, f"/{path}" if slash else "/"
+    raise FormatError("the target's host is malformed")
+
+
+def upstream_head(head: Head, request: RequestHead, raw: bytes, absolute: bool) -> bytes:
+    """The head as it goes on: the bytes as they came, without what was for us."""
+    ours = any(is_ours(name) for name, _ in head.headers)
+    if not ours and not absolute:
+        return raw
+    first, _, lines = raw.partition(b"\r\n")
+    if absolute:
+        first = b"%b %b %b" % (head.method, request.target.encode("latin-1"), head.version)
+    kept = [line for line in lines.split(b"\r\n") if not is_ours(line.partition(b":")[0])]
+    if absolute:  # the target's authority counts, whatever Host says (RFC 9112, 3.2.2)
+        kept = [_host(line, request) for line in kept]
+    return b"\r\n".join((first, *kept))
+
+
+def _host(line: bytes, request: RequestHead) -> bytes:
+    """A header line; Host becomes the target's authority where it names another."""
+    name, _, value = line.partition(b":")
+    authority = request.authority.encode("latin-1")
+    same = (authority.lower(), b"%b:%d" % (authority.lower(), request.port))
+    if name.lower() != b"host" or value.strip().lower() in same:
+        return line
+    return name + b": " + authority
+
+
+def rendered(request: RequestHead) -> bytes:
+    """The head of a request that goes on as another than it came."""
+    line = f"{request.method} {request.target} {request.http_version}\r\n"
+    return line.encode("latin-1") + render_headers(request.headers)
+
+
+def expects_continue(head: Head) -> bool:
+    """Whether the client waits for a 100 before it sends its body (RFC 9110, 10.1.1)."""
+    return (header(head.headers, b"expect") or b"").lower() == b"100-continue"
+
+
+def answer_bytes(refusal: Refuse, head: Head | None, *, close: bool) -> bytes:
+    """An answer of ours to the request of `head`, None when it could not be read."""
+    reasons = {400: b"Bad Request", 403: b"Forbidden", 424: b"Failed Dependency"}
+    reason = reasons.get(refusal.status, b"Bad Gateway" if refusal.status >= 500 else b"Refused")  # noqa: PLR2004 - HTTP
+    headers = refusal.headers + (((b"connection", b"close"),) if close else ())
+    body = b"" if head is not None and head.method == b"HEAD" else refusal.body
+    return b"HTTP/1.1 %d %b\r\n" % (refusal.status, reason) + render_headers(headers) + body
