@@ -18,6 +18,7 @@ COLUMNS = (
     Column("received", right=True),
 )
 _EXCERPT = 200
+_VIOLATIONS = 5
 _DEEPEST = 3 * 40  # characters of guides; deeper levels are drawn at the same place
 _ERROR = 400
 
@@ -48,6 +49,8 @@ def timeline(events: Sequence[Event], room: int | None = None) -> Iterator[Line]
             yield [below, (more, "dim")]
         if row.event.data.get("error"):
             yield [below, (f"error: {one_line(row.event.data['error'])}", "red")]
+        for text in violation_lines(row.event):
+            yield [below, (text, "yellow")]
 
 
 def _rows(events: Sequence[Event]) -> Iterator[_Row]:
@@ -115,7 +118,7 @@ def status(event: Event) -> str:
 def details(event: Event) -> list[str]:
     """What else is known of an event, each in a few words."""
     data = event.data
-    if event.kind == "group":
+    if event.kind in ("group", "validation"):
         return []
     if event.kind not in CALL_KINDS:
         rest = {key: value for key, value in data.items() if key != "error"}
@@ -123,6 +126,17 @@ def details(event: Event) -> list[str]:
     call = data.get("call") if isinstance(data.get("call"), dict) else {}
     assert isinstance(call, dict)  # noqa: S101 - chosen above
     return [found for found in (*_attempt(data), *_model(call), *_marks(data, call)) if found]
+
+
+def violation_lines(event: Event) -> Iterator[str]:
+    """What a validation found: each violation with its place, the first few of them."""
+    found = event.data.get("violations") if event.kind == "validation" else None
+    told = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    for one in told[:_VIOLATIONS]:
+        path = f"{one.get('path')}: " if one.get("path") not in ("$", None) else ""
+        yield one_line(f"{path}{one.get('message')}")
+    if len(told) > _VIOLATIONS:
+        yield f"and {len(told) - _VIOLATIONS} more"
 
 
 def one_line(value: Any, limit: int = _EXCERPT) -> str:

@@ -1,19 +1,82 @@
-"""From an exchange to its event: decode, name, price, summarise. Runs in the writer."""
+"""From an exchange to its events: decode, name, validate, price, summarise. Runs in the writer."""
 
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 import orjson
 
-from proxy.core import encoding, pricing, wire
+from proxy.core import canonical, encoding, pricing, wire
 from proxy.core.calls import Call, Message, ToolUse
 from proxy.core.model import End, Event, Exchange, Headers, header
+from proxy.core.validators import Found, Learned, Material, validate
+from proxy.core.validators.tool_schemas import learn
 
 _EXCERPT = 2000
+_MOST_RESULTS = 50
+
+
+def events_of(exchange: Exchange, learned: dict[str, Learned] | None = None) -> list[Event]:
+    """The exchange's own event, and one for each payload in it that is not as it should be.
+
+    `learned` are the schemas that tools' servers have declared, by step; what this exchange
+    declares is added.
+    """
+    request = plain(exchange.request.headers, exchange.request_body.data)
+    response = plain(
+        exchange.response.headers if exchange.response else (), exchange.response_body.data
+    )
+    call = wire.decode_call(exchange, request, response)
+    known: dict[str, Learned] = {} if learned is None else learned
+    known.update(learn(call))
+    found = validate(Material(exchange, call, request, response, known))
+    event = _event(exchange, call)
+    return [event, *_validations(event, found)]
 
 
 def event_of(exchange: Exchange) -> Event:
     """The timeline row of a finished exchange; never raises for what a peer sent."""
-    call = understand(exchange)
+    return _event(exchange, understand(exchange))
+
+
+def _validations(event: Event, found: Iterable[Found]) -> Iterable[Event]:
+    """A `validation` event for each validator and subject that has something to say."""
+
+    def subject(one: Found) -> tuple[str, str, str]:
+        return one.validator, one.violation.subject or "", one.violation.side
+
+    for (validator, about, side), group in groupby(sorted(found, key=subject), key=subject):
+        violations = [one.violation for one in group]
+        bad = [one for one in violations if one.keyword != "unchecked"]
+        data = {
+            "exchange": event.data["exchangeId"],
+            "validator": validator,
+            "subject": about or None,
+            "side": side,
+            "breaking": any(one.breaking for one in violations),
+            "violations": [
+                {
+                    "path": one.path[:_EXCERPT],
+                    "message": one.message[:_EXCERPT],
+                    "keyword": one.keyword,
+                    "schemaPath": one.schema_path,
+                    "breaking": one.breaking,
+                }
+                for one in violations
+            ],
+        }
+        yield Event(
+            run_id=event.run_id,
+            kind="validation",
+            name=f"{validator} {about}".strip()[:200],
+            started_at=event.started_at if event.ended_at is None else event.ended_at,
+            ended_at=event.ended_at,
+            status="error" if bad else "ok",
+            data=data,
+        )
+
+
+def _event(exchange: Exchange, call: Call) -> Event:
     latency = exchange.ended_us or 0
     response = exchange.response
     data: dict[str, Any] = {
@@ -120,7 +183,9 @@ def summary(call: Call) -> dict[str, Any]:
         "settings": dict(call.settings),
         "messages": len(call.messages),
         "tools": [tool.name for tool in call.tools],
-        "toolUses": [_tool_use(use) for use in (call.reply.tool_uses if call.reply else ())],
+        "toolUses": _tool_uses(call.reply) if call.reply else [],
+        "toolResults": _tool_results(call),
+        "outputSchema": _digest(call.output_schema) if call.output_schema is not None else None,
         "reply": _reply(call.reply),
         "finishReason": call.finish_reason,
         "inputTokens": usage.input_tokens,
@@ -145,9 +210,40 @@ def summary(call: Call) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value not in (None, [], {}, "")}
 
 
-def _tool_use(use: ToolUse) -> dict[str, Any]:
-    arguments = use.arguments if use.arguments is not None else use.raw
-    return {"id": use.id, "name": use.name, "arguments": _bounded(arguments)}
+def _tool_uses(reply: Message) -> list[dict[str, Any]]:
+    """What the model asks for; `hosted` marks what the provider has run itself."""
+    hosted = {result.id for result in reply.tool_results if result.id is not None}
+    return [
+        {"id": use.id, "name": use.name, "arguments": _bounded(_arguments(use))}
+        | ({"hosted": True} if use.id in hosted else {})
+        for use in reply.tool_uses
+    ]
+
+
+def _arguments(use: ToolUse) -> Any:
+    return use.arguments if use.arguments is not None else use.raw
+
+
+def _tool_results(call: Call) -> list[dict[str, Any]]:
+    """The tools' answers that this request brings: those since the model's last turn."""
+    found: list[dict[str, Any]] = []
+    for message in reversed(call.messages):
+        if message.role == "assistant" or len(found) >= _MOST_RESULTS:
+            break
+        for result in reversed(message.tool_results):
+            said = {"id": result.id, "name": result.name, "isError": result.is_error}
+            told = {key: value for key, value in said.items() if value is not None}
+            found.append(told | {"digest": _digest(result.content)})
+    return found[::-1]
+
+
+def _digest(value: Any) -> str:
+    """Sixteen hex digits: enough to tell equal values in a run from different ones."""
+    try:
+        data = canonical.canonical(value)
+    except (TypeError, ValueError):
+        data = repr(value).encode()
+    return canonical.digest(data).partition(":")[2][:16]
 
 
 def _reply(reply: Message | None) -> str | None:

@@ -16,9 +16,10 @@ from typing import Any, Literal, Protocol
 
 from proxy.core import pricing
 from proxy.core.model import Event, Exchange, Outcome, Run
-from proxy.engine.recorder import Tx
+from proxy.core.validators import Learned
+from proxy.engine.finished import Finished
 from proxy.engine.retries import Retries
-from proxy.engine.understand import event_of
+from proxy.engine.understand import events_of
 from proxy.errors import StoreError, StoreUnavailable
 from proxy.stores._api import (
     AddEvent,
@@ -36,6 +37,7 @@ QUEUE_BYTES = 64 * 1024 * 1024
 _BATCH_ITEMS = 256
 _BATCH_BYTES = 4 * 1024 * 1024
 _FAST_LINGER = 0.02  # seconds that the lossy mode gathers for
+_MOST_LEARNED = 5000  # tools whose schemas are remembered
 _GIVE_UP = 5.0  # seconds that a batch is tried again while the store is unavailable
 
 
@@ -62,7 +64,7 @@ class Gap:
 
 @dataclass(slots=True, eq=False)
 class _Finished:
-    tx: Tx
+    tx: Finished
     size: int
     waiter: asyncio.Future[None] | None
     given_up: bool = False  # its answer was released without waiting any longer
@@ -118,6 +120,8 @@ class Writer:
         self._durability = durability
         self._retries = Retries()
         self._bases: dict[str, int] = {}
+        self._learned: dict[str, Learned] = {}  # the schemas that tools' servers declare
+        self._placeholders = 0
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="dashcam-writer", daemon=True)
         self._lock = threading.Lock()
@@ -127,7 +131,7 @@ class Writer:
         """Starts the thread."""
         self._thread.start()
 
-    def exchange(self, tx: Tx) -> asyncio.Future[None] | None:
+    def exchange(self, tx: Finished) -> asyncio.Future[None] | None:
         """Takes a finished exchange; in durable mode returns what its answer waits for."""
         size = tx.size
         with self._lock:
@@ -221,7 +225,7 @@ class Writer:
                 writes.extend(self._clean(write) for write in item.writes)
             elif isinstance(item, _Finished):
                 try:
-                    writes.append(self._exchange(item.tx))
+                    writes += self._exchange(item.tx)
                 except Exception:  # noqa: BLE001 - one exchange must not cost the others
                     _log.exception("an exchange could not be prepared for the store")
                     group.remove(item)
@@ -243,14 +247,26 @@ class Writer:
             return AddOutcome(replace(said, reason=json(said.reason), user_impact=impact))
         return write
 
-    def _exchange(self, tx: Tx) -> AddExchange:
+    def _exchange(self, tx: Finished) -> list[Write]:
         exchange = tx.build()
         exchange.durability = self._durability
         if exchange.seq:
             exchange.seq += self._base(exchange.run_id)
         clean = self._redactor.exchange(exchange)
         self._retries.annotate(clean)
-        return AddExchange(clean, event_of(clean))
+        if len(self._learned) > _MOST_LEARNED:
+            self._learned.clear()
+        event, *validations = events_of(clean, self._learned)
+        if validations:  # numbers of this batch only, which the store replaces with its own
+            event.id = self._placeholder()
+            for validation in validations:
+                validation.id, validation.parent_event_id = self._placeholder(), event.id
+        return [AddExchange(clean, event), *map(AddEvent, validations)]
+
+    def _placeholder(self) -> int:
+        """Below zero, where no event of a store is."""
+        self._placeholders -= 1
+        return self._placeholders
 
     def _base(self, run_id: str) -> int:
         """Calls that earlier processes have stored for the run."""

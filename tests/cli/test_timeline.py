@@ -128,3 +128,18 @@ def test_tokens_cost_frames_and_notes() -> None:
         "attempt 3 · m · ~5 → ? tokens · 4 cached · $0.0123 · asks for a x2 · asks for b"
         " · 2 frames · replayed · n 1"
     )
+
+
+def test_violations_stand_below_what_they_are_of() -> None:
+    found = [{"path": f"$.a{i}", "message": f"`a{i}` is missing"} for i in range(7)]
+    found[0] = {"path": "$", "message": "not JSON"}
+    call = Event("r", "llm_call", "x", START, data={"seq": 1}, id=1)
+    data = {"validator": "tool_arguments", "violations": found}
+    check = Event("r", "validation", "tool_arguments crm", START, None, "error", data, 2, 1)
+    lines = shown([call, check])
+    assert lines[2].startswith("└─ tool_arguments crm  validation  error")
+    assert [line.strip() for line in lines[3:]] == [
+        "not JSON",
+        *[f"$.a{i}: `a{i}` is missing" for i in range(1, 5)],
+        "and 2 more",
+    ]

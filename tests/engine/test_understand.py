@@ -4,7 +4,8 @@ import json
 import pytest
 
 from proxy.core.model import Body, End, Exchange, Headers, Part, RequestHead, ResponseHead
-from proxy.engine.understand import event_of
+from proxy.core.validators import Learned
+from proxy.engine.understand import event_of, events_of
 
 CHAT = {"model": "gpt-5", "temperature": 0.2, "messages": [{"role": "user", "content": "hi"}]}
 REPLY = {
@@ -162,3 +163,84 @@ def test_a_client_that_closes_a_stream_after_its_response(body: bytes, status: s
         end=End.CLIENT_GONE,
     )
     assert event_of(exchange).status == status
+
+
+def asking(arguments: str, **sent: object) -> Exchange:
+    tool = {"name": "crm", "parameters": {"type": "object", "required": ["customerId"]}}
+    reply = json.loads(json.dumps(REPLY))
+    reply["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] = arguments
+    made = chat(json.dumps(reply).encode())
+    request = CHAT | {"tools": [{"type": "function", "function": tool}]} | sent
+    body = json.dumps(request).encode()
+    made.request_body = Body(body, (Part(0, len(body)),))
+    return made
+
+
+def test_what_is_wrong_with_a_payload_is_an_event_of_its_own() -> None:
+    event, *rest = events_of(asking('{"customer_id": 7}'))
+    assert (event.kind, event.status) == ("llm_call", "ok")
+    (found,) = rest
+    assert (found.kind, found.name, found.status) == ("validation", "tool_arguments crm", "error")
+    assert found.started_at == event.ended_at
+    assert found.data == {
+        "exchange": "ex_1",
+        "validator": "tool_arguments",
+        "subject": "crm",
+        "side": "response",
+        "breaking": True,
+        "violations": [
+            {
+                "path": "$.customerId",
+                "message": "`customerId` is missing; there is `customer_id` instead, "
+                "which looks like the same field renamed",
+                "keyword": "required",
+                "schemaPath": "#/required",
+                "breaking": True,
+            }
+        ],
+    }
+    assert json.loads(json.dumps(found.data)) == found.data
+
+
+def test_what_is_as_it_should_be_is_no_event() -> None:
+    assert events_of(asking('{"customerId": 7}')) == [event_of(asking('{"customerId": 7}'))]
+
+
+def test_what_nobody_could_check_is_no_error() -> None:
+    broken = [{"type": "function", "function": {"name": "crm", "parameters": {"type": "foo"}}}]
+    _, found = events_of(asking("{}", tools=broken))
+    assert (found.status, found.data["breaking"]) == ("ok", False)
+
+
+def test_tool_schemas_are_learned_from_one_exchange_for_the_next() -> None:
+    def mcp(method: str, params: object, result: object) -> Exchange:
+        made = chat(json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}).encode())
+        made.request = RequestHead(
+            "POST", "https", "m.test", 443, "/mcp", headers=((b"mcp-protocol-version", b"1"),)
+        )
+        sent = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        made.request_body = Body(json.dumps(sent).encode())
+        return made
+
+    tool = {"name": "find", "inputSchema": {"type": "object", "required": ["q"]}}
+    learned: dict[str, Learned] = {}
+    call = mcp("tools/call", {"name": "find", "arguments": {}}, {"content": []})
+    assert len(events_of(call, learned)) == 1
+    assert len(events_of(mcp("tools/list", {}, {"tools": [tool]}), learned)) == 1
+    _, found = events_of(call, learned)
+    assert found.name == "tool_schemas m.test/find"
+
+
+def test_the_tools_answers_that_a_request_brings_and_what_the_provider_ran() -> None:
+    history = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "old"}}]},
+        {"role": "tool", "tool_call_id": "a", "content": "1"},
+        {"role": "assistant", "tool_calls": [{"id": "b", "function": {"name": "crm"}}]},
+        {"role": "tool", "tool_call_id": "b", "content": "x"},
+        {"role": "tool", "tool_call_id": "c", "content": "x"},
+    ]
+    call = event_of(asking("{}", messages=history)).data["call"]
+    assert [one["id"] for one in call["toolResults"]] == ["b", "c"]
+    assert len({one["digest"] for one in call["toolResults"]}) == 1
+    assert "hosted" not in call["toolUses"][0]

@@ -1,16 +1,28 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import override
 
 import pytest
 
-from proxy.core.model import End, Exchange, Outcome, Run
+from proxy.core.correlation import Peer
+from proxy.core.model import (
+    CALL_KINDS,
+    End,
+    Exchange,
+    Outcome,
+    Own,
+    RequestHead,
+    ResponseHead,
+    Run,
+)
 from proxy.engine import writer as writer_module
 from proxy.engine.recorder import Tx
 from proxy.engine.writer import Writer
 from proxy.errors import StoreError, StoreUnavailable
-from proxy.stores._api import AddOutcome, OpenRun, Write
+from proxy.stores import open_store
+from proxy.stores._api import AddOutcome, OpenRun, RunQuery, Write
 from proxy.stores.memory import MemoryStore
 from tests.engine.conftest import Plain, make_writer
 
@@ -183,3 +195,32 @@ async def test_retries_are_numbered_on_the_way(
     await waiter
     assert [exchange.attempt for exchange in store.exchanges("r")] == [1, 2]
     assert store.events("r")[1].data["retryReason"] == "upstream_reset"
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_validations_stand_below_the_call_they_are_of(kind: str, tmp_path: Path) -> None:
+    """Two calls in one batch, each with its own."""
+    store = open_store("memory:" if kind == "memory" else f"sqlite:///{tmp_path}/d.db")
+    writer = make_writer(store)
+    writer.start()
+    waiter = None
+    for number in (1, 2):
+        head = RequestHead("GET", "https", "a.test", 443, f"/{number}")
+        tx = Tx("r", number, "forward", "fast", head, Own(group="act"), Peer(), lambda _tx: None)
+        tx.request_end()
+        tx.response_head(ResponseHead(200, headers=((b"content-type", b"application/json"),)))
+        tx.response_data(b'{"a": ')
+        tx.finish(End.COMPLETE)
+        waiter = writer.exchange(tx)
+    assert waiter is not None
+    await waiter
+    await writer.close_run("r", 9e9)
+    await asyncio.to_thread(writer.stop)
+    events = store.events("r")
+    calls = [event.id for event in events if event.kind in CALL_KINDS]
+    found = [event for event in events if event.kind == "validation"]
+    assert [event.parent_event_id for event in found] == calls
+    assert all(event.id is not None and event.id > 0 for event in events)
+    assert store.runs(RunQuery())[0].calls == 2
+    assert store.verify() == []
+    store.close()

@@ -1,0 +1,18 @@
+"""An error inside an answer whose status line said success."""
+
+from collections.abc import Iterator
+
+from proxy.core.validators._api import Material, Violation
+
+name = "embedded_error"
+
+_TOLD = ("incomplete_stream", "invalid_body")  # other validators say these better
+
+
+def check(given: Material) -> Iterator[Violation]:
+    """One violation, with the error's own words."""
+    error, response = given.call.error, given.exchange.response
+    if error is None or not error.embedded or error.type in _TOLD or response is None:
+        return
+    said = f"{error.type}: {error.message}"[:500]
+    yield Violation("$", f"the status line says {response.status}, and the body {said}", "error")

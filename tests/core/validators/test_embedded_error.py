@@ -1,0 +1,28 @@
+from typing import Any
+
+import pytest
+
+from proxy.core.validators.embedded_error import check
+from tests.core.validators.payloads import exchange, material
+
+
+@pytest.mark.parametrize(
+    ("got", "status", "said"),
+    [
+        ({"customer": 1}, 200, []),
+        (
+            {"error": {"type": "expired", "message": "token expired"}},
+            200,
+            ["the status line says 200, and the body expired: token expired"],
+        ),
+        ({"error": {"type": "expired", "message": "token expired"}}, 401, []),
+        (
+            {"success": False, "message": "no such order"},
+            200,
+            ["the status line says 200, and the body error: no such order"],
+        ),
+    ],
+)
+def test_errors_in_a_200(got: Any, status: int, said: list[str]) -> None:
+    made = exchange("https://crm.test/x", {}, got, status=status)
+    assert [one.message for one in check(material(made))] == said
