@@ -34,7 +34,7 @@ class Live:
 
     def host(self, host: str) -> bool:
         """Whether a host was allowed by name."""
-        return _fits([host], self.hosts)
+        return fits([host], self.hosts)
 
     def takes(self, head: RequestHead, body: bytes, step: str) -> bool:
         """Whether a call goes live, by its request: the decoded body, and the step it belongs to.
@@ -47,7 +47,7 @@ class Live:
             return False
         if is_llm(head, body):
             return self.llm
-        return _fits(_names(step), self.tools)
+        return fits(names(step), self.tools)
 
 
 NOTHING: Final = Live()
@@ -76,7 +76,8 @@ def is_llm(head: RequestHead, body: bytes) -> bool:
     return call.kind == "llm_call" and call.protocol not in _RETRIEVAL
 
 
-def _names(step: str) -> Iterator[str]:
+def names(step: str) -> Iterator[str]:
+    """What a tool goes by, given the step of its call."""
     yield step
     if step.startswith(_MCP):
         tool = step.removeprefix(_MCP)
@@ -86,6 +87,7 @@ def _names(step: str) -> Iterator[str]:
         yield step.partition(" ")[2]
 
 
-def _fits(names: Iterable[str], globs: Iterable[str]) -> bool:
+def fits(given: Iterable[str], globs: Iterable[str]) -> bool:
+    """Whether one of the names is like one of the globs, in whatever case."""
     patterns = [glob.lower().replace("[", "[[]") for glob in globs]  # `[` is no set of characters
-    return any(fnmatch.fnmatchcase(name.lower(), pattern) for name in names for pattern in patterns)
+    return any(fnmatch.fnmatchcase(name.lower(), pattern) for name in given for pattern in patterns)

@@ -1,0 +1,30 @@
+"""The contract of a check: does a run, played against its recording, do what it should?
+
+`CHECKS` lists them by the name that test files use. A check is a function of the trial and of what
+is wanted; it yields one line for each thing that is wrong. What is wanted comes from a file that
+somebody wrote: a check raises `ConfigError` for what it cannot understand.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from proxy.core.model import Event, Outcome
+
+
+@dataclass(slots=True, frozen=True)
+class Trial:
+    """What a run came to.
+
+    `calls` are its calls in order. `report` is the replay's (`Report.as_json`), empty for a run
+    that was not replayed; `origin` gives the place in the recording of a recorded exchange's id.
+    """
+
+    outcome: Outcome | None
+    calls: Sequence[Event] = ()
+    output: str = ""
+    report: Mapping[str, Any] = field(default_factory=dict)
+    origin: Mapping[str, int] = field(default_factory=dict)
+
+
+type Check = Callable[[Trial, Any], Iterator[str]]
