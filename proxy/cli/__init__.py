@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "outcomes": Entry("Look", "Outcome rates by label, day or model."),
     "replay": Entry("Replay", "Run a command offline against a recording."),
     "fork": Entry("Replay", "Run a command on a recording up to a call, and live from there."),
+    "test": Entry("Replay", "Run recordings as tests, or make a recorded run one."),
     "export": Entry("Move", "Write a run to a file."),
     "import": Entry("Move", "Read runs from files into the store."),
     "verify": Entry("Keep", "Check the store: the file, every hash, every timeline."),

@@ -3,7 +3,7 @@
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from proxy.launch.kit import temporary_kit
 from proxy.stores._api import OpenRun
 
 SIGNALLED = 128
+
+type Start = Callable[[Sequence[str], Mapping[str, str]], Awaitable[int]]
 
 
 @dataclass(slots=True, frozen=True)
@@ -30,13 +32,26 @@ class Ended:
 
 
 async def run_in(
-    where: Serving, run: Run, argv: Sequence[str], *, loopback: bool, token: str
+    where: Serving,
+    run: Run,
+    argv: Sequence[str],
+    *,
+    loopback: bool,
+    token: str,
+    start: Start = run_child,
 ) -> Ended:
     """Runs `argv` with everything it calls going through `where`, and closes its run."""
     port = await where.ports.open(run.id)
     api = f"http://dashcam:{token}@127.0.0.1:{where.api_port}"
     code = await in_kit(
-        where.authority.cert_pem, run.id, argv, port=port, api=api, token=token, loopback=loopback
+        where.authority.cert_pem,
+        run.id,
+        argv,
+        port=port,
+        api=api,
+        token=token,
+        loopback=loopback,
+        start=start,
     )
     ended = Ended(code)
     run.metadata["exitCode"] = code
@@ -58,8 +73,9 @@ async def in_kit(
     api: str,
     token: str,
     loopback: bool,
+    start: Start = run_child,
 ) -> int:
-    """Runs `argv` with the run's listener as its proxy."""
+    """Runs `argv` with the run's listener as its proxy; `start` says how."""
     with temporary_kit(ca_pem, os.environ) as kit:
         env = child_environment(
             os.environ,
@@ -70,7 +86,7 @@ async def in_kit(
             kit=kit,
             loopback=loopback,
         )
-        return await run_child(list(argv), env)
+        return await start(list(argv), env)
 
 
 def new_token() -> str:

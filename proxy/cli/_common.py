@@ -48,7 +48,8 @@ def subcommand(**attrs: Any) -> Callable[[Callable[..., int | None]], click.Comm
             cli = Cli(common["store"], Path(config) if config else None, bool(common["as_json"]))
             return function(cli, **params) or 0
 
-        made = click.command(name, cls=click.Command, **attrs)(callback)
+        cls: type[click.Command] = attrs.pop("cls", click.Command)
+        made = click.command(name, cls=cls, **attrs)(callback)
         made.params += [
             click.Option(["--store"], metavar="URL", help="Where runs are kept."),
             click.Option(["--config"], metavar="FILE", help="The settings file."),

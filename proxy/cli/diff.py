@@ -81,8 +81,12 @@ def command(cli: Cli, *, before: str, after: str) -> None:
 
 def calls(found: Source) -> list[Event]:
     """The calls of a run by their number."""
-    found_calls = [event for event in found.events if event.kind in CALL_KINDS]
-    return sorted(found_calls, key=lambda event: (event.data.get("seq") or 0, event.started_at))
+    return ordered([event for event in found.events if event.kind in CALL_KINDS])
+
+
+def ordered(found: Sequence[Event]) -> list[Event]:
+    """Calls by their number."""
+    return sorted(found, key=lambda event: (event.data.get("seq") or 0, event.started_at))
 
 
 def align(one: Sequence[Event], other: Sequence[Event]) -> list[Pair]:

@@ -26,5 +26,11 @@ class Trial:
     report: Mapping[str, Any] = field(default_factory=dict)
     origin: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def reason(self) -> str:
+        """Why the run ended as it did: the first line of it, empty when there is none."""
+        reason = self.outcome.reason if self.outcome else None
+        return reason.strip().partition("\n")[0] if reason else ""
+
 
 type Check = Callable[[Trial, Any], Iterator[str]]

@@ -20,5 +20,5 @@ def check(trial: Trial, wanted: Any) -> Iterator[str]:
     if found is None:
         yield f"the run has no outcome, and not {' or '.join(allowed)}"
     elif not {found.status, found.failure_mode} & {*allowed}:
-        said = f": {found.reason}" if found.reason else ""
+        said = f": {trial.reason}" if trial.reason else ""
         yield f"the run ended as {found.failure_mode or found.status}{said}"

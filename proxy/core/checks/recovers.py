@@ -24,5 +24,5 @@ def check(trial: Trial, wanted: Any) -> Iterator[str]:
     later = trial.calls[places.index(failed) + 1 :]
     if any(event.data.get("end") == End.MISSED for event in later):
         return
-    reason = trial.outcome.reason if trial.outcome else "it has no outcome"
+    reason = trial.reason or "the run has no outcome"
     yield f"nothing new was done about recorded call {failed}: {reason}"

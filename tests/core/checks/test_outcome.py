@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,6 +7,8 @@ from proxy.core.checks.outcome import check
 from proxy.core.model import Outcome
 from proxy.errors import ConfigError
 from tests.core.checks.trials import COMPLETED, TOOL_ERROR, trial
+
+LONG = replace(TOOL_ERROR, reason="first\nsecond")
 
 
 @pytest.mark.parametrize(
@@ -18,6 +21,7 @@ from tests.core.checks.trials import COMPLETED, TOOL_ERROR, trial
         (TOOL_ERROR, "Completed", ["the run ended as Tool Error: crm 401"]),
         (TOOL_ERROR, ["Timeout"], ["the run ended as Tool Error: crm 401"]),
         (COMPLETED, "Failed", ["the run ended as Completed"]),
+        (LONG, "Completed", ["the run ended as Tool Error: first"]),
         (None, "Completed", ["the run has no outcome, and not Completed"]),
     ],
 )

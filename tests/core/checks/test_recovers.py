@@ -15,7 +15,7 @@ from tests.core.checks.trials import COMPLETED, missed, served, trial
         (trial(served(1), served(2), served(3)), "nothing new was done about recorded call 2: crm"),
         (trial(served(1), missed(), served(2)), "nothing new was done about recorded call 2"),
         (trial(served(1), missed()), "never came to recorded call 2"),
-        (trial(served(2), outcome=None), "it has no outcome"),
+        (trial(served(2), outcome=None), "the run has no outcome"),
     ],
 )
 def test_recovers(found: Trial, said: str | None) -> None:

@@ -1,0 +1,184 @@
+"""One recording as a test: its command is run, and what came of it is checked."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from proxy.cli._child import metadata, new_token, run_in
+from proxy.cli._drift import drift
+from proxy.cli._files import write_whole
+from proxy.cli._program import Program
+from proxy.cli._replay import NOT_STARTED, prepared
+from proxy.cli._serving import ANY_PORT, Serving, serving
+from proxy.cli._source import load_one
+from proxy.cli.diff import ordered
+from proxy.config import Settings
+from proxy.core.checks import Failure, Trial, check
+from proxy.core.checks.expected import expected
+from proxy.core.model import CALL_KINDS, Event, Outcome, Run, Snapshot
+from proxy.core.outcomes import as_object, current_outcome
+from proxy.core.recording import SUFFIX, dump
+from proxy.core.replay import Live
+from proxy.engine.clock import new_id, wall
+from proxy.engine.replayer import Mode
+from proxy.errors import ConfigError, DashcamError
+from proxy.stores._api import RunQuery
+
+PASSED, FAILED, UNJUDGED = "passed", "failed", "unjudged"
+MODES = ("replay", "record", "verify")
+_TAIL = 4000  # characters of stderr that are kept
+_MANY = 10_000
+
+
+@dataclass(slots=True, frozen=True)
+class Asked:
+    """What is asked of every test: a command (None: the recorded one), checks (None: derived)."""
+
+    argv: Sequence[str] | None = None
+    checks: Mapping[str, Any] | None = None
+    mode: str = "replay"
+    loopback: bool = True
+    limit: float = 300.0
+
+
+@dataclass(slots=True)
+class Tested:
+    """What came of one test. `misses` tell what was asked for and is not recorded."""
+
+    name: str
+    file: Path
+    verdict: str = UNJUDGED
+    failures: list[Failure] = field(default_factory=list)
+    misses: list[str] = field(default_factory=list)
+    outcome: Outcome | None = None
+    calls: Sequence[Event] = ()
+    output: str = ""
+    errors: str = ""
+    report: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def lines(self) -> Iterator[str]:
+        """All that is wrong, for reading."""
+        for failure in self.failures:
+            yield f"{failure.check}: {failure.message}"
+        for miss in self.misses if self.verdict == FAILED else ():
+            yield from miss.splitlines()
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as one object."""
+        return {
+            "name": self.name,
+            "recording": str(self.file),
+            "verdict": self.verdict,
+            "seconds": round(self.seconds, 3),
+            "failures": [failure._asdict() for failure in self.failures],
+            "misses": self.misses,
+            "outcome": as_object(self.outcome) if self.outcome else None,
+            "calls": [
+                {"kind": event.kind, "step": event.name, "status": event.status, **event.data}
+                for event in self.calls
+            ],
+            "output": self.output,
+            "errors": self.errors,
+            "report": dict(self.report),
+        }
+
+
+def name_of(file: Path) -> str:
+    """A recording's name."""
+    return file.name.removesuffix(SUFFIX).removesuffix(".jsonl")
+
+
+async def tested(settings: Settings, file: Path, asked: Asked) -> Tested:
+    """Runs the command against one recording; what keeps it from being judged is in the result."""
+    made = Tested(name_of(file), file)
+    began = time.monotonic()
+    try:
+        snapshot = await asyncio.to_thread(_recorded, file, asked)
+        await _run(settings, made, snapshot, asked)
+    except DashcamError as error:
+        made.verdict = UNJUDGED
+        made.failures = [Failure("test", error.message)]
+    made.seconds = time.monotonic() - began
+    return made
+
+
+def _recorded(file: Path, asked: Asked) -> Snapshot:
+    """The recording; when it is to be made, a run that has nothing yet."""
+    if asked.mode == "record" and not file.exists():
+        return Snapshot(Run("", name_of(file), "", 0.0))
+    return load_one(file)
+
+
+async def _run(settings: Settings, made: Tested, snapshot: Snapshot, asked: Asked) -> None:
+    argv = list(asked.argv or snapshot.run.metadata.get("command") or ())
+    if not argv:
+        raise ConfigError("the recording knows no command; give one after --")
+    token = new_token()
+    program = Program(asked.limit)
+    apart = replace(settings, store="memory:")  # the user's store is none of a test's business
+    async with serving(apart, api=ANY_PORT, token=token) as where:
+        replayer = None
+        if asked.mode == "replay":
+            live = Live(hosts=settings.replay_allow)
+            mode = Mode(settings.match, settings.pace, live=live)
+            replayer = await prepared(where, str(made.file), mode)
+            replayer.on_miss = made.misses.append
+        run_id = new_id("run")
+        run = Run(run_id, snapshot.run.label, run_id, wall(), metadata=metadata([], argv))
+        where.runtime.engine.open_run(run)
+        ended = await run_in(
+            where, run, argv, loopback=asked.loopback, token=token, start=program.run
+        )
+        await asyncio.to_thread(_look, where, made, run_id)
+        if replayer is not None:
+            made.report = replayer.report().as_json()
+        made.output = program.output
+        made.errors = program.errors[-_TAIL:]
+        if ended.exit_code in NOT_STARTED:
+            made.failures = [Failure("test", f"not started: {program.errors.strip()[-200:]}")]
+        elif not made.calls:
+            made.failures = [Failure("test", "the command made no call: nothing can be judged")]
+        else:
+            if program.late:
+                made.failures = [Failure("test", f"it did not end within {asked.limit:g} s")]
+            made.failures += _judged(made, snapshot, asked)
+            made.verdict = FAILED if made.failures else PASSED
+            if asked.mode == "record" and made.verdict == PASSED:
+                lines = dump(where.runtime.store.snapshot(run_id))
+                await asyncio.to_thread(write_whole, made.file, lines, force=True)
+
+
+def _look(where: Serving, made: Tested, run_id: str) -> None:
+    """Calls and outcome: of the run, and of the runs that were made inside it."""
+    store = where.runtime.store
+    runs = [row.run.id for row in store.runs(RunQuery(limit=_MANY))]
+    events = [event for one in runs for event in store.events(one) if event.kind in CALL_KINDS]
+    made.calls = sorted(events, key=lambda event: (event.started_at, event.data.get("seq") or 0))
+    found = {one: current_outcome(store.outcomes(one)) for one in runs}
+    failed = [one for one in found.values() if one is not None and one.status == "Failed"]
+    made.outcome = failed[0] if failed else found.get(run_id)
+
+
+def _judged(made: Tested, snapshot: Snapshot, asked: Asked) -> list[Failure]:
+    if asked.mode == "verify":
+        before = [event for event in snapshot.events if event.kind in CALL_KINDS]
+        found = drift(ordered(before), made.calls)
+        return [Failure("drift", message) for message in found]
+    wanted = asked.checks
+    if wanted is None:
+        wanted = {}
+        if asked.mode == "replay":
+            wanted = expected(current_outcome(snapshot.outcomes), snapshot.events)
+    origin = {exchange.id: exchange.seq for exchange in snapshot.exchanges}
+    output = made.output.strip() or _last_reply(made.calls)
+    return check(wanted, Trial(made.outcome, made.calls, output, made.report, origin))
+
+
+def _last_reply(calls: Sequence[Event]) -> str:
+    """What the model said last: the output of an agent that prints nothing."""
+    replies = [(event.data.get("call") or {}).get("reply") for event in calls]
+    return next((reply for reply in reversed(replies) if isinstance(reply, str)), "")
