@@ -14,6 +14,7 @@ from proxy.core.validators.tool_schemas import learn
 
 _EXCERPT = 2000
 _MOST_RESULTS = 50
+_NOT_LET_IN = (401, 403, 407)
 
 
 def events_of(exchange: Exchange, learned: dict[str, Learned] | None = None) -> list[Event]:
@@ -94,6 +95,9 @@ def _event(exchange: Exchange, call: Call) -> Event:
         "responseBytes": len(exchange.response_body.data),
         "attempt": exchange.attempt,
     }
+    if response and response.status in _NOT_LET_IN:
+        challenge = header(response.headers, b"www-authenticate")
+        data |= {"challenge": challenge.decode("utf-8", "replace")[:500]} if challenge else {}
     if exchange.attempt > 1:
         data["retryOf"] = exchange.retry_of
         data["retryReason"] = exchange.retry_reason

@@ -9,14 +9,25 @@ from typing import Any
 
 from proxy.core.model import Outcome
 from proxy.core.outcomes import (
+    auth,
     completed,
+    cost,
     embedded_error,
     exit_code,
     http_status,
     interrupted,
+    loop,
+    mcp_error,
     network,
+    premature_end,
+    rate_limit,
     refused,
+    schema,
+    structured_output,
     timeout,
+    truncated,
+    unknown_tool,
+    withheld,
 )
 from proxy.core.outcomes._api import Facts, Rule
 from proxy.core.outcomes._timeline import failures, recoveries
@@ -35,10 +46,21 @@ __all__ = [
 OUTCOME_RULES: tuple[Rule, ...] = (
     refused,
     timeout,
+    auth,
+    rate_limit,
     http_status,
     network,
+    mcp_error,
     embedded_error,
     interrupted,
+    cost,
+    loop,
+    schema,
+    unknown_tool,
+    structured_output,
+    truncated,
+    withheld,
+    premature_end,
     exit_code,
     completed,
 )

@@ -93,7 +93,7 @@ def recoveries(events: Sequence[Event]) -> list[Recovery]:
 
 def failures(events: Sequence[Event]) -> list[Event]:
     """The failed calls that nothing made good, oldest first; telemetry is left out."""
-    return [bad for bad, good in _pairs(events) if good is None and not _telemetry(bad)]
+    return [bad for bad, good in _pairs(events) if good is None and not telemetry(bad)]
 
 
 def decisive(facts: Facts) -> Event | None:
@@ -156,6 +156,7 @@ def _stops(event: Event) -> bool:
     return event.kind == "llm_call" or code in _STOPPING or code >= _SERVER_ERROR
 
 
-def _telemetry(event: Event) -> bool:
+def telemetry(event: Event) -> bool:
+    """Whether the call only reports to somebody who watches the agent."""
     url = str(event.data.get("url") or "")
     return event.kind == "http" and any(mark in url for mark in TELEMETRY)

@@ -37,12 +37,52 @@ def tool(code: int | None = 200, **data: Any) -> dict[str, Any]:
     )
 
 
-def facts(*steps: dict[str, Any], exit_code: int | None = 0, ended_by: str = "exit") -> Facts:
+def turn(
+    *uses: tuple[str, Any], results: tuple[str, ...] = (), reply: str | None = None, **more: Any
+) -> dict[str, Any]:
+    """A model call that asks for tools; `results` are digests of what its request brings back."""
+    call_ids = more.pop("ids", [f"{name}-{arguments}" for name, arguments in uses])
+    summary = {
+        "toolUses": [
+            {"id": id_, "name": name, "arguments": arguments}
+            for id_, (name, arguments) in zip(call_ids, uses, strict=True)
+        ],
+        "toolResults": [
+            dict(zip(("id", "digest"), result.split("="), strict=True)) for result in results
+        ],
+        "reply": reply,
+        "finishReason": more.pop("finish", "tool_calls" if uses else "stop"),
+        **more.pop("call", {}),
+    }
+    return llm(call=summary, **more)
+
+
+def breach(
+    of: int, validator: str, keyword: str, *, subject: str | None = None, side: str = "response"
+) -> dict[str, Any]:
+    """A validation of the step number `of`."""
+    violation = {"path": "$.a", "message": "wrong", "keyword": keyword, "breaking": True}
+    data = {"validator": validator, "subject": subject, "side": side, "breaking": True}
+    return {
+        "kind": "validation",
+        "name": validator,
+        "status": "error",
+        "parent_event_id": of,
+        "data": {**data, "violations": [violation]},
+    }
+
+
+def facts(
+    *steps: dict[str, Any],
+    exit_code: int | None = 0,
+    ended_by: str = "exit",
+    metadata: dict[str, Any] | None = None,
+) -> Facts:
     events = [
         Event(run_id="run_1", started_at=float(at), ended_at=at + 0.5, id=at, **step)
         for at, step in enumerate(steps, 1)
     ]
-    run = Run("run_1", "SupportAgent", "c", started_at=0.0)
+    run = Run("run_1", "SupportAgent", "c", started_at=0.0, metadata=metadata or {})
     return Facts(run, events, exit_code, ended_by)
 
 

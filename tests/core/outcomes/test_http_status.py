@@ -8,18 +8,6 @@ from proxy.core.outcomes._api import Facts
 from tests.core.outcomes.facts import CRM, Cases, check, facts, llm, tool
 
 CASES: Cases = {
-    "expired token, the model answers all the same": (
-        facts(llm(), tool(401, error="token expired"), llm()),
-        ("Failed", "Tool Error", f"{CRM} 401: token expired", True, "http_status", (2,)),
-    ),
-    "wrong key": (
-        facts(llm(401, error={"message": "Incorrect API key"}), exit_code=1),
-        ("Failed", "Tool Error", "openai.chat 401: Incorrect API key", False, "http_status", (1,)),
-    ),
-    "decoded error wins over the transport's": (
-        facts(llm(403, error="403", call={"error": {"message": "no such scope"}})),
-        ("Failed", "Tool Error", "openai.chat 403: no such scope", False, "http_status", (1,)),
-    ),
     "quota by its code, status not said twice": (
         facts(
             llm(
@@ -37,12 +25,6 @@ CASES: Cases = {
     "status without a word": (
         facts(tool(503)),
         ("Failed", "Tool Error", f"{CRM} 503: service unavailable", True, "http_status", (1,)),
-    ),
-    "rate limit, three attempts": (
-        facts(
-            llm(429, error="slow down"), llm(429, error="slow down"), llm(429, error="slow down")
-        ),
-        ("Failed", "Tool Error", "openai.chat 429: slow down", True, "http_status", (1, 2, 3)),
     ),
     "quota does not come back": (
         facts(llm(429, error="You exceeded your current quota")),

@@ -1,0 +1,93 @@
+"""The run consumed more than the budget that it was given.
+
+A budget is known from the run's metadata: `budgetUsd`, `budgetTokens` (also `budget_usd`,
+`budget_tokens`). What a replay served was not paid for and does not count.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from proxy.core import loose
+from proxy.core.model import Event
+from proxy.core.outcomes import _timeline as timeline
+from proxy.core.outcomes import _turns as turns
+from proxy.core.outcomes._api import Facts, Verdict
+
+name = "cost"
+
+_SHOWN = 5  # calls that are evidence: the largest
+
+
+class Spent(NamedTuple):
+    """A sum over model calls, and of how many of them it is not known."""
+
+    amount: float
+    unknown: int
+    largest: tuple[Event, ...]
+
+
+def judge(facts: Facts) -> Verdict | None:
+    """Cost Blowup, with what was spent, what was allowed, and the largest calls."""
+    for unit, keys, amount in _BUDGETS:
+        budget = next((n for key in keys if (n := _number(facts.run.metadata.get(key)))), None)
+        found = spent(facts.events, amount)
+        if budget is None or found.amount <= budget:
+            continue
+        unknown = f"; of {found.unknown} calls it is not known" if found.unknown else ""
+        return Verdict(
+            "Failed",
+            "Cost Blowup",
+            f"{unit(found.amount)} spent of a budget of {unit(budget)}{unknown}",
+            retryable=False,
+            evidence=turns.evidence(*found.largest),
+        )
+    return None
+
+
+def spent(events: Sequence[Event], amount: Callable[[Event], float | None]) -> Spent:
+    """The sum of `amount` over the model calls of a run."""
+    paid = [
+        event
+        for event in timeline.calls(events)
+        if event.kind == "llm_call" and not event.data.get("servedFrom")
+    ]
+    known = [(amount(event), event) for event in paid]
+    sums = sorted(
+        ((value, event) for value, event in known if value is not None), key=lambda pair: -pair[0]
+    )
+    total = sum(value for value, _ in sums)
+    unknown = sum(value is None for value, _ in known)
+    return Spent(total, unknown, tuple(event for _, event in sums[:_SHOWN]))
+
+
+def dollars(event: Event) -> float | None:
+    """What a call cost."""
+    return loose.number(turns.said(event).get("costUsd"))
+
+
+def tokens(event: Event) -> float | None:
+    """What a call consumed, in and out; None when neither is known."""
+    call = turns.said(event)
+    return loose.total(loose.count(call.get("inputTokens")), loose.count(call.get("outputTokens")))
+
+
+def in_dollars(value: float) -> str:
+    """An amount, with enough places to say something."""
+    return f"${value:.2f}" if value >= 1 else f"${value:.4f}"
+
+
+def _number(value: Any) -> float | None:
+    """Metadata from headers and flags are often texts."""
+    try:
+        number = float(value) if isinstance(value, str) else loose.number(value)
+    except ValueError:
+        return None
+    return number if number is not None and number > 0 else None
+
+
+_BUDGETS: tuple[
+    tuple[Callable[[float], str], tuple[str, ...], Callable[[Event], float | None]], ...
+] = (
+    (in_dollars, ("budgetUsd", "budget_usd"), dollars),
+    (lambda value: f"{value:,.0f} tokens", ("budgetTokens", "budget_tokens"), tokens),
+)
