@@ -35,7 +35,9 @@ def judge(facts: Facts) -> Verdict | None:
     if not (code in _CODES or ((code or 0) < _ERROR and _INSIDE.search(words))):
         return None
     cause, retryable = _cause(words)
-    said = timeline.error_text(event) or _described(event) or _phrase(code)
+    own = timeline.error_text(event)
+    own = None if own == f"HTTP {code}" else own  # what stands for an empty body
+    said = own or _described(event) or _phrase(code)
     known = cause is None or any(word in said.lower() for word in cause.split())
     status = f" {code}" if code in _CODES else f" (inside a {code})" if code else ""
     return Verdict(
