@@ -29,6 +29,7 @@ class Entry(NamedTuple):
 COMMANDS: dict[str, Entry] = {
     "run": Entry("Record", "Record a command and everything it calls."),
     "up": Entry("Record", "Record as a service: proxy, gateway and API."),
+    "mcp": Entry("Record", "Record a stdio MCP server, or play it from a recording."),
     "runs": Entry("Look", "List runs, newest first."),
     "show": Entry("Look", "Show a run's timeline, or one of its calls in full."),
     "explain": Entry("Look", "Say why a run ended as it did, with the evidence."),

@@ -48,7 +48,10 @@ class Body:
 
 @dataclass(slots=True, frozen=True)
 class RequestHead:
-    """A request's line and headers. `target` is in origin form: path and query, raw."""
+    """A request's line and headers. `target` is in origin form: path and query, raw.
+
+    `port` is 0 where there is none: over stdio.
+    """
 
     method: str
     scheme: str
@@ -73,7 +76,7 @@ class RequestHead:
         """`host`, with the port where it is not the scheme's own."""
         usual = {"http": 80, "https": 443, "ws": 80, "wss": 443}.get(self.scheme)
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == usual else f"{host}:{self.port}"
+        return host if self.port in (usual, 0) else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:

@@ -17,6 +17,7 @@ from proxy.core.decisions import Decision, Forward, Refuse
 from proxy.core.model import End, Exchange, Own, RequestHead, Run
 from proxy.engine import answers
 from proxy.engine.clock import ticks, wall
+from proxy.engine.finished import Ready
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
 from proxy.engine.runs import RunBook
@@ -138,6 +139,24 @@ class Engine:
     def failed(self, tx: Tx, end: End, message: str) -> Refuse:
         """The answer when the upstream could not be had."""
         return answers.failed(tx.exchange.request, tx.request_bytes, end, message)
+
+    def add(self, exchange: Exchange) -> asyncio.Future[None] | None:
+        """Takes an exchange that is over and went another way: over stdio.
+
+        Its run must be live, or in the store; it is numbered as the run's next call.
+        """
+        live = self.runs.live.get(exchange.run_id)
+        if live is None:
+            run_id = exchange.run_id
+            live = self.runs.open(Run(run_id, self.runs.label, run_id, wall()), held=False)
+        live.seq += 1
+        exchange.seq = live.seq
+        live.last_activity = wall()
+        live.calls += 1
+        live.errors += not exchange.ok
+        for hear in self.on_finish:
+            hear(exchange)
+        return self.writer.exchange(Ready(exchange))
 
     async def settled(self, waiter: asyncio.Future[None] | None) -> None:
         """Waits until the record is safe; a store that stands still holds nobody for long."""

@@ -18,8 +18,16 @@ _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH)
 _FORWARDED = (*_FROM_TERMINAL, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
-async def run_child(argv: Sequence[str], env: Mapping[str, str]) -> int:
+async def run_child(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    *,
+    stdin: int | None = None,
+    stdout: int | None = None,
+) -> int:
     """Run `argv` with `env` on our own stdin, stdout and stderr, and wait for it.
+
+    `stdin` and `stdout` are open file descriptors to be used in place of our own.
 
     The child stays in our process group, so that it keeps the terminal, and Ctrl-C and Ctrl-Z reach
     it as if it had been started by the shell. Signals sent to us alone are passed on; we outlive
@@ -41,7 +49,9 @@ async def run_child(argv: Sequence[str], env: Mapping[str, str]) -> int:
         for number in _FORWARDED:
             _catch(stack, loop, number, pass_on)
         try:
-            process = await asyncio.create_subprocess_exec(*argv, env=dict(env))
+            process = await asyncio.create_subprocess_exec(
+                *argv, env=dict(env), stdin=stdin, stdout=stdout
+            )
         except OSError as err:
             return _not_started(argv[0], err, env)
         send = _sender(process)

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 
-from proxy.core.model import FAILURE_MODES, Event, Outcome, Run
+from proxy.core import records
+from proxy.core.model import FAILURE_MODES, Event, Exchange, Outcome, Run
 from proxy.core.objects import event_object, exchange_object, row_object, run_object
 from proxy.core.outcomes import as_object, current_outcome
 from proxy.engine.clock import new_id, wall
@@ -45,6 +46,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/exchanges/{id}/request", "get_request", "The request body, byte for byte."),
     Route("GET", "/exchanges/{id}/response", "get_response", "The response body, byte for byte."),
     Route("POST", "/events", "add_events", "One event or a list: what does not go over HTTP."),
+    Route("POST", "/exchanges", "add_exchanges", "One exchange or a list, as in a recording."),
     Route("GET", "/stream", "stream", "Events as they are stored, as server-sent events."),
     Route("GET", "/replays", "list_replays", "The reports of the replays that are going on."),
     Route("GET", "/status", "status", "What the recorder has stored, and what it could not."),
@@ -174,11 +176,19 @@ class Api:
         given = await _body(request)
         items = given if isinstance(given, list) else [given]
         events = [_event(item) for item in items]
-        opened = {event.run_id for event in events} - set(self.engine.runs.live)
-        known = [run_id for run_id in opened if not await self._exists(run_id)]
-        writes = [OpenRun(Run(run_id, "agent", run_id, wall())) for run_id in known]
-        await self.engine.writer.write(*writes, *[AddEvent(event) for event in events])
+        await self._open({event.run_id for event in events})
+        await self.engine.writer.write(*[AddEvent(event) for event in events])
         return _json({"added": len(events)}, status=201)
+
+    async def add_exchanges(self, request: web.Request) -> web.Response:
+        """See ROUTES."""
+        given = await _body(request)
+        exchanges = [_exchange(item) for item in (given if isinstance(given, list) else [given])]
+        await self._open({exchange.run_id for exchange in exchanges})
+        waiters = [waiter for one in exchanges if (waiter := self.engine.add(one)) is not None]
+        for waiter in waiters:
+            await self.engine.settled(waiter)
+        return _json({"added": len(exchanges)}, status=201)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """See ROUTES."""
@@ -220,6 +230,12 @@ class Api:
 
     async def _run(self, request: web.Request) -> Run:
         return await asyncio.to_thread(self.store.find_run, request.match_info["id"])
+
+    async def _open(self, run_ids: set[str]) -> None:
+        """Makes those of the runs that neither this process nor the store knows."""
+        for run_id in run_ids - set(self.engine.runs.live):
+            if not await self._exists(run_id):
+                self.engine.writer.put(OpenRun(Run(run_id, "agent", run_id, wall())))
 
     async def _exists(self, run_id: str) -> bool:
         try:
@@ -292,6 +308,15 @@ def _event(given: Any) -> Event:
         status=status,
         data=data,
     )
+
+
+def _exchange(given: Any) -> Exchange:
+    try:
+        found = records.read(records.EXCHANGE, given)
+    except ValueError as error:
+        raise _bad(f"an exchange as in a recording is needed: {error}") from None
+    assert isinstance(found, Exchange)  # noqa: S101 - the record's class
+    return found
 
 
 def _time(given: Mapping[str, Any], key: str) -> float | None:

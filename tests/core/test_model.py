@@ -44,7 +44,7 @@ def test_target(target: str, path: str, query: str) -> None:
         ("wss", "api.example", 443, "wss://api.example/a"),
         ("http", "::1", 8080, "http://[::1]:8080/a"),
         ("https", "2001:db8::1", 443, "https://[2001:db8::1]/a"),
-        ("stdio", "server", 0, "stdio://server:0/a"),
+        ("mcp+stdio", "server", 0, "mcp+stdio://server/a"),
     ],
 )
 def test_url(scheme: str, host: str, port: int, url: str) -> None:

@@ -1,4 +1,4 @@
-"""The official MCP SDK, client and server, through Dashcam: over streamable HTTP."""
+"""The official MCP SDK, client and server, through Dashcam: over HTTP and over stdio."""
 
 import json
 import subprocess
@@ -13,6 +13,8 @@ from tests.upstream.dashcam import TIMEOUT, Dashcam, free_ports, wait_for_port
 
 CLIENT = (sys.executable, "-m", "tests.e2e.clients.mcp_client")
 SERVER = (sys.executable, "-m", "tests.e2e.clients.mcp_server")
+# Its environment is filtered by the SDK: it knows no PYTHONPATH.
+SERVER_FILE = (sys.executable, str(Path(__file__).parent / "clients" / "mcp_server.py"), "stdio")
 
 
 def lines(out: str) -> dict[str, list[Any]]:
@@ -65,3 +67,35 @@ def test_over_http(
     server.wait(TIMEOUT)
     replayed = dashcam("replay", "live", "--", *CLIENT, mode, url)
     assert lines(replayed.out) == seen
+
+
+def over_stdio(*options: str) -> tuple[str, ...]:
+    """A server's command as an MCP client's configuration has it, wrapped."""
+    return (sys.executable, "-m", "proxy", "mcp", *options, "--", *SERVER_FILE)
+
+
+def test_over_stdio(dashcam: Dashcam, tmp_path: Path) -> None:
+    live = dashcam("run", "--id", "live", "--", *CLIENT, "legacy", *over_stdio("--name", "shop"))
+    seen = lines(live.out)
+    assert [add["structured_content"] for add in seen["add"]] == [{"result": 41}, {"result": 42}]
+    assert seen["progress"] == [[0.0, 1.0]]
+    assert "shop is up" in live.err
+
+    calls = [call for call in dashcam.calls("live") if call["url"].startswith("mcp+stdio:")]
+    tools = [call["name"] for call in calls if call["kind"] == "tool_call"]
+    assert tools == ["mcp:shop/add", "mcp:shop/add", "mcp:shop/slow", "mcp:shop/broken"]
+    assert "mcp:shop/notifications/initialized" in {call["name"] for call in calls}
+    assert {call["url"] for call in calls} == {"mcp+stdio://shop/"}
+
+    store = f"sqlite:///{tmp_path}/recordings/dashcam.db"
+    replayed = subprocess.run(
+        [*CLIENT, "legacy", *over_stdio("--replay", "live", "--store", store)],
+        env=dashcam.environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=True,
+    )
+    assert lines(replayed.stdout) == seen
+    assert "shop is up" not in replayed.stderr
+    assert "0 missed" in replayed.stderr

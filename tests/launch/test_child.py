@@ -162,3 +162,14 @@ def read_line(terminal: int) -> str:
     while not line.endswith(b"\n"):
         line += os.read(terminal, 1)
     return line.decode().replace("^C", "").strip()
+
+
+async def test_other_files_in_place_of_stdin_and_stdout() -> None:
+    source, into = os.pipe()
+    out, sink = os.pipe()
+    os.write(into, b"hello\n")
+    os.close(into)
+    assert await run_child(["/bin/cat"], {}, stdin=source, stdout=sink) == 0
+    assert os.read(out, 100) == b"hello\n"
+    for each in (source, sink, out):
+        os.close(each)

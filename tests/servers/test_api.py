@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.core import records
 from proxy.core.model import Body, Event, Exchange, Part, RequestHead, ResponseHead, Run
 from proxy.servers.api import ROUTES, openapi
 from proxy.stores._api import AddExchange, OpenRun
@@ -53,6 +54,49 @@ async def test_bodies_come_back_byte_for_byte(served: Served) -> None:
         assert await answer.read() == b'{"ok":1}'
     async with served.http.get(f"{served.url}{API}/exchanges/ex_1") as answer:
         assert (await answer.json())["response"]["body"]["text"] == '{"ok":1}'
+
+
+def over_stdio(number: int, run: str) -> dict[str, object]:
+    head = RequestHead("POST", "mcp+stdio", "shop", 0, "/", "stdio")
+    body = Body(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add"}}\n')
+    done = Body(b'{"jsonrpc":"2.0","id":1,"result":{"content":[]}}\n')
+    return records.write(
+        records.EXCHANGE,
+        Exchange(
+            f"ex_{number}",
+            run,
+            0,
+            "mcp",
+            1.0,
+            head,
+            body,
+            ResponseHead(200, http_version="stdio"),
+            done,
+        ),
+    )
+
+
+async def test_exchanges_that_went_over_stdio(served: Served) -> None:
+    served.engine.open_run(Run("run_m", "Support", "run_m", 1.0))
+    url = f"{served.url}{API}/exchanges"
+    async with served.http.post(url, json=over_stdio(1, "run_m")) as answer:
+        assert (answer.status, await answer.json()) == (201, {"added": 1})
+    async with served.http.post(url, json=[over_stdio(2, "run_m"), over_stdio(3, "new")]) as answer:
+        assert answer.status == 201
+    rows = served.store.events("run_m")
+    assert [(row.kind, row.name, row.data["seq"]) for row in rows] == [
+        ("tool_call", "mcp:shop/add", 1),
+        ("tool_call", "mcp:shop/add", 2),
+    ]
+    assert served.store.exchange("ex_2").request.url == "mcp+stdio://shop/"
+    assert len(served.store.events("new")) == 1
+    assert served.engine.runs.live["run_m"].calls == 2
+
+
+async def test_an_exchange_that_is_none(served: Served) -> None:
+    async with served.http.post(f"{served.url}{API}/exchanges", json={"id": "x"}) as answer:
+        assert answer.status == 400
+        assert "run_id is missing" in (await answer.json())["error"]["message"]
 
 
 async def test_the_callers_outcome_is_kept_and_wins(served: Served) -> None:

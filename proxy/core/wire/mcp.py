@@ -39,6 +39,7 @@ _NAMED = {"prompts/get": "name"}
 _LONG_LIVED = "subscriptions/listen"
 _DISCOVER = "server/discover"
 _LEGACY_START = b"event: endpoint"
+_UNSUPPORTED_VERSION = "-32022"
 _SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 _CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 _VERSION = "io.modelcontextprotocol/protocolVersion"
@@ -126,7 +127,10 @@ class MCP(Dialect):
         wanted = _awaited(exchange)
         if wanted == 0:
             return self._open_ended(exchange, head, response, kind)
-        return self._streamed(exchange, head, response, kind, _Messages(wanted))
+        answer = self._streamed(exchange, head, response, kind, _Messages(wanted))
+        if kind == "ndjson" and answer.complete:  # over stdio a single message is no stream
+            answer.streamed = len(answer.output) > 1
+        return answer
 
     def _open_ended(
         self, exchange: Exchange, head: ResponseHead, response: bytes, kind: Framing
@@ -323,10 +327,12 @@ def _declined(exchange: Exchange, status: int) -> bool:
 
 
 def _negotiates(exchange: Exchange, error: CallError) -> bool:
-    """Whether a newer client asked an older server for what only a newer one knows."""
+    """Whether client and server are finding the revision that both know."""
     sent = jsonrpc.messages(loose.parse(exchange.request_body.data).value)
-    discovers = [jsonrpc.method(message) for message in sent] == [_DISCOVER]
-    return discovers and error.where == "jsonrpc"
+    methods = [jsonrpc.method(message) for message in sent]
+    if methods == ["initialize"]:
+        return error.code == _UNSUPPORTED_VERSION
+    return methods == [_DISCOVER] and error.where == "jsonrpc"
 
 
 def _error(response: Message) -> CallError | None:

@@ -1,0 +1,45 @@
+"""Speaks to the API of a running Dashcam, past every proxy."""
+
+import http.client
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import orjson
+
+from proxy.errors import ConfigError, DashcamError
+
+
+class ApiClient:
+    """The Dashcam at `api` (`http://dashcam:TOKEN@HOST:PORT`, as in DASHCAM_API)."""
+
+    def __init__(self, api: str) -> None:
+        parts = urlsplit(api)
+        if parts.scheme != "http" or not parts.hostname or not parts.port:
+            raise ConfigError(f"DASHCAM_API {api!r} is not http://HOST:PORT")
+        self._host, self._port = parts.hostname, parts.port
+        self.token = unquote(parts.password or "")
+
+    def post(self, path: str, body: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
+        """Posts to /api/v1; raises DashcamError with what the API said."""
+        headers = {"Content-Type": "application/json"}
+        if self.token:
+            basic = b64encode(f"dashcam:{self.token}".encode()).decode()
+            headers["Authorization"] = f"Basic {basic}"
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=30)
+        try:
+            connection.request("POST", f"/api/v1{path}", orjson.dumps(body), headers)
+            answer = connection.getresponse()
+            data = json.loads(answer.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise DashcamError(
+                f"no Dashcam answers at {self._host}:{self._port}: {error}",
+                hint="unset DASHCAM_API to record with a proxy of this command's own",
+            ) from error
+        finally:
+            connection.close()
+        if answer.status >= 400:  # noqa: PLR2004 - HTTP
+            raise DashcamError(str(data.get("error", {}).get("message", answer.reason)))
+        return dict(data)

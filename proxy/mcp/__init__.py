@@ -1,0 +1,1 @@
+"""MCP servers over stdio: passed through and recorded, or played from a recording."""
