@@ -9,12 +9,23 @@ from proxy.cli._common import Cli, subcommand
 from proxy.cli._header import calls_text, outcome_spans
 from proxy.cli._print import Line, put, put_json
 from proxy.cli._source import Source, source
-from proxy.cli._text import duration
-from proxy.cli._timeline import details, one_line, status
+from proxy.cli._text import count, duration
+from proxy.cli._timeline import details, one_line, status, violation_lines
 from proxy.core.model import Event, Outcome
 from proxy.core.objects import event_object, run_object
-from proxy.core.outcomes import as_object, current_outcome, failures, judge, recoveries
+from proxy.core.outcomes import (
+    Totals,
+    as_object,
+    current_outcome,
+    failures,
+    judge,
+    recoveries,
+    suspicions,
+    totals,
+)
 from proxy.core.outcomes._api import Facts
+
+_SHOWN = 8  # of each kind: it stays a page
 
 
 @subcommand()
@@ -23,8 +34,8 @@ def command(cli: Cli, *, run: str) -> None:
     """Say why a run ended as it did, with the evidence.
 
     Prints the outcome that counts, the rule that spoke, the calls that prove it, what failed but
-    was recovered, and what else failed. RUN is an id, a unique prefix, `last`, or a recording's
-    file.
+    was recovered, what else failed, and what else was strange. RUN is an id, a unique prefix,
+    `last`, or a recording's file.
     """
     with source(cli, run) as found:
         if cli.json:
@@ -42,17 +53,31 @@ def page(found: Source) -> Iterator[Line]:
     if outcome is None:
         yield [("as far as it went: ", "dim"), *outcome_spans(verdict)]
     yield [(origin(verdict), "dim")]
+    if spent := spent_text(totals(found.events)):
+        yield [(spent, "dim")]
     proof = evidence(found.events, verdict)
-    yield from _part("evidence", proof, "red")
+    yield from _part("evidence", proof[:_SHOWN], "red")
+    yield from _more(proof)
     mended = recoveries(found.events)
     if mended:
         yield []
         yield [("recovered on the way", "bold")]
-        for failed, by in mended:
+        for failed, by in mended[:_SHOWN]:
             yield _line(failed)
             yield [(f"     then {label(by)}: {status(by)}", "green")]
+        yield from _more(mended)
     rest = [event for event in failures(found.events) if event not in proof]
-    yield from _part("also failed, and did not decide", rest, "yellow")
+    yield from _part("also failed, and did not decide", rest[:_SHOWN], "yellow")
+    yield from _more(rest)
+    strange = suspicions(found.events, verdict.evidence)
+    if strange:
+        yield []
+        yield [("also worth a look", "bold")]
+    numbers = {event.id: label(event) for event in found.events}
+    for one in strange[:_SHOWN]:
+        place = numbers.get(one.event.parent_event_id) if one.event.kind == "validation" else None
+        yield [(f"  {place or label(one.event)}", "bold"), (f"  {one_line(one.text, 400)}", "")]
+    yield from _more(strange)
 
 
 def document(found: Source) -> dict[str, Any]:
@@ -61,6 +86,7 @@ def document(found: Source) -> dict[str, Any]:
     verdict = outcome or judge_now(found)
     proof = evidence(found.events, verdict)
     rest = [event for event in failures(found.events) if event not in proof]
+    spent = totals(found.events)
     return {
         "run": run_object(found.run),
         "final": outcome is not None,
@@ -73,6 +99,17 @@ def document(found: Source) -> dict[str, Any]:
             for failed, by in recoveries(found.events)
         ],
         "alsoFailed": [event_object(event) for event in rest],
+        "suspicious": [
+            {"event": event_object(one.event), "text": one.text}
+            for one in suspicions(found.events, verdict.evidence)
+        ],
+        "totals": {
+            "modelCalls": spent.calls,
+            "inputTokens": spent.input_tokens,
+            "outputTokens": spent.output_tokens,
+            "costUsd": spent.cost_usd,
+            "callsWithoutPrice": spent.unpriced,
+        },
     }
 
 
@@ -94,6 +131,21 @@ def origin(outcome: Outcome) -> str:
     return f"by the rule {outcome.rule}" if outcome.rule else "by the rules"
 
 
+def spent_text(spent: Totals) -> str | None:
+    """What the model calls consumed, in words; None when there is nothing to say."""
+    parts = []
+    if spent.input_tokens is not None or spent.output_tokens is not None:
+        given, made = (
+            "?" if n is None else f"{n:,}" for n in (spent.input_tokens, spent.output_tokens)
+        )
+        parts.append(f"{given} → {made} tokens")
+    if spent.cost_usd is not None:
+        parts.append(f"${spent.cost_usd:.4f}")
+        if spent.unpriced:
+            parts.append(f"{count(spent.unpriced, 'call')} without a known price")
+    return ", ".join(parts) or None
+
+
 def label(event: Event) -> str:
     """A call's number and name."""
     seq = event.data.get("seq")
@@ -108,6 +160,14 @@ def _part(title: str, events: Sequence[Event], style: str) -> Iterator[Line]:
         yield _line(event)
         if event.data.get("error"):
             yield [(f"     {one_line(event.data['error'], 400)}", style)]
+        for text in violation_lines(event):
+            yield [(f"     {text}", style)]
+
+
+def _more(items: Sequence[object]) -> Iterator[Line]:
+    """What a page has no room for."""
+    if len(items) > _SHOWN:
+        yield [(f"  and {len(items) - _SHOWN} more; --json has all of them", "dim")]
 
 
 def _line(event: Event) -> Line:

@@ -86,7 +86,9 @@ def price(call: Call, at: float, overrides: Overrides | None = None) -> Price:
 
 def prepare() -> None:
     """Load the price data now, so that the first call to be priced need not wait for it."""
-    import genai_prices  # noqa: F401, PLC0415 - a megabyte of data: not before it is needed
+    from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415 - a megabyte of data
+
+    get_snapshot()
 
 
 def _known(call: Call) -> bool:

@@ -128,8 +128,9 @@ class Writer:
         self.counters = Counters()
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Starts the thread; prices are loaded beside it, while the agent starts."""
         self._thread.start()
+        threading.Thread(target=pricing.prepare, name="dashcam-prices", daemon=True).start()
 
     def exchange(self, tx: Finished) -> asyncio.Future[None] | None:
         """Takes a finished exchange; in durable mode returns what its answer waits for."""
@@ -180,8 +181,6 @@ class Writer:
                 except Exception:  # noqa: BLE001 - the thread must live; the loss is counted
                     _log.exception("the writer dropped a batch")
                     self._lose(batch, "an internal error; see the log")
-            if not stopping:
-                pricing.prepare()  # while the agent starts, not while its first answer waits
 
     def _gather(self) -> tuple[list[_Item], bool]:
         first = self._queue.get()

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from proxy.cli._text import clean
+from proxy.core.model import Event
 from proxy.core.recording import dump
 from tests.cli.conftest import Dashcam, Fill
-from tests.cli.samples import EVIL, support_run
+from tests.cli.samples import EVIL, START, support_run
 
 CRM = "GET crm.local/customers/{id}"
 
@@ -26,6 +27,7 @@ def test_verdict_evidence_and_what_was_recovered(dashcam: Dashcam, ref: str) -> 
         "run_a  SupportAgent  6 calls, 2 with an error, 1 retry",
         "Failed · Tool Error · CRM 401: token expired · retryable · No reply sent",
         "by the rule http_status",
+        "120 → 30 tokens",
         "",
         "evidence",
         f"  #5 {CRM}  401  812 ms",
@@ -46,6 +48,14 @@ def test_json(dashcam: Dashcam, ref: str) -> None:
         (pair["failed"]["data"]["seq"], pair["by"]["data"]["seq"]) for pair in found["recovered"]
     ] == [(3, 4)]
     assert found["alsoFailed"] == []
+    assert found["suspicious"] == []
+    assert found["totals"] == {
+        "modelCalls": 2,
+        "inputTokens": 120,
+        "outputTokens": 30,
+        "costUsd": None,
+        "callsWithoutPrice": 2,
+    }
 
 
 def test_an_open_run_is_judged_as_far_as_it_went(dashcam: Dashcam, fill: Fill) -> None:
@@ -68,3 +78,56 @@ def test_a_callers_word_and_other_failures(dashcam: Dashcam, fill: Fill) -> None
     assert lines[1] == "Completed · retryable · No reply sent · said by the caller"
     assert lines[2] == "said by the caller, who outranks the rules"
     assert lines[-3:-1] == ["also failed, and did not decide", f"  #5 {CRM}  401  812 ms"]
+
+
+def violated(number: int, *, of: int, breaking: bool = True) -> Event:
+    """A validation of an event of the sample."""
+    found = [{"path": "$.limit", "message": "it should be a whole number", "breaking": breaking}]
+    data = {"validator": "tool_arguments", "subject": "crm", "violations": found}
+    name = "tool_arguments crm"
+    return Event("run_a", "validation", name, START + 2, None, "error", data, number, of)
+
+
+def test_what_was_strange_beside_the_verdict(dashcam: Dashcam, fill: Fill) -> None:
+    made = support_run()
+    made.events.append(violated(9, of=2))
+    fill(made)
+    lines = dashcam("explain", "last").out.splitlines()
+    assert lines[-2:] == [
+        "also worth a look",
+        "  #1 openai.chat  tool_arguments crm: $.limit: it should be a whole number",
+    ]
+    (found,) = json.loads(dashcam("explain", "last", "--json").out)["suspicious"]
+    assert found["event"]["name"] == "tool_arguments crm"
+
+
+def test_violations_that_decided_are_evidence(dashcam: Dashcam, fill: Fill) -> None:
+    made = support_run()
+    made.events.append(violated(9, of=2))
+    made.outcomes[0] = replace(made.outcomes[0], evidence=(2, 9), rule="schema")
+    fill(made)
+    lines = dashcam("explain", "last").out.splitlines()
+    at = lines.index("evidence")
+    assert lines[at + 2 : at + 4] == [
+        "  tool_arguments crm  error",
+        "     $.limit: it should be a whole number",
+    ]
+    assert "also worth a look" not in lines
+
+
+def test_it_stays_a_page(dashcam: Dashcam, fill: Fill) -> None:
+    made = support_run()
+    made.events += [violated(number, of=2) for number in range(9, 60)]
+    fill(made)
+    lines = dashcam("explain", "last").out.splitlines()
+    assert len(lines) < 40
+    assert lines[-1] == "  and 43 more; --json has all of them"
+    assert len(json.loads(dashcam("explain", "last", "--json").out)["suspicious"]) == 51
+
+
+def test_what_it_cost(dashcam: Dashcam, fill: Fill) -> None:
+    made = support_run()
+    made.events[1].data["call"]["costUsd"] = 0.0123
+    fill(made)
+    lines = dashcam("explain", "last").out.splitlines()
+    assert lines[3] == "120 → 30 tokens, $0.0123, 1 call without a known price"

@@ -30,16 +30,22 @@ from proxy.core.outcomes import (
     withheld,
 )
 from proxy.core.outcomes._api import Facts, Rule
+from proxy.core.outcomes._suspicions import Suspicion, suspicions
 from proxy.core.outcomes._timeline import failures, recoveries
+from proxy.core.outcomes._totals import Totals, totals
 
 __all__ = [
     "OUTCOME_RULES",
+    "Suspicion",
+    "Totals",
     "as_object",
     "current_outcome",
     "failures",
     "iso",
     "judge",
     "recoveries",
+    "suspicions",
+    "totals",
 ]
 
 # Each rule is a module: `name`, and `judge(facts)`. Position is precedence.
