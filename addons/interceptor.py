@@ -20,6 +20,8 @@ HOOKS = (
     "client_disconnected",
     "http_connect",
     "server_connect",
+    "server_connected",
+    "server_connect_error",
     "tls_clienthello",
     "tls_start_client",
     "tls_start_server",

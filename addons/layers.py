@@ -10,6 +10,7 @@ from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, TCPLayer, modes
 from mitmproxy.proxy.layers.http import HTTPMode
 
 from addons.fast_lane import FastLane
+from addons.h2_layer import Http2Layer
 from addons.peers import Peers
 from proxy.engine.engine import Engine
 
@@ -48,7 +49,7 @@ class Layers:
             context.client.alpn = b"h2"
         if context.client.alpn == b"h2":
             context.server.tls = context.client.tls
-            return HttpLayer(context, HTTPMode.transparent)
+            return Http2Layer(context, HTTPMode.transparent)
         return self._plain(context, data)
 
     def _first(self, context: Context, data: bytes) -> Layer | None:

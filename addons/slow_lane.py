@@ -45,6 +45,7 @@ class SlowLane:
     def __init__(self, engine: Engine, peers: Peers) -> None:
         self._engine = engine
         self._peers = peers
+        self._asked: dict[str, tuple[str, int]] = {}  # by the server's id, while it is dialled
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """A request's head is here: correlate, decide, tee."""
@@ -136,7 +137,18 @@ class SlowLane:
             return
         if server.tls and server.sni is None:
             server.sni = address.name
+        self._asked[server.id] = server.address
         server.address = (address.host, address.port)
+
+    def server_connected(self, data: ServerConnectionHookData) -> None:
+        """Gives the connection the name back under which mitmproxy looks for it again."""
+        if (asked := self._asked.pop(data.server.id, None)) is not None:
+            # mitmproxy guards the address of an open connection; what is dialled does not change.
+            object.__setattr__(data.server, "address", asked)
+
+    def server_connect_error(self, data: ServerConnectionHookData) -> None:
+        """As when it succeeded."""
+        self.server_connected(data)
 
     def tls_failed_server(self, data: tls.TlsData) -> None:
         """Keeps mitmproxy's handshake error on the connection, where `error` finds it."""

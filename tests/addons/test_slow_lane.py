@@ -1,4 +1,6 @@
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -6,22 +8,33 @@ import pytest
 
 from addons.slow_lane import _end_of, _made
 from proxy.core.model import End
+from proxy.engine.router import Router
 from tests.addons.conftest import Proxy
 from tests.upstream.certificates import Certificates
 from tests.upstream.server import Upstream
 
 
-async def test_http2_is_recorded_as_the_same_exchanges(proxy: Proxy, tmp_path: Path) -> None:
-    certificates = Certificates(tmp_path)
-    context = ssl.create_default_context(cafile=proxy.authority.cert_path)
+@contextmanager
+def trusted_upstream(proxy: Proxy, folder: Path) -> Iterator[Upstream]:
+    """The upstream of the end-to-end tests, which speaks HTTP/2."""
+    certificates = Certificates(folder)
     with Upstream(certificates) as upstream:
         for addon in proxy.interceptor._table["tls_start_server"]:
             tls = getattr(addon, "__self__", None)
             assert tls is not None
             tls._upstream_context.load_verify_locations(str(certificates.file))
-        async with httpx.AsyncClient(
-            http1=False, http2=True, verify=context, proxy=f"http://127.0.0.1:{proxy.port}"
-        ) as client:
+        yield upstream
+
+
+def http2(proxy: Proxy) -> httpx.AsyncClient:
+    context = ssl.create_default_context(cafile=proxy.authority.cert_path)
+    where = f"http://127.0.0.1:{proxy.port}"
+    return httpx.AsyncClient(http1=False, http2=True, verify=context, proxy=where)
+
+
+async def test_http2_is_recorded_as_the_same_exchanges(proxy: Proxy, tmp_path: Path) -> None:
+    with trusted_upstream(proxy, tmp_path) as upstream:
+        async with http2(proxy) as client:
             chunked = await client.get(f"{upstream.https}/chunked?sizes=1,10,100")
             posted = await client.post(f"{upstream.https}/echo", content=b"z" * 50_000)
             with pytest.raises(httpx.RemoteProtocolError):
@@ -35,6 +48,17 @@ async def test_http2_is_recorded_as_the_same_exchanges(proxy: Proxy, tmp_path: P
     assert second.request_body.data == b"z" * 50_000
     assert third.end is End.UPSTREAM_RESET
     assert fourth.end is End.UPSTREAM_REFUSED
+
+
+async def test_a_mapped_upstream_is_dialled_once(proxy: Proxy, tmp_path: Path) -> None:
+    dialled: list[object] = []
+    with trusted_upstream(proxy, tmp_path) as upstream:
+        proxy.engine.router = Router.of({"upstream.test": upstream.https})
+        proxy.interceptor._table["server_connect"].append(dialled.append)  # type: ignore[attr-defined]  # a list
+        async with http2(proxy) as client:
+            for _ in range(3):
+                assert (await client.get("https://upstream.test/fixed?size=3")).status_code == 200
+    assert len(dialled) == 1
 
 
 @pytest.mark.parametrize(

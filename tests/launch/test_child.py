@@ -12,8 +12,10 @@ from proxy.launch.child import run_child
 
 # Runs a command as `dashcam run` does, in a session of its own, on whatever terminal stdin is.
 HELPER = """
-import asyncio, fcntl, os, sys, termios
+import asyncio, fcntl, os, signal, sys, termios
 from proxy.launch.child import run_child
+for number in (signal.SIGINT, signal.SIGQUIT):  # ignored in what a shell starts in the background
+    signal.signal(number, signal.SIG_DFL)
 if os.isatty(0):
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 code = asyncio.run(run_child(sys.argv[1:], os.environ))
