@@ -12,9 +12,16 @@ from proxy.cli._print import Line, Span, put, put_json
 from proxy.cli._source import Source, source
 from proxy.cli._text import duration
 from proxy.cli._timeline import one_line, status
+from proxy.core.diff import changes as request_changes
+from proxy.core.matching import MatchRequest, normalised
 from proxy.core.model import CALL_KINDS, Event
 from proxy.core.objects import run_object
 from proxy.core.outcomes import as_object, current_outcome
+from proxy.core.replay import plain
+from proxy.errors import RecordingNotFound
+
+_REQUESTS = 500  # pairs whose requests are compared
+_TOLD = 5  # differences of one request
 
 # What is compared of two aligned calls: how it is called, and where it is found.
 COMPARED: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -68,11 +75,12 @@ class Pair(NamedTuple):
 def command(cli: Cli, *, before: str, after: str) -> None:
     """Compare two runs step by step.
 
-    Calls are aligned by their step; the first difference is the one to look at. A and B are ids,
-    unique prefixes, `last`, or recordings' files.
+    Calls are aligned by their step; the first difference is the one to look at. Of each call its
+    request comes first, then its answer. A and B are ids, unique prefixes, `last`, or recordings'
+    files.
     """
     with source(cli, before) as one, source(cli, after) as other:
-        pairs = align(calls(one), calls(other))
+        pairs = list(asked(one, other, align(calls(one), calls(other))))
         if cli.json:
             put_json(document(one, other, pairs))
         else:
@@ -104,6 +112,39 @@ def align(one: Sequence[Event], other: Sequence[Event]) -> list[Pair]:
                 pairs += [Pair(event, None, []) for event in was]
                 pairs += [Pair(None, event, []) for event in now]
     return pairs
+
+
+def asked(one: Source, other: Source, pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """The pairs with what differs in their requests first, as matching sees them: it is the cause.
+
+    After _REQUESTS pairs requests are no longer looked at: the first differences matter.
+    """
+    for pair in pairs[:_REQUESTS]:
+        before, after = _request(one, pair.before), _request(other, pair.after)
+        if before is None or after is None:
+            yield pair
+        else:
+            found = request_changes(before, after, limit=_TOLD)
+            made = [Change(f"asked {_place(one.path)}", one.recorded, one.live) for one in found]
+            yield pair._replace(changes=[*made, *pair.changes])
+    yield from pairs[_REQUESTS:]
+
+
+def _request(found: Source, event: Event | None) -> Any:
+    """A call's request without what changes from run to run; None where it is not kept."""
+    exchange_id = event.data.get("exchangeId") if event is not None else None
+    if not isinstance(exchange_id, str):
+        return None
+    try:
+        exchange = found.exchange(exchange_id)
+    except (RecordingNotFound, KeyError):
+        return None
+    head, body = exchange.request, exchange.request_body.data
+    return normalised.view(MatchRequest("", head, plain.request(head, body))).tree
+
+
+def _place(path: str) -> str:
+    return path.removeprefix("$.").removeprefix("body.").removeprefix("json.")
 
 
 def _blocks(

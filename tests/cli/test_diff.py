@@ -3,6 +3,7 @@ import json
 import pytest
 
 from proxy.cli.diff import align
+from proxy.core.model import Body
 from tests.cli.conftest import Dashcam, Fill
 from tests.cli.samples import START, event, exchange, support_run
 
@@ -49,6 +50,22 @@ def test_json(dashcam: Dashcam) -> None:
 def test_a_run_and_itself(dashcam: Dashcam) -> None:
     assert dashcam("diff", "run_a", "run_a").out.splitlines()[-1] == "no difference"
     assert json.loads(dashcam("diff", "run_a", "run_a", "--json").out)["same"] is True
+
+
+def test_what_was_asked_comes_before_what_came_of_it(dashcam: Dashcam, fill: Fill) -> None:
+    before, after = support_run(), support_run("run_b", at=START + 60)
+    for run, day, question in ((before, 22, "refund?"), (after, 23, "credit?")):
+        made = run.exchanges[1]
+        text = f'{{"day": "2026-11-{day}", "messages": [{{"content": "A {question}"}}]}}'
+        made.request_body = Body(text.encode())
+    next(row for row in after.events if row.data.get("seq") == 2).data["statusCode"] = 500
+    fill(before, after)
+    found = json.loads(dashcam("diff", "run_a", "run_b", "--json").out)
+    assert found["firstDifference"] == 1
+    assert found["steps"][1]["changes"] == [
+        {"what": "asked messages[0].content", "before": '"A refund?"', "after": '"A credit?"'},
+        {"what": "status", "before": 200, "after": 500},
+    ]
 
 
 def test_calls_that_only_one_run_has() -> None:
