@@ -1,5 +1,6 @@
 """What the model did in a run, turn by turn, and what was wrong with the payloads."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -100,28 +101,32 @@ def uses(event: Event) -> Iterator[Use]:
 def all_uses(events: Sequence[Event]) -> list[Use]:
     """Every tool use of the run in order, with its result where a later request brought it.
 
-    Results are joined by id; without ids, by name and order in the next request.
+    Results are joined by id; without ids, by name in the next request.
     """
     turns = models(events)
+    brought = [list(loose.objects(said(event).get("toolResults"))) for event in turns]
+    by_id: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}  # some agents use ids again
+    for at, results in enumerate(brought):
+        for result in results:
+            if isinstance(result.get("id"), str):
+                by_id.setdefault(result["id"], []).append((at, result))
     found: list[Use] = []
     for at, event in enumerate(turns):
+        following = brought[at + 1] if at + 1 < len(brought) else []
         for use in uses(event):
-            result = _result(use, turns[at + 1 :])
-            digest = loose.text(result.get("digest"))
-            failed = result.get("isError") is True
+            if use.id is not None:
+                known = by_id.get(use.id, [])
+                later = [result for _, result in known[bisect_right(known, at, key=_place) :][:1]]
+            else:
+                later = [result for result in following if result.get("name") == use.name]
+            result = later[0] if later else {}
+            digest, failed = loose.text(result.get("digest")), result.get("isError") is True
             found.append(use._replace(result=digest, failed=failed))
     return found
 
 
-def _result(use: Use, later: Sequence[Event]) -> Mapping[str, Any]:
-    if use.id is None:
-        later = later[:1]
-    for event in later:
-        for result in loose.objects(said(event).get("toolResults")):
-            same = result.get("id") == use.id if use.id else result.get("name") == use.name
-            if same:
-                return result
-    return {}
+def _place(item: tuple[int, Any]) -> int:
+    return item[0]
 
 
 def breaches(events: Sequence[Event]) -> list[Breach]:

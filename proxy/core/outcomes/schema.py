@@ -4,12 +4,14 @@ Either way round: arguments that the tool's definition does not allow reached th
 tool answered is not what it declares, or no whole JSON at all.
 """
 
+from collections.abc import Sequence
+
 from proxy.core import loose
 from proxy.core.model import Event
 from proxy.core.outcomes import _timeline as timeline
 from proxy.core.outcomes import _turns as turns
 from proxy.core.outcomes._api import Facts, Verdict
-from proxy.core.outcomes._turns import Breach
+from proxy.core.outcomes._turns import Breach, Use
 
 name = "schema"
 
@@ -19,12 +21,24 @@ _OTHERS = frozenset(("unknown_tool",))  # a decision, and judged as one
 _BODIES = ("tool_schemas", "partial_json", "content_type")
 
 
+class _Seen:
+    """The tool uses of a run, and which calls had bad arguments or bad bodies."""
+
+    def __init__(self, found: Sequence[Breach], uses: Sequence[Use]) -> None:
+        self.uses = uses
+        self.arguments = {
+            (one.call.id, one.subject) for one in found if one.validator == "tool_arguments"
+        }
+        self.bodies = {one.call.id for one in found if one.validator in _BODIES}
+
+
 def judge(facts: Facts) -> Verdict | None:
     """Tool Error, with the last breach that nothing made good, and what came of it."""
-    found = [one for one in turns.breaches(facts.events) if _counts(facts, one)]
-    if not found:
+    found = turns.breaches(facts.events)
+    seen = _Seen(found, turns.all_uses(facts.events)) if found else None
+    breach = next((one for one in reversed(found) if seen and _counts(facts, one, seen)), None)
+    if breach is None:
         return None
-    breach = found[-1]
     result = _came_of_it(facts, breach)
     what = "arguments" if _asked(breach) else "the answer"
     subject = breach.subject or breach.call.name
@@ -46,43 +60,36 @@ def _asked(breach: Breach) -> bool:
     return breach.validator == "tool_arguments" or breach.found.data.get("side") == "request"
 
 
-def _counts(facts: Facts, breach: Breach) -> bool:
+def _counts(facts: Facts, breach: Breach, seen: _Seen) -> bool:
     """Whether a breach is of this kind, and nothing made it good."""
     if breach.validator == "tool_arguments":
-        return _reached(facts, breach)
+        return _reached(breach, seen)
     if breach.validator not in _BODIES or breach.call.kind == "llm_call":
         return False
     if timeline.telemetry(breach.call) or not turns.models(facts.events):
         return False  # nobody's tool
-    return not _better(facts, breach)
+    return not _better(facts, breach, seen)
 
 
-def _reached(facts: Facts, breach: Breach) -> bool:
+def _reached(breach: Breach, seen: _Seen) -> bool:
     """Whether bad arguments were neither corrected by the model nor accepted by the tool."""
     kinds = breach.keywords - _OTHERS
     if not kinds or turns.finish(breach.call) in turns.LIMITS:
         return False
-    bad = {
-        (one.call.id, one.subject)
-        for one in turns.breaches(facts.events)
-        if one.validator == "tool_arguments"
-    }
-    uses = turns.all_uses(facts.events)
-    for use in uses:
+    for use in seen.uses:
         later = use.event.started_at > breach.call.started_at
-        if later and use.name == breach.subject and (use.event.id, use.name) not in bad:
+        if later and use.name == breach.subject and (use.event.id, use.name) not in seen.arguments:
             return False
     if kinds & _FATAL:
         return True
-    answers = [use for use in uses if use.event is breach.call and use.name == breach.subject]
+    answers = [use for use in seen.uses if use.event is breach.call and use.name == breach.subject]
     return any(use.result is None or use.failed for use in answers) or not answers
 
 
-def _better(facts: Facts, breach: Breach) -> bool:
+def _better(facts: Facts, breach: Breach, seen: _Seen) -> bool:
     """Whether a later call of the same kind was well, payload and all."""
-    bad = {one.call.id for one in turns.breaches(facts.events) if one.validator in _BODIES}
     return any(
-        call.name == breach.call.name and not timeline.failed(call) and call.id not in bad
+        call.name == breach.call.name and not timeline.failed(call) and call.id not in seen.bodies
         for call in turns.after(facts.events, breach.call)
     )
 

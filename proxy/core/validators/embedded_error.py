@@ -15,4 +15,9 @@ def check(given: Material) -> Iterator[Violation]:
     if error is None or not error.embedded or error.type in _TOLD or response is None:
         return
     said = f"{error.type}: {error.message}"[:500]
-    yield Violation("$", f"the status line says {response.status}, and the body {said}", "error")
+    if given.exchange.frames:
+        yield Violation("$", f"the socket was open, and a message on it says {said}", "error")
+    else:
+        yield Violation(
+            "$", f"the status line says {response.status}, and the body {said}", "error"
+        )

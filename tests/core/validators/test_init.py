@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from proxy.core import validators
 from proxy.core.validators import VALIDATORS, Material, Violation, validate
+from tests.conformance.wire_samples import Sample, samples
 from tests.core.validators.payloads import JSON, SSE, exchange, material, openai
 
 ROOT = Path(__file__).parents[3]
@@ -50,3 +51,9 @@ def test_no_bytes_make_it_raise(sent: bytes, got: bytes, streamed: bool) -> None
     for url in ("https://api.openai.com/v1/chat/completions", "https://crm.test/x"):
         for found in validate(material(exchange(url, sent, got, headers=headers))):
             assert found.violation.keyword != "unchecked"
+
+
+@pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.name)
+def test_every_recorded_format_can_be_validated(sample: Sample) -> None:
+    found = validate(material(sample.exchange))
+    assert [one for one in found if one.violation.keyword == "unchecked"] == []
