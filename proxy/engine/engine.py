@@ -167,7 +167,8 @@ class Engine:
             commits = self.writer.counters.commits
             await asyncio.wait([waiter], timeout=_COMMIT_BUDGET)
             waited += _COMMIT_BUDGET
-            if self.writer.counters.commits == commits:
+            # The very first commit has code and price tables to load before it.
+            if 0 < self.writer.counters.commits == commits:
                 return
 
     def _finished(self, tx: Tx) -> asyncio.Future[None] | None:

@@ -101,13 +101,16 @@ async def test_stopping_ends_what_is_open_and_closes_every_run(store: MemoryStor
     assert store.find_run("r1").outcome is not None
 
 
+@pytest.mark.parametrize(("commits", "limit"), [(1, 60.0), (0, 0.05)])
 async def test_a_store_that_stands_still_holds_no_answer_for_long(
-    monkeypatch: pytest.MonkeyPatch,
+    commits: int, limit: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "_COMMIT_BUDGET", 0.01)
+    monkeypatch.setattr(engine_module, "_COMMIT_LIMIT", limit)  # what the first commit may take
     store = Stuck()
     engine = make_engine(store)
     await engine.start()
+    engine.writer.counters.commits = commits
     tx = engine.begin(HEAD, PEER, via="forward", lane="fast")
     waiter = tx.finish(End.COMPLETE)
     assert waiter is not None
