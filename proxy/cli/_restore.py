@@ -10,7 +10,8 @@ from proxy.cli._patience import patiently
 from proxy.core.model import Event, Exchange, Snapshot
 from proxy.core.outcomes import judge
 from proxy.core.outcomes._api import Facts
-from proxy.engine.understand import event_of
+from proxy.core.validators import Learned
+from proxy.engine.understand import events_of
 from proxy.stores._api import AddEvent, AddExchange, AddOutcome, CloseRun, OpenRun, Store, Write
 
 
@@ -18,17 +19,30 @@ def whole(snapshot: Snapshot, redact: Callable[[Exchange], Exchange]) -> Snapsho
     """The snapshot without secrets, and with the timeline and verdict that other formats lack."""
     exchanges = [redact(exchange) for exchange in snapshot.exchanges]
     told = {event.data.get("exchangeId") for event in snapshot.events}
-    found = [event_of(exchange) for exchange in exchanges if exchange.id not in told]
     free = count(max((event.id or 0 for event in snapshot.events), default=0) + 1)
-    events = [
+    known = [
         event if event.id is not None else replace(event, id=next(free))
-        for event in [*snapshot.events, *found]
+        for event in snapshot.events
     ]
+    found = list(_found([one for one in exchanges if one.id not in told], free))
+    events = [*known, *found]
     made = replace(snapshot, exchanges=exchanges, events=events)
     if found and not snapshot.outcomes and snapshot.run.ended_at is not None:
         verdict = judge(Facts(made.run, events), created_at=snapshot.run.ended_at)
         made.outcomes = [verdict]
     return made
+
+
+def _found(exchanges: Sequence[Exchange], free: Iterator[int]) -> Iterator[Event]:
+    """Each exchange's event, and below it what is wrong with its payloads."""
+    learned: dict[str, Learned] = {}
+    for exchange in exchanges:
+        call, *validations = events_of(exchange, learned)
+        call.id = next(free)
+        yield call
+        for validation in validations:
+            validation.id, validation.parent_event_id = next(free), call.id
+            yield validation
 
 
 def restore(store: Store, snapshot: Snapshot) -> None:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from proxy.cli._restore import _parents_first, renamed, restore, same, whole
-from proxy.core.model import Event, Exchange, Snapshot
+from proxy.core.model import Body, Event, Exchange, Snapshot
 from proxy.stores import open_store
 from proxy.stores._api import RunQuery
 from tests.cli.conftest import URL, Fill
@@ -133,3 +133,19 @@ def test_all_or_nothing(fill: Fill) -> None:
         restore(store, given)
     assert [row.run.id for row in store.runs(RunQuery())] == ["run_x"]
     store.close()
+
+
+def test_what_is_wrong_with_a_foreign_recordings_payloads_is_found(fill: Fill) -> None:
+    given = support_run()
+    broken = replace(given.exchanges[1], response_body=Body(b'{"rows": [1, 2'))
+    foreign = replace(given, exchanges=[broken], events=[], outcomes=[])
+    made = whole(foreign, lambda exchange: exchange)
+    call, found = made.events
+    assert (found.kind, found.name, found.parent_event_id) == (
+        "validation",
+        "partial_json",
+        call.id,
+    )
+    fill(made)
+    kinds = {event.kind: event for event in kept("run_a").events}
+    assert kinds["validation"].parent_event_id in {event.id for event in kept("run_a").events}
