@@ -47,10 +47,11 @@ def page(snapshot: Snapshot, name: str, argv: Sequence[str]) -> str:
     outcome = current_outcome(snapshot.outcomes)
     wanted = wanted_of(snapshot)
     function = re.sub(r"\W", "_", name)
+    when = iso(snapshot.run.started_at)[:16].replace("T", " ")
     lines = [
         f'"""{_title(snapshot, outcome)}',
         "",
-        *textwrap.wrap(_plan(name, wanted), _WIDTH),
+        *textwrap.wrap(f"Recorded {when}Z. {_plan(name, wanted)}", _WIDTH),
         '"""',
         "",
         "import pytest",
@@ -73,12 +74,12 @@ def page(snapshot: Snapshot, name: str, argv: Sequence[str]) -> str:
 def _title(snapshot: Snapshot, outcome: Outcome | None) -> str:
     ended = "it has no outcome"
     if outcome is not None:
+        reason = (outcome.reason or "").strip().partition("\n")[0]
         ended = outcome.failure_mode or outcome.status
-        ended += f": {outcome.reason}" if outcome.reason else ""
-    label, when = snapshot.run.label, iso(snapshot.run.started_at)[:16]
-    said = _UNPRINTED.sub(" ", f"{label}, recorded {when}Z: {ended}")
-    said = said.replace("\\", "/").replace('"', "'")
-    return textwrap.shorten(said, _WIDTH - 4, placeholder="…").rstrip(".") + "."
+        ended += f": {reason}" if reason else ""
+    said = _UNPRINTED.sub(" ", f"{snapshot.run.label}: {ended}")
+    said = said.replace("\\", "/").replace('"', "'").strip(" .")
+    return f"{said}." if len(said) < _WIDTH - 4 else f"{said[: _WIDTH - 4]}…"
 
 
 def _plan(name: str, wanted: Mapping[str, Any]) -> str:

@@ -195,8 +195,10 @@ def page(one: Source, other: Source, pairs: Sequence[Pair]) -> Iterator[Line]:
         yield [*_title(pair), mark]
         for change in pair.changes:
             yield [(f"      {change.what}", "bold")]
-            yield [(f"      - {one_line(change.before)}", "red")]
-            yield [(f"      + {one_line(change.after)}", "green")]
+            if change.before is not None:
+                yield [(f"      - {one_line(change.before)}", "red")]
+            if change.after is not None:
+                yield [(f"      + {one_line(change.after)}", "green")]
     yield []
     different = sum(not pair.same for pair in pairs)
     total = f"{len(pairs)} steps, {different} different" if different else "no difference"

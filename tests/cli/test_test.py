@@ -78,10 +78,33 @@ def test_a_fix_that_breaks_what_came_before_fails(dashcam: Dashcam, incident: Ag
     assert any("not recorded: POST" in message for message in said)
 
 
+def test_a_fork_of_the_incident_makes_the_recording_whole(
+    dashcam: Dashcam, agent: Agent, upstream: Upstream
+) -> None:
+    flaky = "get:/flaky?key=k&fail=2"
+    broken, fixed = agent(WELL[0], flaky), agent(WELL[0], flaky, flaky)
+    assert dashcam("run", "--id", "r1", "--label", "Agent", "--", *broken).code == 0
+    assert dashcam("test", "new", "r1", "--name", "flaky").code == 0
+    file = "recordings/flaky.dashcam.jsonl"
+    fork = dashcam("fork", file, "--at", "2", "--json", "--", *fixed)
+    assert fork.code == 0, fork.err
+    child = json.loads(fork.err.strip().splitlines()[-1])["runId"]
+    assert dashcam("test", "new", child, "--name", "flaky", "--force").code == 0
+    upstream.stop()
+    after = dashcam("test", "--json", "--", *fixed)
+    assert after.code == 0, after.out
+    made = result(after)
+    assert made["outcome"]["status"] == "Completed"
+    assert (made["misses"], made["report"]["counts"]["served"]) == ([], 3)
+    before = dashcam("test", "--", *broken)
+    assert before.code == 2
+    assert "follows: recorded call 3 was not made" in before.out
+
+
 def test_the_files_that_new_writes(dashcam: Dashcam, incident: Agent, folder: Path) -> None:
     text = (folder / "tests" / "test_refund_401.py").read_text()
     module = ast.parse(text)
-    assert (ast.get_docstring(module) or "").startswith("Agent, recorded 20")
+    assert (ast.get_docstring(module) or "").startswith("Agent: Tool Error: GET 127.0.0.1")
     values = {
         node.targets[0].id: ast.literal_eval(node.value)
         for node in module.body
