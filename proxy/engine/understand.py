@@ -8,6 +8,7 @@ import orjson
 
 from proxy.core import canonical, encoding, pricing, wire
 from proxy.core.calls import Call, Message, ToolUse
+from proxy.core.dialect import REFUSED
 from proxy.core.model import End, Event, Exchange, Headers, header
 from proxy.core.validators import Found, Learned, Material, validate
 from proxy.core.validators.tool_schemas import learn
@@ -192,6 +193,7 @@ def summary(call: Call) -> dict[str, Any]:
         "outputSchema": _digest(call.output_schema) if call.output_schema is not None else None,
         "reply": _reply(call.reply),
         "finishReason": call.finish_reason,
+        "refused": True if REFUSED in call.notes else None,
         "inputTokens": usage.input_tokens,
         "outputTokens": usage.output_tokens,
         "cacheReadTokens": usage.cache_read_tokens,
@@ -264,6 +266,7 @@ def _retrieval(call: Call) -> dict[str, Any] | None:
         "filter": _bounded(found.filter),
         "results": [
             {"docId": doc.id, "chunkId": doc.chunk_id, "score": doc.score}
+            | ({"distance": doc.metadata["distance"]} if "distance" in doc.metadata else {})
             for doc in found.documents[:100]
         ],
     }

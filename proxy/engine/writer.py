@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
-from proxy.core import pricing
+from proxy.core import pricing, validators
 from proxy.core.model import Event, Exchange, Outcome, Run
 from proxy.core.validators import Learned
 from proxy.engine.finished import Finished
@@ -128,9 +128,9 @@ class Writer:
         self.counters = Counters()
 
     def start(self) -> None:
-        """Starts the thread; prices are loaded beside it, while the agent starts."""
+        """Starts the thread; what it will need is loaded beside it, while the agent starts."""
         self._thread.start()
-        threading.Thread(target=pricing.prepare, name="dashcam-prices", daemon=True).start()
+        threading.Thread(target=_prepare, name="dashcam-loader", daemon=True).start()
 
     def exchange(self, tx: Finished) -> asyncio.Future[None] | None:
         """Takes a finished exchange; in durable mode returns what its answer waits for."""
@@ -335,6 +335,11 @@ class Writer:
         ]
         if waiters and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_resolve, waiters)
+
+
+def _prepare() -> None:
+    pricing.prepare()
+    validators.prepare()
 
 
 def _resolve(waiters: list[asyncio.Future[None]]) -> None:

@@ -721,6 +721,22 @@ PLANTED: dict[str, Incident] = {
         "refused",
         False,
     ),
+    "a refusal, in the Responses format": Incident(
+        (
+            responses(
+                {
+                    "type": "message",
+                    "role": "assistant",
+                    "content": [{"type": "refusal", "refusal": "No"}],
+                }
+            ),
+        ),
+        "Bad Output",
+        "withheld",
+        (1,),
+        "refused",
+        False,
+    ),
     "a process that failed": Incident(
         (chat("Done"),),
         "Bad Output",

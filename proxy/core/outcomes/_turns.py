@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from proxy.core import loose
-from proxy.core.dialect import REFUSED
 from proxy.core.model import Event
 from proxy.core.outcomes import _timeline as timeline
 
@@ -87,7 +86,7 @@ def finish(event: Event) -> str:
 
 def withheld(event: Event) -> bool:
     """Whether the model, or a filter before it, declined."""
-    return finish(event) in WITHHELD or REFUSED in loose.array(said(event).get("notes"))
+    return finish(event) in WITHHELD or said(event).get("refused") is True
 
 
 def uses(event: Event) -> Iterator[Use]:

@@ -16,8 +16,9 @@ from proxy.core.validators import (
     truncated_stream,
 )
 from proxy.core.validators._api import Learned, Material, Validator, Violation
+from proxy.core.validators._misfits import prepare
 
-__all__ = ["VALIDATORS", "Found", "Learned", "Material", "Violation", "validate"]
+__all__ = ["VALIDATORS", "Found", "Learned", "Material", "Violation", "prepare", "validate"]
 
 VALIDATORS: tuple[Validator, ...] = (
     tool_arguments,

@@ -6,8 +6,8 @@ from typing import Any
 from proxy.core import loose
 from proxy.core.calls import Call
 from proxy.core.dialect import REFUSED
-from proxy.core.validators import _schema, _sentences
 from proxy.core.validators._api import Material, Violation
+from proxy.core.validators._misfits import misfits
 
 name = "structured_output"
 
@@ -31,8 +31,7 @@ def check(given: Material) -> Iterator[Violation]:
     if parsed.value is None and parsed.note is not None:
         yield _broken(call, reply.text)
     elif call.output_schema is not None:
-        found = _schema.check(call.output_schema, parsed.value)
-        yield from _sentences.violations(found, side="response", subject="answer")
+        yield from misfits(call.output_schema, parsed.value, side="response", subject="answer")
 
 
 def _wants_json(settings: Mapping[str, Any]) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from proxy.core.calls import ToolDef, ToolUse
-from proxy.core.validators import _schema, _sentences
 from proxy.core.validators._api import Material, Violation
 from proxy.core.validators._drift import lookalike
+from proxy.core.validators._misfits import misfits
 
 name = "tool_arguments"
 
@@ -51,5 +51,4 @@ def _arguments(use: ToolUse, tool: ToolDef | None) -> Iterator[Violation]:
         message = f"the arguments are not JSON: they begin with {use.raw[:40]!r}"
         yield Violation("$", message, "not_json", subject=use.name)
     elif tool is not None and tool.schema is not None:
-        found = _schema.check(tool.schema, use.arguments)
-        yield from _sentences.violations(found, side="response", subject=use.name)
+        yield from misfits(tool.schema, use.arguments, side="response", subject=use.name)

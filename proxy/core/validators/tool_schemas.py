@@ -8,8 +8,8 @@ from typing import Any
 
 from proxy.core import loose
 from proxy.core.calls import Call
-from proxy.core.validators import _schema, _sentences
 from proxy.core.validators._api import Learned, Material, Violation
+from proxy.core.validators._misfits import misfits
 
 name = "tool_schemas"
 
@@ -37,23 +37,19 @@ def check(given: Material) -> Iterator[Violation]:
         return
     subject = call.step.removeprefix(_PREFIX)
     if known.input is not None and call.input is not None:
-        found = _schema.check(known.input, call.input)
-        yield from _sentences.violations(found, side="request", subject=subject)
+        yield from misfits(known.input, call.input, side="request", subject=subject)
     if known.output is not None and call.error is None and call.output is not None:
         yield from _result(call, known.output, subject)
 
 
 def _result(call: Call, schema: Mapping[str, Any], subject: str) -> Iterator[Violation]:
     if not call.step.startswith(_PREFIX):
-        found = _schema.check(schema, call.output)
-        yield from _sentences.violations(found, side="response", subject=subject)
+        yield from misfits(schema, call.output, side="response", subject=subject)
         return
     result = loose.obj(call.output)
     if "structuredContent" in result:
-        found = _schema.check(schema, result["structuredContent"])
-        yield from _sentences.violations(
-            found, side="response", subject=subject, at="$.structuredContent"
-        )
+        path, content = "$.structuredContent", result["structuredContent"]
+        yield from misfits(schema, content, side="response", subject=subject, at=path)
     elif "content" in result:
         yield Violation(
             "$.structuredContent",

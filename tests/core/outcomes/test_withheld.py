@@ -42,7 +42,7 @@ CASES: Cases = {
         ),
     ),
     "OpenAI's refusal": (
-        facts(turn(reply="I cannot", call={"notes": ["the model refused"]})),
+        facts(turn(reply="I cannot", call={"refused": True})),
         (
             "Failed",
             "Bad Output",
