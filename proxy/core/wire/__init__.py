@@ -12,7 +12,9 @@ from proxy.core.wire import (
     anthropic_messages,
     bedrock_converse,
     bedrock_invoke,
+    chroma,
     cohere_v2,
+    elasticsearch,
     gemini_generate,
     gemini_interactions,
     http,
@@ -22,7 +24,10 @@ from proxy.core.wire import (
     openai_embeddings,
     openai_realtime,
     openai_responses,
+    pinecone,
+    qdrant,
     rerank,
+    weaviate,
 )
 from proxy.core.wire._api import Turned, WireFormat
 from proxy.errors import FormatError
@@ -44,6 +49,11 @@ WIRE_FORMATS: tuple[WireFormat, ...] = (
     rerank.FORMAT,
     ollama.FORMAT,
     mcp.FORMAT,
+    pinecone.FORMAT,
+    qdrant.FORMAT,
+    weaviate.FORMAT,
+    chroma.FORMAT,
+    elasticsearch.FORMAT,
     http.FORMAT,
 )
 

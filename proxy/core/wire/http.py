@@ -1,14 +1,15 @@
 """Plain HTTP: a tool's API where it looks like one, anything else otherwise. The last in the table.
 
-A tool call's input is the JSON or form body, else the query; its output the parsed answer. Beside a
-body the query is kept under `settings["query"]`, ids in the path under `settings["path_ids"]`.
+A tool call's input is the JSON or form body, else the query; its output the parsed answer. A search
+that is answered with scored documents is a retrieval. Beside a body the query is kept under
+`settings["query"]`, ids in the path under `settings["path_ids"]`.
 """
 
 from dataclasses import replace
 from typing import Any, NamedTuple, override
 from urllib.parse import parse_qs
 
-from proxy.core import faults, heads, loose, steps
+from proxy.core import faults, heads, loose, searching, steps
 from proxy.core.calls import Call
 from proxy.core.dialect import Answer, Asked, Dialect
 from proxy.core.model import Exchange, RequestHead
@@ -44,7 +45,10 @@ class PlainHTTP(Dialect):
         call = self.call(exchange, request, asked, answer)
         kind = "tool_call" if _is_tool(exchange, response, sent, answer) else "http"
         call = replace(call, kind=kind, provider=None)
-        return call if kind == "tool_call" else replace(call, input=None, output=None)
+        if kind != "tool_call":
+            return replace(call, input=None, output=None)
+        search = searching.in_general(head.path, call.input, call.output)
+        return call if search is None else replace(call, kind="retrieval", retrieval=search)
 
     @override
     def read(self, exchange: Exchange, response: bytes) -> Answer:
