@@ -8,7 +8,7 @@ from proxy.cli._source import Source
 from proxy.cli._text import count, duration, moment
 from proxy.core.model import CALL_KINDS, Outcome
 from proxy.core.objects import duration_ms
-from proxy.core.outcomes import current_outcome
+from proxy.core.outcomes import Totals, current_outcome, totals
 
 
 def header_lines(found: Source) -> Iterator[Line]:
@@ -21,6 +21,8 @@ def header_lines(found: Source) -> Iterator[Line]:
     lasted = "still open" if took is None else f"took {duration(took)}"
     yield _line("started", (f"{moment(run.started_at)}  {lasted}", ""))
     yield _line("calls", (calls_text(found), ""))
+    if spent := spent_text(totals(found.events)):
+        yield _line("used", (spent, ""))
     yield _line("outcome", *outcome_spans(current_outcome(found.outcomes)))
     for key, value in sorted(run.metadata.items()):
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -38,6 +40,21 @@ def calls_text(found: Source) -> str:
     if retries:
         parts.append("1 retry" if retries == 1 else f"{retries} retries")
     return ", ".join(parts)
+
+
+def spent_text(spent: Totals) -> str | None:
+    """What the model calls consumed, in words; None when there is nothing to say."""
+    parts = []
+    if spent.input_tokens is not None or spent.output_tokens is not None:
+        given, made = (
+            "?" if n is None else f"{n:,}" for n in (spent.input_tokens, spent.output_tokens)
+        )
+        parts.append(f"{given} → {made} tokens")
+    if spent.cost_usd is not None:
+        parts.append(f"${spent.cost_usd:.4f}")
+        if spent.unpriced:
+            parts.append(f"{count(spent.unpriced, 'call')} without a known price")
+    return ", ".join(parts) or None
 
 
 def outcome_spans(outcome: Outcome | None) -> list[Span]:

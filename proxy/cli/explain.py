@@ -6,15 +6,14 @@ from typing import Any
 import click
 
 from proxy.cli._common import Cli, subcommand
-from proxy.cli._header import calls_text, outcome_spans
+from proxy.cli._header import calls_text, outcome_spans, spent_text
 from proxy.cli._print import Line, put, put_json
 from proxy.cli._source import Source, source
-from proxy.cli._text import count, duration
+from proxy.cli._text import duration
 from proxy.cli._timeline import details, one_line, status, violation_lines
 from proxy.core.model import Event, Outcome
 from proxy.core.objects import event_object, run_object
 from proxy.core.outcomes import (
-    Totals,
     as_object,
     current_outcome,
     failures,
@@ -129,21 +128,6 @@ def origin(outcome: Outcome) -> str:
     if outcome.source == "caller":
         return "said by the caller, who outranks the rules"
     return f"by the rule {outcome.rule}" if outcome.rule else "by the rules"
-
-
-def spent_text(spent: Totals) -> str | None:
-    """What the model calls consumed, in words; None when there is nothing to say."""
-    parts = []
-    if spent.input_tokens is not None or spent.output_tokens is not None:
-        given, made = (
-            "?" if n is None else f"{n:,}" for n in (spent.input_tokens, spent.output_tokens)
-        )
-        parts.append(f"{given} → {made} tokens")
-    if spent.cost_usd is not None:
-        parts.append(f"${spent.cost_usd:.4f}")
-        if spent.unpriced:
-            parts.append(f"{count(spent.unpriced, 'call')} without a known price")
-    return ", ".join(parts) or None
 
 
 def label(event: Event) -> str:

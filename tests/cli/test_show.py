@@ -32,6 +32,7 @@ def test_the_header_and_the_timeline(dashcam: Dashcam, ref: str) -> None:
         "correlation  ticket-18422",
         "started      2026-02-12 09:41:22  took 8.00 s",
         "calls        6 calls, 2 with an error, 1 retry",
+        "used         120 → 30 tokens",
         "outcome      Failed · Tool Error · CRM 401: token expired · retryable · No reply sent",
         'command      ["sh", "-c"]',
         "ticketId     18422",
