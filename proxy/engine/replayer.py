@@ -148,8 +148,12 @@ class Replayer:
                 )
             tx.rewrite(*changed, f"changed: {', '.join(change.names)}")
         request = tx.exchange.request
+        address = self.router.address(request)
+        if self.router.is_own(address):
+            said = f"{request.authority} is Dashcam itself: the request would go round in a circle"
+            return answers.refused(request, tx.request_bytes, 508, "loop", said)
         self._asked.add(request.host)
-        return Forward(self.router.address(request))
+        return Forward(address)
 
     def _missed(self, session: Session, tx: Tx, miss: Miss) -> Refuse:
         request = tx.exchange.request

@@ -173,6 +173,23 @@ def test_only_what_is_named_goes_live(  # noqa: PLR0917 - pytest passes fixtures
     assert {name: count for name, count in report["counts"].items() if count} == counts
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--match", "exact"),
+        ("--match", "sequence", "--reuse"),
+        ("--pace", "recorded", "--report", "report.json", "--json"),
+        ("--live", "host:api.openai.com", "--live", "tools:search", "--reuse"),
+    ],
+)
+def test_no_flag_goes_live_without_a_name(
+    dashcam: Dashcam, agent: Agent, upstream: Served, flags: tuple[str, ...]
+) -> None:
+    done = dashcam("replay", "r1", *flags, "--", *agent("chat:m:new", "get:/new", "get:/newer"))
+    assert done.code == 2, done.err
+    assert len(upstream.world.seen) == 2, "both were the recorded run's"
+
+
 def test_a_live_model_may_say_something_new_but_tools_are_the_recorded_ones(
     dashcam: Dashcam, agent: Agent, upstream: Served
 ) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 
 from proxy.core.correlation import Peer
 from proxy.core.model import Body, End, Own, Part, RequestHead, ResponseHead
@@ -65,3 +66,22 @@ def test_size_grows_with_what_is_held() -> None:
     before = tx.size
     tx.response_data(b"x" * 10_000)
     assert tx.size == before + 10_000
+
+
+def test_a_rewritten_request_is_recorded_as_it_goes_out() -> None:
+    tx, _ = made()
+    for piece in (b"ab", b"cd"):
+        tx.request_data(piece)
+    tx.request_end()
+    head = replace(tx.exchange.request, target="/other")
+    assert not tx.rewritten
+    tx.rewrite(head, b"new", "changed: model")
+    assert tx.rewritten
+    assert tx.request_bytes == b"new"
+    exchange = tx.build()
+    assert (exchange.request.target, exchange.request_body.data) == ("/other", b"new")
+    assert [part.size for part in exchange.request_body.parts] == [3]
+    assert exchange.notes == ("changed: model",)
+    empty, _ = made()
+    empty.rewrite(head, b"", "changed: base URL")
+    assert empty.build().request_body == Body()

@@ -133,3 +133,13 @@ async def test_what_goes_live_goes_untouched() -> None:
     assert isinstance(await replayer.decide(tx), Forward)
     assert not tx.rewritten
     assert tx.build().request_body.data == b'{ "model":"m","messages":[]}'
+
+
+async def test_a_live_call_does_not_go_round_in_a_circle() -> None:
+    router = Router.of({})
+    router.own_ports.add(81)
+    mode = Mode(live=Live(llm=True), rewrite=Rewrite(base_url="http://127.0.0.1:81/v1"))
+    replayer = Replayer(router, mode, {"old": FIXTURES})
+    decision = await replayer.decide(ask_model(b'{"messages":[]}'))
+    assert isinstance(decision, Refuse)
+    assert decision.status == 508
