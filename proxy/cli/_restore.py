@@ -74,7 +74,7 @@ def renamed(snapshot: Snapshot, number: int) -> Snapshot:
     run_id = new(snapshot.run.id)
 
     def data(event: Event) -> dict[str, Any]:
-        ids = [key for key in ("exchangeId", "retryOf") if event.data.get(key) in own]
+        ids = [key for key in ("exchangeId", "exchange", "retryOf") if event.data.get(key) in own]
         return {**event.data, **{key: new(event.data[key]) for key in ids}}
 
     return Snapshot(

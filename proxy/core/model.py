@@ -200,6 +200,7 @@ class Event:
     kind: group | llm_call | tool_call | retrieval | http | validation | guard | state.
     status: ok | error. `data` is JSON-ready; a call's has `exchangeId`, `seq`, `latencyMs`,
     `ttfbMs`, `attempt`, `status`, `requestBytes`, `responseBytes` and what the wire format knows.
+    Of several calls on one WebSocket the first has these, the others `exchange` and `turn`.
     """
 
     run_id: str

@@ -1,6 +1,7 @@
 """From an exchange to its events: decode, name, validate, price, summarise. Runs in the writer."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -10,6 +11,7 @@ from proxy.core import canonical, encoding, pricing, wire
 from proxy.core.calls import Call, Message, ToolUse
 from proxy.core.dialect import REFUSED
 from proxy.core.model import End, Event, Exchange, Headers, header
+from proxy.core.sockets import Turn
 from proxy.core.validators import Found, Learned, Material, validate
 from proxy.core.validators.tool_schemas import learn
 
@@ -21,6 +23,8 @@ _NOT_LET_IN = (401, 403, 407)
 def events_of(exchange: Exchange, learned: dict[str, Learned] | None = None) -> list[Event]:
     """The exchange's own event, and one for each payload in it that is not as it should be.
 
+    A WebSocket with several model calls has an event for each: the first is the exchange's own, the
+    others name it as `exchange`. Validations come after the event that they are of.
     `learned` are the schemas that tools' servers have declared, by step; what this exchange
     declares is added.
     """
@@ -31,9 +35,43 @@ def events_of(exchange: Exchange, learned: dict[str, Learned] | None = None) -> 
     call = wire.decode_call(exchange, request, response)
     known: dict[str, Learned] = {} if learned is None else learned
     known.update(learn(call))
-    found = validate(Material(exchange, call, request, response, known))
-    event = _event(exchange, call)
-    return [event, *_validations(event, found)]
+
+    def checked(one: Exchange, understood: Call, event: Event) -> list[Event]:
+        found = validate(Material(one, understood, request, response, known))
+        return [event, *_validations(event, found)]
+
+    turns = wire.decode_turns(exchange)
+    if len(turns) < 2:  # noqa: PLR2004 - one call, or none
+        return checked(exchange, call, _event(exchange, call))
+    events: list[Event] = []
+    for number, turn in enumerate(turns, 1):
+        alone = _alone(exchange, turn.call)
+        events += checked(alone, turn.call, _turn(alone, turn, number))
+    return events
+
+
+def _alone(exchange: Exchange, call: Call) -> Exchange:
+    """The exchange as one of its turns sees it: how the socket ended later is not its matter."""
+    error = call.error
+    told = error is not None and error.where == "stream" and error.type != "incomplete_stream"
+    return replace(exchange, end=End.COMPLETE, error=None) if call.complete or told else exchange
+
+
+def _turn(exchange: Exchange, turn: Turn, number: int) -> Event:
+    """The timeline row of one model call on a socket."""
+    event = _event(exchange, turn.call)
+    data = {**event.data, "turn": number, "latencyMs": _ms(turn.ended_us - turn.started_us)}
+    del data["ttfbMs"]  # that of the handshake
+    if number > 1:  # a call in its own right, which has no bytes of its own
+        data["exchange"] = data.pop("exchangeId")
+        for name in ("seq", "requestBytes", "responseBytes", "frames"):
+            data.pop(name, None)
+    return replace(
+        event,
+        started_at=exchange.started_at + turn.started_us / 1e6,
+        ended_at=exchange.started_at + turn.ended_us / 1e6,
+        data=data,
+    )
 
 
 def event_of(exchange: Exchange) -> Event:
@@ -51,7 +89,7 @@ def _validations(event: Event, found: Iterable[Found]) -> Iterable[Event]:
         violations = [one.violation for one in group]
         bad = [one for one in violations if one.keyword != "unchecked"]
         data = {
-            "exchange": event.data["exchangeId"],
+            "exchange": event.data.get("exchangeId") or event.data["exchange"],
             "validator": validator,
             "subject": about or None,
             "side": side,
@@ -203,6 +241,7 @@ def summary(call: Call) -> dict[str, Any]:
         "serviceTier": call.service_tier,
         "requestId": call.request_id,
         "responseId": call.response_id,
+        "previousResponseId": call.previous_response_id,
         "streamed": call.streamed or None,
         "complete": call.complete,
         "session": dict(call.session),

@@ -255,12 +255,16 @@ class Writer:
         self._retries.annotate(clean)
         if len(self._learned) > _MOST_LEARNED:
             self._learned.clear()
-        event, *validations = events_of(clean, self._learned)
-        if validations:  # numbers of this batch only, which the store replaces with its own
-            event.id = self._placeholder()
-            for validation in validations:
-                validation.id, validation.parent_event_id = self._placeholder(), event.id
-        return [AddExchange(clean, event), *map(AddEvent, validations)]
+        event, *others = events_of(clean, self._learned)
+        if others:  # numbers of this batch only, which the store replaces with its own
+            of = event.id = self._placeholder()
+            for other in others:
+                other.id = self._placeholder()
+                if other.kind == "validation":
+                    other.parent_event_id = of
+                else:
+                    of = other.id
+        return [AddExchange(clean, event), *map(AddEvent, others)]
 
     def _placeholder(self) -> int:
         """Below zero, where no event of a store is."""

@@ -1,11 +1,13 @@
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
 from proxy.core.model import Body, End, Exchange, Headers, Part, RequestHead, ResponseHead
 from proxy.core.validators import Learned
 from proxy.engine.understand import event_of, events_of
+from tests.conformance.wire_samples import sample
 
 CHAT = {"model": "gpt-5", "temperature": 0.2, "messages": [{"role": "user", "content": "hi"}]}
 REPLY = {
@@ -142,6 +144,38 @@ def test_a_retry_says_of_what_and_after_how_long() -> None:
 @pytest.mark.parametrize("reply", [b"", b"{", b"\xff\x00", b"[" * 100_000])
 def test_what_a_peer_sends_never_raises(reply: bytes) -> None:
     assert event_of(chat(reply)).data["exchangeId"] == "ex_1"
+
+
+def test_each_turn_of_a_socket_is_a_call() -> None:
+    exchange = replace(
+        sample("openai_responses/websocket").exchange,
+        started_at=100.0,
+        ended_us=60_000_000,
+        end=End.CLIENT_GONE,
+    )
+    first, second, third = (event for event in events_of(exchange) if event.kind == "llm_call")
+    assert (first.name, first.status, first.data["turn"]) == ("openai.responses", "ok", 1)
+    assert (first.data["exchangeId"], first.data["seq"]) == ("x1", 1)
+    assert [use["name"] for use in first.data["call"]["toolUses"]] == ["ls"]
+    assert (second.data["exchange"], second.data["turn"], second.status) == ("x1", 2, "ok")
+    assert {"exchangeId", "seq"}.isdisjoint(second.data)
+    assert second.data["call"]["reply"] == "One file."
+    assert second.data["call"]["previousResponseId"] == "resp_w1"
+    assert first.ended_at is not None
+    assert 100.0 <= first.started_at < first.ended_at <= second.started_at < 100.1
+    assert (third.status, third.data["end"]) == ("error", "complete")
+    assert "previous_response_not_found" in third.data["call"]["error"]["code"]
+    tokens = [event.data["call"].get("inputTokens") for event in (first, second, third)]
+    assert tokens[2] is None
+    assert None not in tokens[:2]
+
+
+def test_a_turn_that_the_end_of_its_socket_cut_off() -> None:
+    whole = sample("openai_responses/websocket").exchange
+    cut = replace(whole, frames=whole.frames[:9], end=End.UPSTREAM_RESET, ended_us=10**6)
+    first, second = (event for event in events_of(cut) if event.kind == "llm_call")
+    assert (first.status, first.data["end"]) == ("ok", "complete")
+    assert (second.status, second.data["end"]) == ("error", "upstream_reset")
 
 
 MCP_CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add"}}'

@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import override
 
@@ -18,12 +19,14 @@ from proxy.core.model import (
     Run,
 )
 from proxy.engine import writer as writer_module
+from proxy.engine.finished import Ready
 from proxy.engine.recorder import Tx
 from proxy.engine.writer import Writer
 from proxy.errors import StoreError, StoreUnavailable
 from proxy.stores import open_store
 from proxy.stores._api import AddOutcome, OpenRun, RunQuery, Write
 from proxy.stores.memory import MemoryStore
+from tests.conformance.wire_samples import sample
 from tests.engine.conftest import Plain, make_writer
 
 type MakeTx = Callable[..., Tx]
@@ -222,5 +225,25 @@ async def test_validations_stand_below_the_call_they_are_of(kind: str, tmp_path:
     assert [event.parent_event_id for event in found] == calls
     assert all(event.id is not None and event.id > 0 for event in events)
     assert store.runs(RunQuery())[0].calls == 2
+    assert store.verify() == []
+    store.close()
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_each_turn_of_a_socket_is_stored(kind: str, tmp_path: Path) -> None:
+    store = open_store("memory:" if kind == "memory" else f"sqlite:///{tmp_path}/d.db")
+    writer = make_writer(store)
+    writer.start()
+    one = replace(sample("openai_responses/websocket").exchange, run_id="r", ended_us=10**6)
+    waiter = writer.exchange(Ready(one))
+    assert waiter is not None
+    await waiter
+    await writer.close_run("r", 9e9)
+    await asyncio.to_thread(writer.stop)
+    calls = {event.id: event for event in store.events("r") if event.kind == "llm_call"}
+    assert [call.data["turn"] for call in calls.values()] == [1, 2, 3]
+    for found in (event for event in store.events("r") if event.kind == "validation"):
+        assert found.parent_event_id in calls
+    assert store.runs(RunQuery())[0].calls == 3
     assert store.verify() == []
     store.close()
