@@ -38,6 +38,7 @@ _BATCH_ITEMS = 256
 _BATCH_BYTES = 4 * 1024 * 1024
 _FAST_LINGER = 0.02  # seconds that the lossy mode gathers for
 _MOST_LEARNED = 5000  # tools whose schemas are remembered
+_LOAD_AFTER = 0.2  # seconds
 _GIVE_UP = 5.0  # seconds that a batch is tried again while the store is unavailable
 
 
@@ -342,6 +343,8 @@ class Writer:
 
 
 def _prepare() -> None:
+    """What is short is over before this begins, and what is long has not begun to call a model."""
+    time.sleep(_LOAD_AFTER)
     pricing.prepare()
     validators.prepare()
 
