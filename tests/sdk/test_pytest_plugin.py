@@ -35,10 +35,6 @@ TESTS = """
 import pytest
 
 @pytest.mark.dashcam("refund-401")
-def test_broken(dashcam_run):
-    dashcam_run({broken!r})
-
-@pytest.mark.dashcam("refund-401")
 def test_fixed(dashcam_run):
     run = dashcam_run({fixed!r}, checks={{"recovers": 2, "tool_not_called": "delete*"}})
     assert run.passed and run.failures == []
@@ -52,9 +48,19 @@ def test_fixed(dashcam_run):
 def test_unused(dashcam_run):
     dashcam_run({broken!r}[:-2] + ["get:/other"])
 
-@pytest.mark.dashcam("refund-401")
-def test_wrong_check(dashcam_run):
-    dashcam_run({broken!r}, checks={{"band": 1}})
+def agent():
+    import urllib.request
+    return urllib.request.urlopen("{base}/fixed?size=3").read().decode()
+
+@pytest.mark.dashcam("well")
+def test_function(dashcam_run):
+    run = dashcam_run(agent, checks={{"outcome": "Completed", "max_length": 3}})
+    assert len(run.output) == 4 and run.counts["served"] == 1
+
+@pytest.mark.dashcam("well")
+def test_no_function(dashcam_run):
+    with pytest.raises(TypeError, match="no function of a module"):
+        dashcam_run(lambda: None)
 
 @pytest.mark.dashcam("nothing")
 def test_no_recording(dashcam_run):
@@ -73,10 +79,10 @@ def test_no_mode(dashcam_run):
 """
 # What is said about each; None for one that passes.
 EXPECTED = {
-    "test_broken": "recovers: nothing new was done about recorded call 2",
     "test_fixed": None,
     "test_unused": "follows: recorded call 2 was not made",
-    "test_wrong_check": "there is no check 'band'",
+    "test_function": None,
+    "test_no_function": None,
     "test_no_recording": "pytest --dashcam=record",
     "test_never_run": "the test never ran its command",
     "test_no_marker": "mark the test",
@@ -144,7 +150,7 @@ def test_tests_against_recordings(world: World) -> None:
     assert (folder / "recordings" / "well.dashcam.jsonl").exists()
     world.upstream.stop()
 
-    (folder / "test_all.py").write_text(TESTS.format(broken=broken, fixed=fixed))
+    (folder / "test_all.py").write_text(TESTS.format(broken=broken, fixed=fixed, base=agent.base))
     ended = world.pytest("-n", "2", "--strict-markers", "-k", "not verify", ".")
     assert ended.code == 1
     assert ended.said.keys() == EXPECTED.keys()
@@ -161,8 +167,10 @@ def test_tests_against_recordings(world: World) -> None:
     assert world.pytest(str(generated)).code == 0, "the fix is the only change"
 
 
-def test_without_dashcam_there_is_a_hint(world: World) -> None:
+def test_without_dashcam_there_is_a_hint_and_what_is_unused_is_listed(world: World) -> None:
     (world.dashcam.folder / "recordings").mkdir()
+    for name in ("well", "other"):
+        (world.dashcam.folder / "recordings" / f"{name}.dashcam.jsonl").touch()
     (world.dashcam.folder / "pytest.ini").write_text(
         "[pytest]\ndashcam_command = no-such-dashcam\n"
     )
@@ -184,3 +192,4 @@ def test_without_dashcam_there_is_a_hint(world: World) -> None:
     )
     assert ended.returncode == 1
     assert "'no-such-dashcam' is not found: install dashcam" in ended.stdout
+    assert "recordings that no test uses: other\n" in ended.stdout

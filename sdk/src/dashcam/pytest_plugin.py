@@ -13,20 +13,33 @@ this module is imported here. Tests share nothing, so they may run in parallel (
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import pytest
 
 MODES = ("replay", "record", "verify")
 _GRACE = 120.0  # seconds that Dashcam may take beside the command
+_SUFFIX = ".dashcam.jsonl"
+# Calls a function of a file in a process of its own, and prints what it returns.
+_CALL = """
+import importlib.util, sys
+sys.path[:] = {path!r}
+spec = importlib.util.spec_from_file_location({module!r}, {file!r})
+module = sys.modules[{module!r}] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+returned = module.{function}()
+if returned is not None:
+    print(returned)
+"""
 _HINT = "install dashcam (`uv tool install dashcam`), or set dashcam_command in pytest's settings"
 
 
@@ -48,6 +61,31 @@ def pytest_configure(config: pytest.Config) -> None:
     """The marker."""
     line = "dashcam(name, mode=None): the recording that the test's command runs against"
     config.addinivalue_line("markers", line)
+
+
+_used = pytest.StashKey[set[str]]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Takes note of the recordings that tests name."""
+    markers = [item.get_closest_marker("dashcam") for item in items]
+    config.stash[_used] = {
+        str(marker.args[0]).replace(_SUFFIX, "") for marker in markers if marker and marker.args
+    }
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Lists recordings that no test uses, where all tests were collected and some use one."""
+    used = config.stash.get(_used, set())
+    chosen = config.option.keyword or config.option.markexpr
+    if not used or chosen or config.args_source is pytest.Config.ArgsSource.ARGS:
+        return
+    folder = config.rootpath / str(config.getini("dashcam_recordings"))
+    kept = sorted(path.name.replace(_SUFFIX, "") for path in folder.glob(f"*{_SUFFIX}"))
+    if left := [name for name in kept if name not in used]:
+        terminalreporter.write_line(f"recordings that no test uses: {', '.join(left)}")
 
 
 class DashcamRun:
@@ -127,7 +165,7 @@ class DashcamRunner:
 
     def __call__(
         self,
-        command: Sequence[str],
+        command: Union[Sequence[str], Callable[[], Any]],  # noqa: UP007 - for Python 3.9
         *,
         checks: Mapping[str, Any] | None = None,
         timeout: float = 300.0,
@@ -135,7 +173,9 @@ class DashcamRunner:
         """Run `command` and check what came of it; fails the test if a check does not hold.
 
         Args:
-            command: The program and its arguments; `python` is the one that runs the tests.
+            command: The program and its arguments; `python` is the one that runs the tests. Or a
+                function of some module: it is called in a process of its own, and what it returns
+                is printed.
             checks: By name, as in Dashcam's docs/testing.md. Without any: a run that went well must
                 go the same way, one that failed must get over its failure.
             timeout: Seconds that the command may take.
@@ -148,7 +188,8 @@ class DashcamRunner:
                 "make it with `dashcam test new RUN`, or with pytest --dashcam=record",
                 pytrace=False,
             )
-        run = DashcamRun(self._tested(list(command), checks, timeout))
+        argv = _called(command) if callable(command) else list(command)
+        run = DashcamRun(self._tested(argv, checks, timeout))
         if not run.passed:
             pytest.fail("\n".join(_lines(self.recording, run)), pytrace=False)
         return run
@@ -182,6 +223,20 @@ class DashcamRunner:
         return dict(told)
 
 
+def _called(function: Callable[[], Any]) -> list[str]:
+    """The command that calls a function."""
+    name = getattr(function, "__qualname__", "")
+    if not name.isidentifier():
+        raise TypeError(f"{function!r} is no function of a module, and cannot be called elsewhere")
+    code = _CALL.format(
+        path=sys.path,
+        module=function.__module__,
+        file=inspect.getfile(function),
+        function=name,
+    )
+    return [sys.executable, "-c", code]
+
+
 def _lines(recording: Path, run: DashcamRun) -> Iterator[str]:
     yield f"{recording.name}: {'; '.join(f'{n} {name}' for name, n in run.counts.items() if n)}"
     yield from run.failures
@@ -206,7 +261,7 @@ def dashcam_run(request: pytest.FixtureRequest) -> Iterator[DashcamRunner]:
     root = request.config.rootpath
     folder = root / str(request.config.getini("dashcam_recordings"))
     name = str(marker.args[0])
-    recording = folder / (name if name.endswith(".jsonl") else f"{name}.dashcam.jsonl")
+    recording = folder / (name if name.endswith(".jsonl") else f"{name}{_SUFFIX}")
     command = _command(str(request.config.getini("dashcam_command")))
     runner = DashcamRunner(recording, mode, command, root)
     yield runner
