@@ -2,15 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-
 from proxy.core.checks._api import Trial
+from proxy.core.validators import _schema
 from proxy.errors import ConfigError
 
 _SHOWN: Final = 5
@@ -18,19 +13,15 @@ _SHOWN: Final = 5
 
 def check(trial: Trial, wanted: Any) -> Iterator[str]:
     """Where the output breaks the schema."""
-    try:
-        Draft202012Validator.check_schema(wanted)
-    except SchemaError as error:
-        raise ConfigError(f"schema is no JSON Schema: {error.message}") from error
+    if not isinstance(wanted, dict):
+        raise ConfigError(f"schema takes a JSON Schema, not {wanted!r}")
     try:
         value = json.loads(trial.output)
     except ValueError as error:
         yield f"the output is not JSON: {error}"
         return
-    validator = Draft202012Validator(wanted, registry=Registry())
-    try:
-        for wrong in islice(validator.iter_errors(value), _SHOWN):
-            leaf = best_match([wrong]) or wrong
-            yield f"{leaf.json_path}: {leaf.message}"
-    except Unresolvable as error:
-        raise ConfigError(f"schema refers to what is not in it: {error.ref}") from error
+    found = _schema.check(wanted, value)
+    for wrong in found.errors[:_SHOWN]:
+        yield f"{wrong.json_path}: {wrong.message}"
+    if found.unchecked is not None and not found.errors:
+        raise ConfigError(f"schema cannot be checked: {found.unchecked}")

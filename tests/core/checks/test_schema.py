@@ -23,9 +23,9 @@ def test_schema(output: str, wanted: Any, said: list[str]) -> None:
 @pytest.mark.parametrize("wanted", [{"type": "nothing"}, 7])
 def test_what_cannot_be_understood(wanted: Any) -> None:
     with pytest.raises(ConfigError):
-        list(check(trial(output="x"), wanted))
+        list(check(trial(output="{}"), wanted))
 
 
 def test_nothing_is_fetched() -> None:
-    with pytest.raises(ConfigError, match="not in it"):
+    with pytest.raises(ConfigError, match="cannot be checked"):
         list(check(trial(output="1"), {"$ref": "http://127.0.0.1:9/schema.json"}))
