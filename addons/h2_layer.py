@@ -11,8 +11,16 @@ from typing import Any, override
 from hyperframe.frame import GoAwayFrame
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers.http import HttpStream
+from mitmproxy.proxy.layers.http._events import (
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+)
 
 STREAMS = 100
+FAILED = "dashcam_failed"  # in a flow's metadata: the answer for its client, an http.Response
 
 
 class Http2Layer(HttpLayer):
@@ -32,6 +40,33 @@ class Http2Layer(HttpLayer):
             goodbye = GoAwayFrame(0, last_stream_id=self._last).serialize()
             yield commands.SendData(self.context.client, goodbye)
             yield commands.CloseConnection(self.context.client)
+
+    @override
+    def event_to_child(
+        self, child: layer.Layer | HttpStream, event: events.Event
+    ) -> layer.CommandGenerator[None]:
+        if isinstance(event, ResponseProtocolError) and child is not self.streams.get(
+            event.stream_id
+        ):
+            yield from self._failed(child, event)
+        else:
+            yield from super().event_to_child(child, event)
+
+    def _failed(
+        self, child: layer.Layer, event: ResponseProtocolError
+    ) -> layer.CommandGenerator[None]:
+        """An upstream's failure on its way to the client."""
+        stream = self.streams.get(event.stream_id)
+        answer = stream.flow.metadata.get(FAILED) if stream is not None else None
+        if answer is None:
+            yield from super().event_to_child(child, event)
+            return
+        for part in (
+            ResponseHeaders(event.stream_id, answer),
+            ResponseData(event.stream_id, answer.raw_content),
+            ResponseEndOfMessage(event.stream_id),
+        ):
+            yield from super().event_to_child(child, part)
 
     @override
     def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:

@@ -9,6 +9,7 @@ import time
 from mitmproxy import http, tls
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
+from addons.h2_layer import FAILED
 from addons.peers import Peers, strip
 from proxy.core.correlation import is_ours
 from proxy.core.decisions import Refuse, Serve
@@ -119,6 +120,9 @@ class SlowLane:
         message = flow.error.msg if flow.error else "the connection broke off"
         end = End.UPSTREAM_TIMEOUT if tx.timed_out else _end_of(message)
         message = message.replace("stream reset by client", "the stream was reset")
+        if flow.response is None and end is not End.CLIENT_GONE:
+            refusal = self._engine.failed(tx, end, tx.timed_out or message)
+            flow.metadata[FAILED] = _made(refusal.status, refusal.headers, refusal.body)
         await self._engine.settled(tx.finish(end, tx.timed_out or message))
 
     def server_connect(self, data: ServerConnectionHookData) -> None:

@@ -42,6 +42,7 @@ async def test_http2_is_recorded_as_the_same_exchanges(proxy: Proxy, tmp_path: P
             down = await client.get("https://localhost:1/x")
     assert (chunked.http_version, len(chunked.content)) == ("HTTP/2", 111)
     assert (posted.status_code, down.status_code) == (200, 502)
+    assert down.json()["error"]["type"] == "upstream_refused"
     first, second, third, fourth = await proxy.exchanges()
     assert {one.lane for one in (first, second, third, fourth)} == {"slow"}
     assert first.response_body.data == chunked.content
