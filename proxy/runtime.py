@@ -16,6 +16,7 @@ from proxy.core.outcomes._api import Facts
 from proxy.core.recording import ignore_rules
 from proxy.core.redaction import Pattern, Redactor, Rules
 from proxy.core.replay import Fixtures
+from proxy.core.wire.mcp import FROM_SERVER, STDIO
 from proxy.engine.clock import wall
 from proxy.engine.engine import Engine, Limits
 from proxy.engine.replayer import Mode, Replayer
@@ -137,12 +138,17 @@ def _index(
     load: Callable[[str], Exchange] | None = None,
 ) -> Fixtures:
     return Fixtures.of(
-        exchanges,
+        (one for one in exchanges if not _by_server(one)),
         steps=step_of,
         ignore_rules=rules,
         redact=redactor_of(runtime.settings, runtime.store).request,  # it serves one thread
         load=load,
     )
+
+
+def _by_server(exchange: Exchange) -> bool:
+    """Whether a stdio server began it: no request of a client asks for it."""
+    return exchange.request.scheme == STDIO and exchange.request.target == FROM_SERVER
 
 
 def step_of(head: RequestHead, body: bytes) -> str:

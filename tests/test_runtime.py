@@ -74,3 +74,15 @@ async def test_fixtures_come_from_the_store_or_are_not_there(tmp_path: Path) -> 
     with pytest.raises(RecordingNotFound):
         runtime.fixtures(made, "nobody")
     await made.stop()
+
+
+async def test_what_a_stdio_server_began_is_no_fixture(tmp_path: Path) -> None:
+    made = await runtime.start(settings(tmp_path))
+    writes: list[OpenRun | AddExchange] = [OpenRun(Run("r1", "a", "r1", 1.0))]
+    for number, target in enumerate(("/", "/client"), 1):
+        head = RequestHead("POST", "mcp+stdio", "shop", 0, target, "stdio")
+        one = Exchange(f"x{number}", "r1", number, "mcp", 1.0, head, response=ResponseHead(200))
+        writes.append(AddExchange(one, Event("r1", "http", "x", 1.0)))
+    made.store.write(writes)
+    assert [one.head.target for one in runtime.fixtures(made, "r1").all] == ["/"]
+    await made.stop()

@@ -44,7 +44,23 @@ def command(cli: Cli, *, name: str | None, replay: str | None, argv: Sequence[st
         return replayed(cli.settings(), replay, server, named=name is not None)
     if server is None:
         raise click.UsageError("which server? Give its command: dashcam mcp -- SERVER CMD...")
+    if "DASHCAM_API" in told and "DASHCAM_RUN" in told and _replays(told["DASHCAM_API"]):
+        from proxy.launch.api_client import ApiClient
+        from proxy.mcp.replaying import relayed
+
+        return relayed(ApiClient(told["DASHCAM_API"]), told["DASHCAM_RUN"], server)
     return _recorded(cli, server, argv, told)
+
+
+def _replays(api: str) -> bool:
+    """Whether the Dashcam there replays: then no server is started."""
+    from proxy.errors import DashcamError
+    from proxy.launch.api_client import ApiClient
+
+    try:
+        return ApiClient(api).get("/status").get("replaying") is True
+    except DashcamError:  # it is gone; the recording falls back on the store
+        return False
 
 
 def _recorded(cli: Cli, server: str, argv: Sequence[str], told: dict[str, str]) -> int:

@@ -22,15 +22,22 @@ class ApiClient:
         self._host, self._port = parts.hostname, parts.port
         self.token = unquote(parts.password or "")
 
+    def get(self, path: str) -> dict[str, Any]:
+        """Asks for an object under /api/v1; raises DashcamError with what the API said."""
+        return self._asked("GET", path, None)
+
     def post(self, path: str, body: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
         """Posts to /api/v1; raises DashcamError with what the API said."""
+        return self._asked("POST", path, orjson.dumps(body))
+
+    def _asked(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
         if self.token:
             basic = b64encode(f"dashcam:{self.token}".encode()).decode()
             headers["Authorization"] = f"Basic {basic}"
         connection = http.client.HTTPConnection(self._host, self._port, timeout=30)
         try:
-            connection.request("POST", f"/api/v1{path}", orjson.dumps(body), headers)
+            connection.request(method, f"/api/v1{path}", body, headers)
             answer = connection.getresponse()
             data = json.loads(answer.read())
         except (OSError, http.client.HTTPException, ValueError) as error:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 
 from proxy.core import jsonrpc, loose
 from proxy.core.model import Body, End, Exchange, Part, RequestHead, ResponseHead
-from proxy.core.wire.mcp import STDIO
+from proxy.core.wire.mcp import FROM_SERVER, STDIO
 from proxy.engine.clock import new_id
 
-FROM_SERVER = "/client"
 _VERSION = "stdio"
 _CANCELLED = "notifications/cancelled"
 _PROGRESS = "notifications/progress"

@@ -18,10 +18,11 @@ from proxy.core import jsonrpc, loose
 from proxy.core.model import End, Exchange, RequestHead, Run
 from proxy.core.recording import ignore_rules
 from proxy.core.replay import Fixtures, Hit, Miss, Playback, adapted, miss_body, miss_text
-from proxy.core.wire.mcp import STDIO
-from proxy.errors import ConfigError
+from proxy.core.wire.mcp import FROM_SERVER, STDIO
+from proxy.errors import ConfigError, DashcamError
 from proxy.importers import load
-from proxy.mcp.pairing import FROM_SERVER, Lines
+from proxy.launch.api_client import ApiClient
+from proxy.mcp.pairing import Lines
 from proxy.runtime import redactor_of, step_of
 from proxy.stores import open_store
 
@@ -109,6 +110,43 @@ def replayed(settings: Settings, ref: str, name: str | None, *, named: bool) -> 
         _tell(text)
     _tell(f"replay of {ref} · {server.name}: {server.served} served, {server.missed} missed")
     return code or (DIVERGED if server.missed else 0)
+
+
+def relayed(api: ApiClient, run_id: str, name: str) -> int:
+    """Plays a server on our stdin and stdout with the replay that runs at `api`.
+
+    Every message goes there, so that its report has all of them.
+    """
+    try:
+        serve(lambda line: relay(api, run_id, name, line))
+    except ServerDied as died:
+        _write(died.args[0])
+        _tell(died.args[1])
+        return DIED
+    return 0
+
+
+def relay(api: ApiClient, run_id: str, name: str, line: bytes) -> bytes:
+    """What the replay at `api` has the server say to a line. Raises ServerDied."""
+    found = jsonrpc.messages(loose.parse(line).value)
+    asked = jsonrpc.of_kind(found, "request")
+    if len(found) == len(jsonrpc.of_kind(found, "response")):
+        return b""  # to a request of the server, which asks nothing in a replay; or no message
+    body = {"runId": run_id, "server": name, "message": line.decode("utf-8", "replace")}
+    try:
+        said = api.post("/answers", body)
+    except DashcamError as error:
+        return _error(asked, _INTERNAL, error.message)
+    answer, end = str(said.get("body") or "").encode(), said.get("end")
+    if end == End.UPSTREAM_TRUNCATED:
+        raise ServerDied(answer, str(said.get("error")))
+    if end == End.COMPLETE:
+        return answer
+    if end not in (End.MISSED, End.REFUSED):
+        return b""  # the client had left, or cancelled
+    missed = loose.obj(loose.parse(answer).value)
+    text = loose.text(loose.obj(missed.get("error")).get("message")) or str(said.get("error"))
+    return _error(asked, _INTERNAL, text, missed.get("dashcam"))
 
 
 def make_server(settings: Settings, ref: str, name: str | None, *, named: bool) -> Server:

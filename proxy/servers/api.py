@@ -13,9 +13,11 @@ from typing import Any, NamedTuple, Protocol
 from aiohttp import web
 
 from proxy.core import records
-from proxy.core.model import FAILURE_MODES, Event, Exchange, Outcome, Run
+from proxy.core.model import FAILURE_MODES, Event, Exchange, Outcome, Own, RequestHead, Run
 from proxy.core.objects import event_object, exchange_object, row_object, run_object
 from proxy.core.outcomes import as_object, current_outcome
+from proxy.core.wire.mcp import STDIO
+from proxy.engine.asking import ask
 from proxy.engine.clock import new_id, wall
 from proxy.engine.engine import Engine
 from proxy.errors import RecordingNotFound
@@ -47,6 +49,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/exchanges/{id}/response", "get_response", "The response body, byte for byte."),
     Route("POST", "/events", "add_events", "One event or a list: what does not go over HTTP."),
     Route("POST", "/exchanges", "add_exchanges", "One exchange or a list, as in a recording."),
+    Route("POST", "/answers", "answer", "In a replay: what a stdio MCP server answers a message."),
     Route("GET", "/stream", "stream", "Events as they are stored, as server-sent events."),
     Route("GET", "/replays", "list_replays", "The reports of the replays that are going on."),
     Route("GET", "/status", "status", "What the recorder has stored, and what it could not."),
@@ -190,6 +193,19 @@ class Api:
             await self.engine.settled(waiter)
         return _json({"added": len(exchanges)}, status=201)
 
+    async def answer(self, request: web.Request) -> web.Response:
+        """See ROUTES."""
+        given = await _object(request)
+        run_id, server, message = (given.get(name) for name in ("runId", "server", "message"))
+        if not (isinstance(run_id, str) and isinstance(server, str) and isinstance(message, str)):
+            raise _bad("a message has runId, server and message, all of them text")
+        if not self._replaying:
+            raise _bad("this Dashcam does not replay")
+        head = RequestHead("POST", STDIO, server, 0, "/", "stdio")
+        said = await ask(self.engine, run_id, head, message.encode("utf-8", "replace"))
+        body = said.body.decode("utf-8", "replace")
+        return _json({"body": body, "end": str(said.end), "error": said.error})
+
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """See ROUTES."""
         response = web.StreamResponse(
@@ -223,10 +239,16 @@ class Api:
                 "gaps": counters.gaps,
                 "queuedBytes": counters.queued_bytes,
                 "lastCommit": counters.last_commit or None,
+                "replaying": self._replaying,
                 "openRuns": len(self.engine.runs.live),
                 "recentGaps": [{"at": gap.at, "reason": gap.reason} for gap in counters.recent],
             }
         )
+
+    @property
+    def _replaying(self) -> bool:
+        """Whether every request is answered from a recording."""
+        return self.engine.replays is not None and self.engine.replays.wants(Own())
 
     async def _run(self, request: web.Request) -> Run:
         return await asyncio.to_thread(self.store.find_run, request.match_info["id"])

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,19 @@ def test_a_server_is_recorded_and_dies(tmp_path: Path) -> None:
     again = run_mcp(tmp_path, "--replay", "last", sent=PING.replace(b"7", b'"x"'), stay=False)
     assert again.out == b'{"jsonrpc":"2.0","id":"x","result":{}}\n'
     assert again.code == 0
+
+
+def test_a_signal_reaches_the_server(tmp_path: Path) -> None:
+    script = "trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.1; done"
+    command = [sys.executable, "-m", "proxy", "mcp", "--", "sh", "-c", script]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"up\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout.read() == b"bye\n"
+        assert process.wait() == 5
 
 
 def test_a_server_is_needed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,13 @@ from proxy.launch.api_client import ApiClient
 class Answers(BaseHTTPRequestHandler):
     """Says what it was asked; 404 for /missing."""
 
+    def do_GET(self) -> None:
+        data = json.dumps({"got": self.path}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         said: Any = {"path": self.path, "auth": self.headers["Authorization"], "got": body.decode()}
@@ -48,6 +55,10 @@ def test_posts_with_the_token_of_the_url(port: int, monkeypatch: pytest.MonkeyPa
         "auth": "Basic ZGFzaGNhbTphL2I=",
         "got": '{"id":"x"}',
     }
+
+
+def test_gets(port: int) -> None:
+    assert ApiClient(f"http://127.0.0.1:{port}").get("/status") == {"got": "/api/v1/status"}
 
 
 def test_errors_are_told(port: int) -> None:

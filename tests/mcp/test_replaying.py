@@ -8,9 +8,9 @@ import pytest
 from proxy import config
 from proxy.core.model import Exchange, Run, Snapshot
 from proxy.core.recording import dump
-from proxy.errors import ConfigError, StoreError
+from proxy.errors import ConfigError, DashcamError, StoreError
 from proxy.mcp.pairing import Pairing
-from proxy.mcp.replaying import Server, ServerDied, make_server, serve
+from proxy.mcp.replaying import Server, ServerDied, make_server, relay, serve
 
 
 def line(message: Any) -> bytes:
@@ -151,3 +151,58 @@ def test_lines_in_and_out() -> None:
     os.close(ours)
     serve(lambda said: said[::-1] if said != b"one\n" else b"", stdin=theirs, stdout=into)
     assert os.read(out, 100) == b"\nowttser"
+
+
+class Api:
+    """A Dashcam that replays: it says what it is told to, and keeps what it was asked."""
+
+    def __init__(self, **said: Any) -> None:
+        self.said = said
+        self.asked: list[Any] = []
+
+    def post(self, path: str, body: Any) -> dict[str, Any]:
+        self.asked.append((path, body))
+        if not self.said:
+            raise DashcamError("no Dashcam answers")
+        return self.said
+
+
+ASKED = asked(4, "tools/call", name="add")
+MISSED = b'{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"no call"},"dashcam":{"near":[]}}'
+
+
+def test_a_replay_that_runs_is_asked() -> None:
+    api: Any = Api(body="answer\n", end="complete", error=None)
+    assert relay(api, "run_1", "shop", ASKED) == b"answer\n"
+    told = {"runId": "run_1", "server": "shop", "message": ASKED.decode()}
+    assert api.asked == [("/answers", told)]
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "data"),
+    [
+        ({"body": MISSED.decode(), "end": "missed"}, "no call", {"near": []}),
+        ({"body": "", "end": "refused", "error": "not here"}, "not here", None),
+        ({}, "no Dashcam answers", None),
+    ],
+)
+def test_what_the_replay_cannot_answer(said: dict[str, Any], message: str, data: Any) -> None:
+    api: Any = Api(**said)
+    answer = orjson.loads(relay(api, "run_1", "shop", ASKED))
+    assert (answer["id"], answer["error"]["message"]) == (4, message)
+    assert answer["error"].get("data") == data
+
+
+def test_ends_that_a_replay_has_recorded() -> None:
+    gone: Any = Api(body="", end="client_gone", error=None)
+    assert relay(gone, "run_1", "shop", ASKED) == b""
+    died: Any = Api(body="half", end="upstream_truncated", error="exit code 3")
+    with pytest.raises(ServerDied, match="exit code 3"):
+        relay(died, "run_1", "shop", ASKED)
+
+
+@pytest.mark.parametrize("said", [answered(1), b"\n", b"junk\n"])
+def test_what_asks_nothing_is_not_relayed(said: bytes) -> None:
+    api: Any = Api()
+    assert relay(api, "run_1", "shop", said) == b""
+    assert api.asked == []

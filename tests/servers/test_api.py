@@ -6,6 +6,8 @@ import pytest
 
 from proxy.core import records
 from proxy.core.model import Body, Event, Exchange, Part, RequestHead, ResponseHead, Run
+from proxy.core.replay import Fixtures
+from proxy.engine.replayer import Mode, Replayer
 from proxy.servers.api import ROUTES, openapi
 from proxy.stores._api import AddExchange, OpenRun
 from tests.servers.conftest import Served
@@ -91,6 +93,28 @@ async def test_exchanges_that_went_over_stdio(served: Served) -> None:
     assert served.store.exchange("ex_2").request.url == "mcp+stdio://shop/"
     assert len(served.store.events("new")) == 1
     assert served.engine.runs.live["run_m"].calls == 2
+
+
+async def test_a_stdio_server_of_a_replay(served: Served) -> None:
+    url = f"{served.url}{API}/answers"
+    asked = {"runId": "new", "server": "shop", "message": '{"jsonrpc":"2.0","id":9,"method":"x"}'}
+    async with served.http.post(url, json=asked) as answer:
+        assert answer.status == 400
+        assert "does not replay" in (await answer.json())["error"]["message"]
+    recorded = records.read(records.EXCHANGE, over_stdio(1, "old"))
+    fixtures = Fixtures.of([recorded], steps=lambda head, _body: head.host)
+    served.engine.replays = Replayer(served.engine.router, Mode(), {"old": fixtures})
+    call = recorded.request_body.data.decode().replace('"id":1', '"id":9')
+    async with served.http.post(url, json={**asked, "message": call}) as answer:
+        said = await answer.json()
+    assert json.loads(said["body"]) == {"jsonrpc": "2.0", "id": 9, "result": {"content": []}}
+    assert said["end"] == "complete"
+    async with served.http.post(url, json=asked) as answer:
+        assert (await answer.json())["end"] == "missed"
+    async with served.http.post(url, json={"runId": "new"}) as answer:
+        assert answer.status == 400
+    async with served.http.get(f"{served.url}{API}/status") as answer:
+        assert (await answer.json())["replaying"] is True
 
 
 async def test_an_exchange_that_is_none(served: Served) -> None:

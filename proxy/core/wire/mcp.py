@@ -22,6 +22,7 @@ from proxy.core.streams import Assembly, Framing, StreamEvent
 from proxy.errors import FormatError
 
 STDIO = "mcp+stdio"
+FROM_SERVER = "/client"  # the target of what a server over stdio says first
 CALL = "tools/call"
 _EVENTS = "text/event-stream"
 _HEADERS = (b"mcp-session-id", b"mcp-protocol-version", b"mcp-method")
