@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from proxy.core import loose
+from proxy.core import canonical, loose
 from proxy.core.model import Event
 from proxy.core.outcomes import _timeline as timeline
 
@@ -93,8 +93,15 @@ def uses(event: Event) -> Iterator[Use]:
     """The tools that the model asks the agent for; not those that the provider runs itself."""
     for use in loose.objects(said(event).get("toolUses")):
         if not use.get("hosted"):
-            arguments = loose.dumps(use.get("arguments"))
+            arguments = _comparable(use.get("arguments"))
             yield Use(event, loose.text(use.get("id")), str(use.get("name")), arguments)
+
+
+def _comparable(value: Any) -> bytes:
+    try:
+        return canonical.canonical(value)
+    except (TypeError, ValueError):
+        return repr(value).encode("utf-8", "replace")
 
 
 def all_uses(events: Sequence[Event]) -> list[Use]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from proxy.core import loose
 from proxy.core.outcomes import _turns as turns
 from proxy.core.outcomes._api import Facts, Verdict
 from proxy.core.outcomes._turns import Use
@@ -107,7 +108,8 @@ def _too_many(facts: Facts, circle: Circle) -> bool:
 
 def _grows(circle: Circle) -> bool:
     """Whether each turn has a longer history than the one before it."""
-    sizes = [turns.said(use.event).get("messages") or 0 for use in circle.uses[:: circle.period]]
+    firsts = circle.uses[:: circle.period]
+    sizes = [loose.count(turns.said(use.event).get("messages")) or 0 for use in firsts]
     return all(one < other for one, other in pairwise(sizes))
 
 
