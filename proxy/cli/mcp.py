@@ -13,6 +13,8 @@ from proxy.cli._common import Cli, subcommand
 if TYPE_CHECKING:
     from proxy.mcp.recording import Sink
 
+_SOON = 2.0  # seconds: the client waits for its server
+
 
 @subcommand(
     help="Record a stdio MCP server, or play it from a recording.",
@@ -58,7 +60,7 @@ def _replays(api: str) -> bool:
     from proxy.launch.api_client import ApiClient
 
     try:
-        return ApiClient(api).get("/status").get("replaying") is True
+        return ApiClient(api, _SOON).get("/status").get("replaying") is True
     except DashcamError:  # it is gone; the recording falls back on the store
         return False
 

@@ -13,13 +13,17 @@ from proxy.errors import ConfigError, DashcamError
 
 
 class ApiClient:
-    """The Dashcam at `api` (`http://dashcam:TOKEN@HOST:PORT`, as in DASHCAM_API)."""
+    """The Dashcam at `api` (`http://dashcam:TOKEN@HOST:PORT`, as in DASHCAM_API).
 
-    def __init__(self, api: str) -> None:
+    `timeout` is in seconds, for each thing that is waited for.
+    """
+
+    def __init__(self, api: str, timeout: float = 30.0) -> None:
         parts = urlsplit(api)
         if parts.scheme != "http" or not parts.hostname or not parts.port:
             raise ConfigError(f"DASHCAM_API {api!r} is not http://HOST:PORT")
         self._host, self._port = parts.hostname, parts.port
+        self._timeout = timeout
         self.token = unquote(parts.password or "")
 
     def get(self, path: str) -> dict[str, Any]:
@@ -35,7 +39,7 @@ class ApiClient:
         if self.token:
             basic = b64encode(f"dashcam:{self.token}".encode()).decode()
             headers["Authorization"] = f"Basic {basic}"
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=30)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         try:
             connection.request(method, f"/api/v1{path}", body, headers)
             answer = connection.getresponse()

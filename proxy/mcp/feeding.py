@@ -13,6 +13,7 @@ from proxy.mcp.framing import CLIENT, OVER, SERVER, Passed, message
 
 _PIPE = 1 << 20  # bytes; what is in the pipe is safe even if this process is killed
 _MAX_WAITING = 256 * 1024 * 1024  # bytes; beyond it the recording is given up
+_NICE = 10  # the messages come first
 _STOP = 10.0  # seconds that the end of the recording is waited for
 
 
@@ -93,6 +94,7 @@ def _become(source: int, sink: int, record: Callable[[int], None]) -> None:
     code = 1
     try:
         os.setsid()
+        os.nice(_NICE)
         os.close(sink)
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, 0)

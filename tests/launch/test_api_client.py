@@ -1,4 +1,5 @@
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -69,6 +70,13 @@ def test_errors_are_told(port: int) -> None:
 def test_nobody_answers() -> None:
     with pytest.raises(DashcamError, match=r"no Dashcam answers at 127\.0\.0\.1:1"):
         ApiClient("http://127.0.0.1:1").post("/runs", {})
+
+
+def test_somebody_who_never_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(DashcamError, match="timed out"):
+            ApiClient(url, timeout=0.05).get("/status")
 
 
 @pytest.mark.parametrize("url", ["https://h:1", "http://h", "h:1"])
