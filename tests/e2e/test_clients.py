@@ -75,8 +75,8 @@ def test_replay_shows_a_node_client_what_it_saw_live(
 
 def _record_and_replay(clients: Sequence[Client], dashcam: Dashcam, upstream: Upstream) -> None:
     script = dashcam.folder / "clients.sh"
-    lines = (f"echo '== {client.name}'\n{shlex.join(client.argv)} || exit" for client in clients)
-    script.write_text("\n".join(lines), "utf-8")
+    each = (f"echo '== {client.name}'\n{shlex.join(client.argv)} || exit" for client in clients)
+    script.write_text("\n".join(each), "utf-8")
     live = dashcam("run", "--id", "live", "--", "sh", str(script))
     assert {name: len(lines) for name, lines in _parts(live.out).items()} == {
         client.name: client.cases for client in clients
