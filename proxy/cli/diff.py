@@ -156,9 +156,17 @@ def _blocks(
         yield tag == "equal", one[a:b], other[c:d]
 
 
+def _told(event: Event, path: tuple[str, ...]) -> Any:
+    """What is compared: of the tools that a model asks for not the ids, which are new each time."""
+    found = _at(event, path)
+    if path[-1] == "toolUses" and isinstance(found, list):
+        return [{key: use[key] for key in use if key != "id"} for use in found]
+    return found
+
+
 def changes(before: Event, after: Event) -> list[Change]:
     """What differs between two calls of the same step."""
-    found = ((what, _at(before, path), _at(after, path)) for what, path in COMPARED)
+    found = ((what, _told(before, path), _told(after, path)) for what, path in COMPARED)
     return [Change(what, was, now) for what, was, now in found if was != now]
 
 

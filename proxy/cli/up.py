@@ -98,6 +98,6 @@ async def _stopped() -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):
+        with contextlib.suppress(NotImplementedError):  # on Windows; Ctrl-C ends it there anyway
             loop.add_signal_handler(number, stop.set)
     await stop.wait()

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from proxy.cli.diff import align
+from proxy.cli.diff import align, changes
 from proxy.core.model import Body
 from tests.cli.conftest import Dashcam, Fill
 from tests.cli.samples import START, event, exchange, support_run
@@ -66,6 +66,15 @@ def test_what_was_asked_comes_before_what_came_of_it(dashcam: Dashcam, fill: Fil
         {"what": "asked messages[0].content", "before": '"A refund?"', "after": '"A credit?"'},
         {"what": "status", "before": 200, "after": 500},
     ]
+
+
+@pytest.mark.parametrize(("word", "same"), [("refund", True), ("credit", False)])
+def test_the_ids_of_tool_calls_do_not_count(word: str, same: bool) -> None:
+    one, other = (event(exchange(1), "llm_call", "openai.chat") for _ in range(2))
+    for row, name, query in ((one, "call_1", "refund"), (other, "call_2", word)):
+        use = {"id": name, "name": "kb", "arguments": {"query": query}}
+        row.data["call"] = {"toolUses": [use]}
+    assert [change.what for change in changes(one, other)] == ([] if same else ["asks for"])
 
 
 def test_calls_that_only_one_run_has() -> None:

@@ -24,7 +24,6 @@ from proxy.core.replay.script import (
     SendFrame,
     SendHead,
     Step,
-    pace_of,
     script,
 )
 
@@ -53,7 +52,6 @@ __all__ = [
     "joined",
     "miss_body",
     "miss_text",
-    "pace_of",
     "rule_body",
     "script",
 ]

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.core.model import End, Exchange, Frame, Headers, ResponseHead
-from proxy.errors import ConfigError
 
 INSTANT: Final = 0.0
-RECORDED: Final = 1.0
 _LEAST_WAIT_US: Final = 1_000_000  # for a client that left by itself: it may need a moment
 _CLOSE: Final = 8
 _SWITCHING: Final = 101
@@ -80,25 +78,6 @@ class Hold:
 
 
 type Step = SendHead | SendChunk | SendEnd | SendFrame | AwaitFrame | Fail | Hold
-
-
-def pace_of(text: str) -> float:
-    """Seconds of replay per recorded second: `instant` is 0, `recorded` 1, `2` (twice as fast) 0.5.
-
-    Raises:
-        ConfigError: it is none of these.
-    """
-    if text in ("instant", "recorded"):
-        return INSTANT if text == "instant" else RECORDED
-    try:
-        factor = float(text)
-    except ValueError:
-        factor = 0.0
-    if not 0 < factor < float("inf"):
-        raise ConfigError(
-            f"not a pace: {text!r}", hint="It is instant, recorded, or a factor like 2."
-        )
-    return 1 / factor
 
 
 def script(exchange: Exchange, pace: float = INSTANT) -> Sequence[Step]:

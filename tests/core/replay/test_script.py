@@ -12,10 +12,8 @@ from proxy.core.replay.script import (
     SendFrame,
     SendHead,
     Step,
-    pace_of,
     script,
 )
-from proxy.errors import ConfigError
 from tests.core.recorded import exchange
 
 TRAILERS = ((b"x-sum", b"1"),)
@@ -44,10 +42,10 @@ def test_chunks_leave_as_they_came() -> None:
 
 @pytest.mark.parametrize(
     ("pace", "expected"),
-    [("recorded", [400, 1100, 3000, 4000, 1000]), ("2", [200, 550, 1500, 2000, 500])],
+    [(1.0, [400, 1100, 3000, 4000, 1000]), (0.5, [200, 550, 1500, 2000, 500])],
 )
-def test_at_the_recorded_times_or_a_factor_of_them(pace: str, expected: list[int]) -> None:
-    assert delays(script(stream(), pace_of(pace))) == expected
+def test_at_the_recorded_times_or_a_factor_of_them(pace: float, expected: list[int]) -> None:
+    assert delays(script(stream(), pace)) == expected
 
 
 def test_times_that_are_not_known_are_not_waited_for() -> None:
@@ -124,16 +122,3 @@ def test_a_conversation_that_broke_off_breaks_off() -> None:
     steps = script(frames(Frame(2000, False, 1, b"x"), end=End.UPSTREAM_RESET))
     assert kinds(steps) == ["SendHead", "SendFrame", "Fail"]
     assert kinds(script(frames())) == ["SendHead", "Fail"]
-
-
-@pytest.mark.parametrize(
-    ("text", "pace"), [("instant", 0), ("recorded", 1), ("4", 0.25), ("0.5", 2)]
-)
-def test_paces(text: str, pace: float) -> None:
-    assert pace_of(text) == pace
-
-
-@pytest.mark.parametrize("text", ["", "fast", "0", "-1", "nan", "inf"])
-def test_paces_that_are_none(text: str) -> None:
-    with pytest.raises(ConfigError):
-        pace_of(text)
