@@ -34,7 +34,9 @@ class Peers:
         if user is None and headers is not None:
             user = proxy_user(headers.get("proxy-authorization"))
         host, port = client.peername[:2]
-        return Peer(f"{host}:{port}", self._runs.get(client.sockname[1]), user, client.id)
+        ours, our_port = client.sockname[:2]
+        run = self._runs.get(our_port)
+        return Peer(f"{host}:{port}", run, user, client.id, f"{ours}:{our_port}")
 
 
 def strip(flow: http.HTTPFlow) -> None:

@@ -51,13 +51,15 @@ class Peer:
     """Who is at the other end of a client connection, as far as the transport tells.
 
     `address` is host:port of the client; `run` the run that the listener port was opened for;
-    `user` the proxy user name; `connection` tells two connections from one address apart.
+    `user` the proxy user name; `connection` tells two connections from one address apart;
+    `listener` is host:port of our end, where it is known.
     """
 
     address: str = ""
     run: str | None = None
     user: str | None = None
     connection: str = ""
+    listener: str = ""
 
 
 class Identity(NamedTuple):
@@ -98,6 +100,8 @@ def _session_header(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
 
 def _baggage(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
     lines = [value for name, value in head.headers if name.lower() == b"baggage"]
+    if not lines:
+        return None
     members = b",".join(lines).decode("utf-8", "replace")
     found = {
         unquote(key.strip()): unquote(value.partition(";")[0].strip())

@@ -275,9 +275,12 @@ class _Passage:
 
 
 def _peer(request: web.Request) -> Peer:
-    name = request.transport.get_extra_info("peername") if request.transport else None
-    address = f"{name[0]}:{name[1]}" if name else ""
-    return Peer(address, connection=address)
+    transport = request.transport
+    address, listener = (
+        f"{name[0]}:{name[1]}" if (name := transport and transport.get_extra_info(end)) else ""
+        for end in ("peername", "sockname")
+    )
+    return Peer(address, connection=address, listener=listener)
 
 
 def _request_head(request: web.Request, upstream: Upstream, target: str) -> RequestHead:
