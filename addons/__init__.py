@@ -27,6 +27,6 @@ def default_addons(
     return [
         peers,
         Layers(engine, peers, ignored),
-        Tls(cert_store(authority), upstream_ca),
+        Tls(cert_store(authority), upstream_ca, engine.pool.certificates),
         SlowLane(engine, peers),
     ]

@@ -17,6 +17,7 @@ from mitmproxy.proxy import commands, events, mode_specs
 from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.server import ConnectionIO, LiveConnectionHandler
 
+from addons.direct import open_direct
 from addons.hooks import WaitHook
 from addons.pooled import PooledServer
 from proxy.engine.tasks import spawn
@@ -78,7 +79,7 @@ class Handler(LiveConnectionHandler):
     async def open_connection(self, command: commands.OpenConnection) -> None:
         server = command.connection
         if not isinstance(server, PooledServer):
-            await super().open_connection(command)
+            await open_direct(self, command, self._pool)
             return
         lost = asyncio.Event()
         borrower = _Borrower(self, server, lost)

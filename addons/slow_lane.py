@@ -22,6 +22,13 @@ _META = "dashcam"
 _FAILURES: tuple[tuple[str, End], ...] = (
     ("client disconnected", End.CLIENT_GONE),
     ("client closed", End.CLIENT_GONE),
+    ("no connection to", End.UPSTREAM_TIMEOUT),
+    ("does not answer as a proxy does", End.UPSTREAM_INVALID),
+    ("closed the connection when it was asked", End.UPSTREAM_RESET),
+    ("tls with the upstream proxy", End.UPSTREAM_TLS),
+    ("the upstream proxy", End.UPSTREAM_REFUSED),
+    ("refused the connection", End.UPSTREAM_REFUSED),
+    ("cannot be reached", End.UPSTREAM_REFUSED),
     # mitmproxy says so of either side; clients cancel, servers have reasons of their own.
     ("stream reset by client (cancel)", End.CLIENT_GONE),
     ("stream reset by client (no_error)", End.CLIENT_GONE),
@@ -29,9 +36,6 @@ _FAILURES: tuple[tuple[str, End], ...] = (
     ("certificate verify", End.UPSTREAM_TLS),
     ("tls", End.UPSTREAM_TLS),
     ("timed out", End.UPSTREAM_TIMEOUT),
-    ("connect call failed", End.UPSTREAM_REFUSED),
-    ("multiple exceptions", End.UPSTREAM_REFUSED),
-    ("name or service not known", End.UPSTREAM_REFUSED),
     ("reset by server", End.UPSTREAM_RESET),
     ("server disconnected", End.UPSTREAM_RESET),
     ("server closed", End.UPSTREAM_TRUNCATED),

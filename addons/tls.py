@@ -5,6 +5,7 @@ certificate and reused, so that sessions resume. Clients that speak both are off
 """
 
 import ipaddress
+from fnmatch import fnmatch
 from pathlib import Path
 
 from cryptography import x509
@@ -13,18 +14,30 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.tls import ClientHelloData, TlsData
 from OpenSSL import SSL
 
-from proxy.engine.upstream import USUAL_BUNDLES
+from proxy.engine.upstream import USUAL_BUNDLES, Certificates
 
 _H1, _H2 = b"http/1.1", b"h2"
 _CONTEXTS = 512
 
 
 class Tls:
-    """`authority` signs the leaves; `upstream_ca` is trusted beside the public roots."""
+    """The store's CA signs the leaves; `upstream_ca` is trusted beside the public roots.
 
-    def __init__(self, store: certs.CertStore, upstream_ca: Path | None) -> None:
+    `certificates` are shown to upstreams that ask for one, by host; see the pool's.
+    """
+
+    def __init__(
+        self,
+        store: certs.CertStore,
+        upstream_ca: Path | None,
+        certificates: Certificates | None = None,
+    ) -> None:
         self._store = store
         self._upstream_context = _verifying_context(upstream_ca)
+        self._own_contexts = {
+            host.lower(): _verifying_context(upstream_ca, files)
+            for host, files in (certificates or {}).items()
+        }
         self._contexts: dict[certs.Cert, SSL.Context] = {}
 
     def tls_clienthello(self, data: ClientHelloData) -> None:
@@ -44,11 +57,17 @@ class Tls:
         server.sni = name
         client_offers = data.context.client.alpn_offers
         server.alpn_offers = [_H2, _H1] if _H2 in client_offers else [_H1]
-        connection = SSL.Connection(self._upstream_context)
+        connection = SSL.Connection(self._context_for(name))
         _verify_name(connection, name)
         connection.set_alpn_protos(list(server.alpn_offers))
         connection.set_connect_state()
         data.ssl_conn = connection
+
+    def _context_for(self, name: str) -> SSL.Context:
+        for glob, context in self._own_contexts.items():
+            if fnmatch(name.lower(), glob):
+                return context
+        return self._upstream_context
 
     def _client_context(self, context: Context) -> SSL.Context:
         names = [context.client.sni] if context.client.sni else []
@@ -82,7 +101,9 @@ def _server_context(entry: certs.CertStoreEntry) -> SSL.Context:
     return context
 
 
-def _verifying_context(upstream_ca: Path | None) -> SSL.Context:
+def _verifying_context(
+    upstream_ca: Path | None, certificate: tuple[Path, Path | None] | None = None
+) -> SSL.Context:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_verify(SSL.VERIFY_PEER, None)
@@ -90,6 +111,10 @@ def _verifying_context(upstream_ca: Path | None) -> SSL.Context:
     for bundle in (*USUAL_BUNDLES, *([upstream_ca] if upstream_ca else ())):
         if Path(bundle).is_file():
             context.load_verify_locations(str(bundle))
+    if certificate is not None:  # the pool has loaded it before, and said what is wrong with it
+        chain, key = certificate
+        context.use_certificate_chain_file(str(chain))
+        context.use_privatekey_file(str(key or chain))
     return context
 
 

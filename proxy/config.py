@@ -146,6 +146,35 @@ def _urls(value: Any) -> dict[str, str]:
     return found
 
 
+def _proxy(value: Any) -> str:
+    """A proxy's URL, or `direct`."""
+    url = _text(value)
+    if url == "direct":
+        return url
+    url = url if "://" in url else f"http://{url}"
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise ValueError
+    return url
+
+
+def _certificates(value: Any) -> dict[str, tuple[Path, Path | None]]:
+    """A table `host = "CERT,KEY"`, or a list of `HOST=CERT` with `KEY` behind a comma."""
+    if isinstance(value, Mapping):
+        value = [f"{host}={files}" for host, files in value.items()]
+    elif isinstance(value, str):
+        raise ValueError  # noqa: TRY004 - readers speak with ValueError
+    found: dict[str, tuple[Path, Path | None]] = {}
+    for part in filter(None, ",".join(value).split(",")):
+        host, equals, file = part.partition("=")
+        if equals:
+            found[_text(host)] = (_path(file), None)
+        else:  # the key of the one before
+            last, (certificate, _) = found.popitem()
+            found[last] = (certificate, _path(part))
+    return found
+
+
 TEXT = Kind("text", _text)
 COUNT = Kind("a whole number from 1 up", _whole(1))
 SECONDS = Kind("a number of seconds above 0", _seconds)
@@ -156,6 +185,12 @@ PACE = Kind("instant, recorded, or a factor (2 is twice as fast)", _pace)
 TEXTS = _list_of("a list of texts")
 HOSTS = _list_of("a list of host names, * stands for any part")
 NAMED_URLS = Kind("a list of NAME=URL with http:// or https:// URLs", _urls, items=True)
+
+
+PROXY = Kind("direct, or http://[USER:PASSWORD@]HOST:PORT (or https://)", _proxy)
+CERTIFICATES = Kind(
+    "a list of HOST=CERT.pem[,KEY.pem], * stands for any part of a host", _certificates, items=True
+)
 
 
 class Setting(NamedTuple):
@@ -186,6 +221,19 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("label", TEXT, "agent", "The label of runs that give none."),
     Setting("upstream_ca", PATH, None, "A PEM file of CAs that upstreams may be signed by, too."),
+    Setting(
+        "upstream_proxy",
+        PROXY,
+        None,
+        "The proxy on the way to upstreams; direct takes none. Unless it is set, HTTPS_PROXY,"
+        " HTTP_PROXY and ALL_PROXY of Dashcam's own environment count. NO_PROXY always does.",
+    ),
+    Setting(
+        "client_certificates",
+        CERTIFICATES,
+        {},
+        "Certificates that are shown to upstreams which ask for one, by host.",
+    ),
     Setting(
         "upstream",
         NAMED_URLS,
@@ -256,6 +304,8 @@ class Settings:
     durability: str
     label: str
     upstream_ca: Path | None
+    upstream_proxy: str | None
+    client_certificates: Mapping[str, tuple[Path, Path | None]]
     upstream: Mapping[str, str]
     ignore: tuple[str, ...]
     replay: tuple[str, ...]

@@ -19,6 +19,7 @@ from proxy.core.replay import Fixtures
 from proxy.core.wire.mcp import FROM_SERVER, STDIO
 from proxy.engine.clock import wall
 from proxy.engine.engine import Engine, Limits
+from proxy.engine.proxies import Proxies
 from proxy.engine.replayer import Mode, Replayer
 from proxy.engine.router import Router
 from proxy.engine.runs import RunBook
@@ -60,14 +61,17 @@ async def start(settings: Settings) -> Runtime:
         loop=asyncio.get_running_loop(),
         durability=settings.durability,
     )
+    router = Router.of(settings.upstream)
     engine = Engine(
         runs=RunBook(order=settings.correlation, label=settings.label),
         writer=writer,
         pool=Pool(
             upstream_ca=settings.upstream_ca,
             connect_timeout=settings.connect_timeout,
+            proxies=Proxies.of(settings.upstream_proxy, os.environ, router.own_ports),
+            certificates=settings.client_certificates,
         ),
-        router=Router.of(settings.upstream),
+        router=router,
         limits=Limits(settings.response_timeout, settings.idle_timeout),
     )
     await engine.start()

@@ -73,6 +73,15 @@ VALUES: list[tuple[str, Any, Any]] = [
     ("pace", 0, 0.0),
     ("idle_timeout", "1.5", 1.5),
     ("upstream_ca", "~/ca.pem", Path.home() / "ca.pem"),
+    ("upstream_proxy", "direct", "direct"),
+    ("upstream_proxy", "p:3128", "http://p:3128"),
+    ("upstream_proxy", "https://u:p@h", "https://u:p@h"),
+    ("client_certificates", ["a.test=/a.pem"], {"a.test": (Path("/a.pem"), None)}),
+    (
+        "client_certificates",
+        {"*.a.test": "/a.pem,/k.pem"},
+        {"*.a.test": (Path("/a.pem"), Path("/k.pem"))},
+    ),
     ("upstream", ["a=http://h:1/", "b.c=https://x"], {"a": "http://h:1", "b.c": "https://x"}),
     ("upstream", {"a": "http://h"}, {"a": "http://h"}),
     ("ignore", ("*.local",), ("*.local",)),
@@ -91,11 +100,16 @@ def test_lists_in_variables_are_separated_by_commas() -> None:
         "DASHCAM_IGNORE": "a.com, *.b.com,",
         "DASHCAM_UPSTREAM": "x=http://a,y=http://b?q=1",
         "DASHCAM_REDACTION_HEADERS": "x-a",
+        "DASHCAM_CLIENT_CERTIFICATES": "a.test=/a.pem,/k.pem,b.test=/b.pem",
     }
     settings = load({}, env)
     assert settings.ignore == ("a.com", "*.b.com")
     assert settings.upstream == {"x": "http://a", "y": "http://b?q=1"}
     assert settings.redaction.headers == ("x-a",)
+    assert settings.client_certificates == {
+        "a.test": (Path("/a.pem"), Path("/k.pem")),
+        "b.test": (Path("/b.pem"), None),
+    }
 
 
 def test_tables_in_the_file(empty_folder: Path) -> None:
@@ -132,6 +146,12 @@ def test_tables_in_the_file(empty_folder: Path) -> None:
         ("correlation", ["luck"]),
         ("redaction.pii", "maybe"),
         ("upstream_ca", 4),
+        ("upstream_proxy", "socks5://h:1"),
+        ("upstream_proxy", "http://h:99999"),
+        ("upstream_proxy", "http://"),
+        ("client_certificates", "a.test=a.pem"),
+        ("client_certificates", ["a.pem"]),
+        ("client_certificates", ["a.test="]),
     ],
 )
 def test_a_bad_value_is_a_config_error_that_says_what_is_allowed(name: str, written: Any) -> None:

@@ -36,6 +36,22 @@ def test_ignored_hosts_are_globs(tmp_path: Path) -> None:
     ]
 
 
+async def test_the_way_out_is_the_environments_or_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://theirs:3128")
+    monkeypatch.setenv("no_proxy", "inside.test")
+    for env, place in (({}, "theirs:3128"), ({"DASHCAM_UPSTREAM_PROXY": "mine:1"}, "mine:1")):
+        made = await runtime.start(settings(tmp_path, **env))
+        proxies = made.engine.pool._proxies
+        hop = proxies.hop("https", "a.test", 443)
+        assert hop is not None
+        assert hop.place == place
+        assert proxies.hop("https", "inside.test", 443) is None
+        assert proxies.own_ports is made.engine.router.own_ports
+        await made.stop()
+
+
 async def test_users_redaction_rules_hold(tmp_path: Path) -> None:
     made = await runtime.start(settings(tmp_path, DASHCAM_REDACTION_PATTERNS="TICKET-[0-9]+"))
     assert "TICKET-123" not in made.redactor.text("see TICKET-123")

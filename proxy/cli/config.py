@@ -47,8 +47,12 @@ def command(cli: Cli, *, toml: bool) -> None:
 def plain(settings: Settings, name: str) -> Any:
     """A setting's value as it would be written, without passwords."""
     value = settings.value(name)
-    if name == "store":
+    if name in {"store", "upstream_proxy"} and value:
         return shown(value) if "@" in value else value
+    if name == "client_certificates":
+        return {
+            host: ",".join(str(file) for file in files if file) for host, files in value.items()
+        }
     if name == "pace":
         return PACES.get(value) or round(1 / value, 6)
     if isinstance(value, Mapping):

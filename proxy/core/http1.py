@@ -16,7 +16,7 @@ from proxy.errors import FormatError
 
 MAX_HEAD = 128 * 1024
 MAX_HEADERS = 256
-_EARLY = 4096  # so much of an incomplete head is looked at, again with every read
+_EARLY = 4096  # so much of an incomplete head is looked at
 _MAX_CHUNK_LINE = 4096
 _MAX_TRAILER = 16 * 1024
 
@@ -81,21 +81,28 @@ class BodyReader(Protocol):
         """The connection closed: whether that ends the body rightly."""
 
 
-def head_end(data: bytes | bytearray) -> int:
-    """The length of a complete head at the start of `data`, or -1; FormatError when too long."""
-    return _section_end(data, MAX_HEAD, "head")
+def head_end(data: bytes | bytearray, seen: int = 0, limit: int = MAX_HEAD) -> int:
+    """The length of a complete head at the start of `data`, or -1; FormatError when too long.
+
+    `seen` bytes of `data` were looked at before, in vain: a head that comes byte by byte costs no
+    more than its length.
+    """
+    return _section_end(data, seen, limit, "head")
 
 
-def _section_end(data: bytes | bytearray, limit: int, what: str) -> int:
-    end = data.find(b"\r\n\r\n")
-    if end > limit or (end < 0 and len(data) > limit + 3):  # 3 bytes of the end may be here
+def _section_end(data: bytes | bytearray, seen: int, limit: int, what: str) -> int:
+    from_here = max(seen - 3, 0)  # 3 bytes of the end may have been there
+    end = data.find(b"\r\n\r\n", from_here)
+    if end > limit or (end < 0 and len(data) > limit + 3):
         raise FormatError(f"the {what} is longer than {limit // 1024} KiB")
     if end < 0:
-        begun = data[:_EARLY]
-        lines = begun.count(b"\r\n")
-        returns = begun.count(b"\r") - begun.endswith(b"\r")
-        if begun.count(b"\n") != lines or returns != lines:  # else the end might never be found
-            raise FormatError("a line ends without CR LF")
+        if from_here < _EARLY:  # a line that ends otherwise: the end might never be found
+            begun = data[from_here:_EARLY]
+            bare = begun[begun.startswith(b"\n") and from_here > 0 :]  # its CR is before
+            lines = bare.count(b"\r\n")
+            returns = bare.count(b"\r") - bare.endswith(b"\r")
+            if bare.count(b"\n") != lines or returns != lines:
+                raise FormatError("a line ends without CR LF")
         return -1
     return end + 4
 
@@ -327,7 +334,7 @@ class ChunkedBody:
             used = 2 - len(self._line)
             self._line = b""
             return at + used
-        end = _section_end(section, _MAX_TRAILER, "trailer section")
+        end = _section_end(section, len(self._line), _MAX_TRAILER, "trailer section")
         if end < 0:
             self._line = section
             return len(data)

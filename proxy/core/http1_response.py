@@ -80,9 +80,10 @@ class ResponseStream:
         return progress
 
     def _feed_head(self, data: bytes, progress: Progress) -> bytes:
-        data = self._head_bytes + data if self._head_bytes else data
+        seen = len(self._head_bytes)
+        data = self._head_bytes + data if seen else data
         while True:
-            end = head_end(data)
+            end, seen = head_end(data, seen), 0
             if end < 0:
                 self._head_bytes = data
                 return b""

@@ -11,12 +11,14 @@ import os
 import ssl
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Protocol, override
 
 from proxy.core.decisions import Address
 from proxy.core.model import End
+from proxy.engine.proxies import Hop, Proxies, ProxyError, tunnel
 from proxy.errors import ConfigError
 
 USUAL_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
@@ -24,6 +26,9 @@ _HIGH_WATER = 256 * 1024
 _IDLE_SECONDS = 50.0
 STALE = 4.0  # seconds of idleness after which a connection is not trusted with a POST
 _IDLE_PER_HOST = 64
+
+
+type Certificates = Mapping[str, tuple[Path, Path | None]]
 
 
 class UpstreamError(Exception):
@@ -123,11 +128,28 @@ class Connection(asyncio.Protocol):
 
 
 class Pool:
-    """Dials and keeps connections. `connect_timeout` is in seconds and covers TLS."""
+    """Dials and keeps connections. `connect_timeout` is in seconds and covers proxies and TLS.
 
-    def __init__(self, *, upstream_ca: Path | None = None, connect_timeout: float = 10.0) -> None:
+    `certificates` are what we show to upstreams that ask who we are: PEM files with a certificate
+    and its key, or one each, by host (`*` stands for any part).
+    """
+
+    def __init__(
+        self,
+        *,
+        upstream_ca: Path | None = None,
+        connect_timeout: float = 10.0,
+        proxies: Proxies | None = None,
+        certificates: Certificates | None = None,
+    ) -> None:
         self._tls = client_tls(upstream_ca)
+        self._own_tls = {
+            host.lower(): client_tls(upstream_ca, files)
+            for host, files in (certificates or {}).items()
+        }
+        self.certificates: Certificates = certificates or {}
         self._connect_timeout = connect_timeout
+        self._proxies = proxies or Proxies()
         self._idle: dict[Address, deque[Connection]] = defaultdict(deque)
 
     async def acquire(
@@ -157,25 +179,89 @@ class Pool:
 
     async def dial(self, address: Address, borrower: Borrower) -> Connection:
         """A new connection. Raises UpstreamError."""
-        loop = asyncio.get_running_loop()
         secure = address.scheme in {"https", "wss"}
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                _, connection = await loop.create_connection(
-                    lambda: Connection(address),
-                    address.host,
-                    address.port,
-                    ssl=self._tls if secure else None,
-                    server_hostname=address.name if secure else None,
-                    happy_eyeballs_delay=None if _is_literal(address.host) else 0.25,
-                )
-        except TimeoutError:
-            said = f"no connection to {place(address)} in {self._connect_timeout:g} s"
-            raise UpstreamError(End.UPSTREAM_TIMEOUT, said) from None
-        except OSError as error:
-            raise UpstreamError(*explain(error, address)) from error
+        hop = self._proxies.hop("https" if secure else "http", address.host, address.port)
+        async with self._explained(address, hop):
+            if hop is None:
+                connection = await self._straight(address, secure=secure)
+            else:
+                connection = await self._through(hop, address, secure=secure)
         connection.borrower = borrower
         return connection
+
+    async def stream(self, address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A new connection as a stream, without TLS, whatever the scheme. Raises UpstreamError."""
+        hop = self._proxies.hop(address.scheme, address.host, address.port)
+        async with self._explained(address, hop):
+            if hop is None:
+                return await asyncio.open_connection(
+                    address.host, address.port, happy_eyeballs_delay=_delay(address.host)
+                )
+            transport, said_already = await tunnel(hop, address.host, address.port, self._tls)
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        reader.feed_data(said_already)
+        transport.resume_reading()
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+
+    @contextlib.asynccontextmanager
+    async def _explained(self, address: Address, hop: Hop | None) -> AsyncIterator[None]:
+        """In time, or an UpstreamError."""
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                yield
+        except ProxyError as error:
+            raise UpstreamError(error.end, str(error)) from error
+        except TimeoutError:
+            through = f" through the upstream proxy {hop.place}" if hop is not None else ""
+            said = f"no connection to {place(address)}{through} in {self._connect_timeout:g} s"
+            raise UpstreamError(End.UPSTREAM_TIMEOUT, said) from None
+        except OSError as error:
+            raise UpstreamError(*explain(error, address, hop)) from error
+
+    async def _straight(self, address: Address, *, secure: bool) -> Connection:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(address),
+            address.host,
+            address.port,
+            ssl=self._context(address) if secure else None,
+            server_hostname=address.name if secure else None,
+            happy_eyeballs_delay=_delay(address.host),
+        )
+        return connection
+
+    async def _through(self, hop: Hop, address: Address, *, secure: bool) -> Connection:
+        connection = Connection(address)
+        transport, said_already = await tunnel(hop, address.host, address.port, self._tls)
+        if said_already:  # neither TLS nor HTTP has the server speak first
+            transport.abort()
+            said = f"the upstream proxy {hop.place} sends bytes that nobody asked for"
+            raise ProxyError(End.UPSTREAM_INVALID, said)
+        if not secure:
+            transport.set_protocol(connection)
+            connection.connection_made(transport)
+            transport.resume_reading()
+            return connection
+        try:
+            wrapped = await asyncio.get_running_loop().start_tls(
+                transport, connection, self._context(address), server_hostname=address.name
+            )
+        except BaseException:
+            transport.abort()
+            raise
+        assert wrapped is not None  # noqa: S101 - None is for transports already closed
+        connection.connection_made(wrapped)
+        return connection
+
+    def _context(self, address: Address) -> ssl.SSLContext:
+        if self._own_tls:
+            for glob, context in self._own_tls.items():
+                if fnmatch(address.name.lower(), glob):
+                    return context
+        return self._tls
 
     def release(self, connection: Connection) -> None:
         """Takes back a connection on which a message has ended cleanly."""
@@ -218,8 +304,13 @@ class Pool:
                 del self._idle[connection.address]
 
 
-def client_tls(upstream_ca: Path | None) -> ssl.SSLContext:
-    """A verifying client context: the public roots of this machine, and `upstream_ca`."""
+def client_tls(
+    upstream_ca: Path | None, certificate: tuple[Path, Path | None] | None = None
+) -> ssl.SSLContext:
+    """A verifying client context: the public roots of this machine, and `upstream_ca`.
+
+    `certificate` is shown to a server that asks for one. Raises ConfigError.
+    """
     context = ssl.create_default_context()
     if not context.get_ca_certs() and not os.environ.get("SSL_CERT_FILE"):
         for usual in USUAL_BUNDLES:
@@ -234,13 +325,27 @@ def client_tls(upstream_ca: Path | None) -> ssl.SSLContext:
                 f"the upstream CA {str(upstream_ca)!r} cannot be read: {error}",
                 hint="--upstream-ca (DASHCAM_UPSTREAM_CA) takes a PEM file of CA certificates",
             ) from error
+    if certificate is not None:
+        try:
+            context.load_cert_chain(*certificate, password=_no_password)
+        except (OSError, ssl.SSLError, ValueError) as error:
+            raise ConfigError(
+                f"the client certificate {str(certificate[0])!r} cannot be used: {error}",
+                hint="client_certificates takes HOST=CERT.pem,KEY.pem, the key not encrypted",
+            ) from error
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
-def explain(error: OSError, address: Address) -> tuple[End, str]:
+def _no_password() -> str:
+    raise ValueError("its key is encrypted")  # OpenSSL would ask on the terminal
+
+
+def explain(error: OSError, address: Address, hop: Hop | None = None) -> tuple[End, str]:
     """What a failed connection attempt means: how the exchange ends, and a sentence."""
     where = place(address)
+    if hop is not None and not isinstance(error, ssl.SSLError):
+        where = f"the upstream proxy {hop.place} ({hop.source})"
     if isinstance(error, ssl.SSLCertVerificationError):
         return End.UPSTREAM_TLS, f"the certificate of {where} is not valid: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
@@ -262,5 +367,6 @@ def place(address: Address) -> str:
     return dialled if address.name == address.host else f"{address.name} (at {dialled})"
 
 
-def _is_literal(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()
+def _delay(host: str) -> float | None:
+    """Seconds until a host's next address is tried; a literal has no other."""
+    return None if ":" in host or host.replace(".", "").isdigit() else 0.25

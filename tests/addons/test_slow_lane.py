@@ -8,8 +8,10 @@ import pytest
 
 from addons.slow_lane import _end_of, _made
 from proxy.core.model import End
+from proxy.engine.proxies import Proxies
 from proxy.engine.router import Router
 from tests.addons.conftest import Proxy
+from tests.engine.test_proxies import ConnectProxy
 from tests.upstream.certificates import Certificates
 from tests.upstream.server import Upstream
 
@@ -62,6 +64,21 @@ async def test_a_mapped_upstream_is_dialled_once(proxy: Proxy, tmp_path: Path) -
     assert len(dialled) == 1
 
 
+async def test_http2_goes_through_the_upstream_proxy(proxy: Proxy, tmp_path: Path) -> None:
+    with trusted_upstream(proxy, tmp_path) as upstream:
+        async with ConnectProxy(upstream.ports["https"]).running() as between:
+            proxy.engine.pool._proxies = Proxies.of(f"http://localhost:{between.port}", {})
+            async with http2(proxy) as client:
+                answer = await client.get("https://upstream.test/fixed?size=3")
+                between.says = b"HTTP/1.1 403 Forbidden\r\n\r\n"
+                refused = await client.get("https://expired.test/x")
+    assert (answer.status_code, answer.http_version) == (200, "HTTP/2")
+    assert between.heads[0].startswith(b"CONNECT upstream.test:443 HTTP/1.1\r\n")
+    assert refused.status_code == 502
+    assert "refused the way to expired.test:443: 403 Forbidden" in refused.text
+    assert [one.end for one in await proxy.exchanges()] == [End.COMPLETE, End.UPSTREAM_REFUSED]
+
+
 @pytest.mark.parametrize(
     ("message", "end"),
     [
@@ -69,7 +86,10 @@ async def test_a_mapped_upstream_is_dialled_once(proxy: Proxy, tmp_path: Path) -
         ("stream reset by client (CANCEL)", End.CLIENT_GONE),
         ("stream reset by client (INTERNAL_ERROR)", End.UPSTREAM_RESET),
         ("Certificate verify failed: self-signed", End.UPSTREAM_TLS),
-        ("[Errno 111] Connect call failed", End.UPSTREAM_REFUSED),
+        ("a.test:1 refused the connection", End.UPSTREAM_REFUSED),
+        ("no connection to a.test:1 in 10 s", End.UPSTREAM_TIMEOUT),
+        ("the upstream proxy p:1 (https_proxy) asks for a user (407)", End.UPSTREAM_REFUSED),
+        ("the upstream proxy p:1 does not answer as a proxy does", End.UPSTREAM_INVALID),
         ("peer closed connection", End.UPSTREAM_TRUNCATED),
         ("invalid header", End.UPSTREAM_INVALID),
     ],

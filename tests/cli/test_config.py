@@ -49,6 +49,16 @@ def test_passwords_are_not_shown(dashcam: Dashcam) -> None:
         assert "postgresql://ann:***@db.local:5432/dash?sslmode=require" in done.out
 
 
+def test_a_proxys_password_is_not_shown(dashcam: Dashcam, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHCAM_UPSTREAM_PROXY", "ann:s3cret@proxy.local:3128")
+    monkeypatch.setenv("DASHCAM_CLIENT_CERTIFICATES", "a.test=/a.pem,/k.pem")
+    for args in (("config",), ("config", "--json")):
+        done = dashcam(*args)
+        assert "s3cret" not in done.out
+        assert "http://ann:***@proxy.local:3128" in done.out
+        assert "/a.pem,/k.pem" in done.out
+
+
 def test_a_bad_setting_is_one_line_and_a_hint(dashcam: Dashcam, folder: Path) -> None:
     (folder / "dashcam.toml").write_text("workers = 0\n")
     done = dashcam("config")
