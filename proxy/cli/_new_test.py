@@ -42,10 +42,12 @@ def _tools(events: Sequence[Event], until: int | None) -> Iterator[str]:
             yield event.name
 
 
-def page(snapshot: Snapshot, name: str, argv: Sequence[str]) -> str:
-    """The pytest file; valid Python whatever the recording says."""
+def page(
+    snapshot: Snapshot, name: str, argv: Sequence[str], checks: Mapping[str, Any] | None = None
+) -> str:
+    """The pytest file; valid Python whatever the recording says. `checks`: instead of its own."""
     outcome = current_outcome(snapshot.outcomes)
-    wanted = wanted_of(snapshot)
+    wanted = wanted_of(snapshot) if checks is None else checks
     function = re.sub(r"\W", "_", name)
     when = iso(snapshot.run.started_at)[:16].replace("T", " ")
     lines = [

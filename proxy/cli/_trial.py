@@ -22,6 +22,7 @@ from proxy.core.model import CALL_KINDS, Event, Outcome, Run, Snapshot
 from proxy.core.outcomes import as_object, current_outcome
 from proxy.core.recording import SUFFIX, dump
 from proxy.core.replay import Live
+from proxy.core.replay.shrink import left_out
 from proxy.engine.clock import new_id, wall
 from proxy.engine.replayer import Mode
 from proxy.errors import ConfigError, DashcamError
@@ -54,6 +55,7 @@ class Tested:
     failures: list[Failure] = field(default_factory=list)
     misses: list[str] = field(default_factory=list)
     outcome: Outcome | None = None
+    exit_code: int | None = None
     calls: Sequence[Event] = ()
     output: str = ""
     errors: str = ""
@@ -77,6 +79,7 @@ class Tested:
             "failures": [failure._asdict() for failure in self.failures],
             "misses": self.misses,
             "outcome": as_object(self.outcome) if self.outcome else None,
+            "exitCode": self.exit_code,
             "calls": [
                 {"kind": event.kind, "step": event.name, "status": event.status, **event.data}
                 for event in self.calls
@@ -138,6 +141,7 @@ async def _run(settings: Settings, made: Tested, snapshot: Snapshot, asked: Aske
             made.report = replayer.report().as_json()
         made.output = program.output
         made.errors = program.errors[-_TAIL:]
+        made.exit_code = ended.exit_code
         if ended.exit_code in NOT_STARTED:
             made.failures = [Failure("test", f"not started: {program.errors.strip()[-200:]}")]
         elif not made.calls:
@@ -173,9 +177,15 @@ def _judged(made: Tested, snapshot: Snapshot, asked: Asked) -> list[Failure]:
         wanted = {}
         if asked.mode == "replay":
             wanted = expected(current_outcome(snapshot.outcomes), snapshot.events)
+    return check(wanted, trial_of(made, snapshot))
+
+
+def trial_of(made: Tested, snapshot: Snapshot) -> Trial:
+    """What checks are asked about, of a run that was played against this recording."""
     origin = {exchange.id: exchange.seq for exchange in snapshot.exchanges}
     output = made.output.strip() or _last_reply(made.calls)
-    return check(wanted, Trial(made.outcome, made.calls, output, made.report, origin))
+    left = left_out(snapshot.run)
+    return Trial(made.outcome, made.calls, output, made.report, origin, left)
 
 
 def _last_reply(calls: Sequence[Event]) -> str:

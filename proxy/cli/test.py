@@ -14,8 +14,10 @@ from proxy.cli._common import Cli, subcommand
 from proxy.cli._print import note, put_json
 
 if TYPE_CHECKING:
+    from proxy.cli._shrink import Shrunk
     from proxy.cli._trial import Asked, Tested
     from proxy.config import Settings
+    from proxy.core.model import Snapshot
 
 FOLDER = "recordings"
 _DIVERGED, _NO_VERDICT = 2, 125
@@ -41,11 +43,12 @@ Examples:
   dashcam test                                  # recordings/, each with its recorded command
   dashcam test recordings -- python agent.py
   dashcam test recordings/refund-401.dashcam.jsonl --junit report.xml -- python agent.py
-  dashcam test new last --name refund-401
+  dashcam test new last --name refund-401 --shrink
 
 Runs CMD offline against each recording, some at a time. A run that had gone well must go the
 same way; one that had failed must get over its failure. NAME.checks.toml beside NAME's recording,
-or --checks, says otherwise. `new` writes recordings/NAME.dashcam.jsonl and a pytest file.
+or --checks, says otherwise. `new` writes recordings/NAME.dashcam.jsonl and a pytest file; with
+--shrink it replays CMD to find calls whose loss changes nothing, and leaves them out.
 Ends with 0 when all passed, 2 when one failed, 125 when one could not be judged.""",
 )
 @click.argument("words", metavar="[FOLDER | new RUN] [-- CMD...]", nargs=-1)
@@ -57,6 +60,7 @@ Ends with 0 when all passed, 2 when one failed, 125 when one could not be judged
 @click.option("--upstream-ca", metavar="FILE", help="For live modes: CAs of the upstreams.")
 @click.option("--name", metavar="NAME", help="For new: the recording's name.")
 @click.option("--to", metavar="FILE", help="For new: the pytest file (tests/test_NAME.py).")
+@click.option("--shrink", is_flag=True, help="For new: leave out calls that are not needed.")
 @click.option("--force", is_flag=True, help="For new: overwrite.")
 @click.option("--loopback/--no-loopback", default=True, help="Calls to this machine too (default).")
 def command(cli: Cli, *, words: Sequence[str], **options: Any) -> int:
@@ -93,14 +97,35 @@ def _new(cli: Cli, ref: str, argv: Sequence[str] | None, options: Mapping[str, A
     for path in (recording, test):
         if path.exists() and not options["force"]:
             raise taken(path)
+    checks = _read(Path(options["checks"])) if options["checks"] else None
+    less = _shrunk(cli, snapshot, command, checks, options) if options["shrink"] else None
+    if less is not None:
+        snapshot = less.snapshot
     write_whole(recording, dump(snapshot), force=options["force"])
-    write_whole(test, [page(snapshot, name, command).encode()], force=options["force"])
+    write_whole(test, [page(snapshot, name, command, checks).encode()], force=options["force"])
     if cli.json:
-        put_json({"name": name, "recording": str(recording), "test": str(test)})
+        told = {"name": name, "recording": str(recording), "test": str(test)}
+        put_json(told if less is None else told | {"shrunk": less.as_json()})
     else:
+        for line in less.lines() if less is not None else ():
+            note(line)
         note(f"wrote {recording}")
         note(f"wrote {test}; run it with pytest (dashcam-sdk has the plugin)")
     return 0
+
+
+def _shrunk(
+    cli: Cli,
+    snapshot: "Snapshot",
+    argv: Sequence[str],
+    checks: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+) -> "Shrunk":
+    from proxy.cli._shrink import shrunk
+    from proxy.cli._trial import Asked
+
+    asked = Asked(argv, None, "replay", options["loopback"], options["timeout"])
+    return asyncio.run(shrunk(cli.settings(), snapshot, asked, checks))
 
 
 def _test(cli: Cli, where: Path, argv: Sequence[str] | None, options: Mapping[str, Any]) -> int:

@@ -1,7 +1,8 @@
 """An agent for tests: a program that makes the calls it is told to, one after the other.
 
-`chat:MODEL:TEXT` asks a model, with a system prompt; `get:TARGET` a tool. It prints the answers and
-ends with 0, unless `exit:N` says otherwise; `print:TEXT` only prints.
+`chat:MODEL:TEXT` asks a model, with a system prompt; `get:TARGET` a tool, `quiet:TARGET` one whose
+answer it does not look at. It prints the answers and ends with 0, unless `exit:N` says otherwise;
+`print:TEXT` only prints.
 """
 
 import sys
@@ -29,6 +30,8 @@ for word in sys.argv[2:]:
         print(ask("/v1/chat/completions", body))
     elif kind == "get":
         print(ask(rest))
+    elif kind == "quiet":
+        ask(rest)
     elif kind == "print":
         print(rest)
     else:

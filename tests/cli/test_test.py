@@ -242,3 +242,32 @@ def test_shapes_are_names_and_types() -> None:
     assert shape({"b": [1.5, "x"], "a": None, "c": True, "d": []}) == (
         "{a: null, b: [number], c: bool, d: []}"
     )
+
+
+def test_a_shrunk_recording_has_what_the_failure_needs(
+    dashcam: Dashcam, agent: Agent, upstream: Upstream, folder: Path
+) -> None:
+    telemetry = "quiet:/fixed?size=9"
+    recorded = agent(BROKEN[0], telemetry, "get:/fixed?size=5", *BROKEN[1:])
+    assert dashcam("run", "--id", "r1", "--label", "Agent", "--", *recorded).code == 0
+    upstream.stop()
+    broken = agent(BROKEN[0], telemetry, *BROKEN[1:])
+    done = dashcam("test", "new", "r1", "--name", "less", "--shrink", "--json", "--", *broken)
+    assert done.code == 0, done.err
+    shrunk = json.loads(done.out)["shrunk"]
+    assert [(one["seq"], one["asked"]) for one in shrunk["dropped"]] == [(2, True), (3, False)]
+    assert (shrunk["calls"], shrunk["kept"], shrunk["complete"]) == (4, 2, True)
+    text = (folder / "recordings" / "less.dashcam.jsonl").read_text()
+    assert text.count('{"exchange":') == 2
+    before = dashcam("test", "--", *broken)
+    assert before.code == 2, "the call that was dropped is no recovery"
+    assert "recovers: nothing new was done about recorded call 4" in before.out
+    assert "follows" not in before.out
+    fixed = agent(FIXED[0], telemetry, *FIXED[1:])
+    assert dashcam("test", "--", *fixed).code == 0
+
+    other = agent(BROKEN[0], "get:/fixed?size=5")
+    unlike = dashcam("test", "new", "r1", "--name", "other", "--shrink", "--", *other)
+    assert unlike.code == 125
+    assert "played whole it ends as Completed, recorded was Tool Error" in unlike.err
+    assert not (folder / "recordings" / "other.dashcam.jsonl").exists()

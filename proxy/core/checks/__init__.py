@@ -8,6 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from proxy.core.checks import (
     banned,
+    budget,
+    citations,
     follows,
     max_length,
     outcome,
@@ -32,6 +34,8 @@ CHECKS: Final[Mapping[str, Check]] = {
     "sections": sections.check,
     "max_length": max_length.check,
     "banned": banned.check,
+    "citations": citations.check,
+    "budget": budget.check,
 }
 
 

@@ -5,11 +5,12 @@ is wanted; it yields one line for each thing that is wrong. What is wanted comes
 somebody wrote: a check raises `ConfigError` for what it cannot understand.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.core.model import Event, Outcome
+from proxy.core.model import End, Event, Outcome
 
 
 @dataclass(slots=True, frozen=True)
@@ -18,6 +19,8 @@ class Trial:
 
     `calls` are its calls in order. `report` is the replay's (`Report.as_json`), empty for a run
     that was not replayed; `origin` gives the place in the recording of a recorded exchange's id.
+    `left_out` are the steps of calls that were dropped from the recording because the run does
+    without their answers: asking for one of them, once for each, is nothing new.
     """
 
     outcome: Outcome | None
@@ -25,6 +28,20 @@ class Trial:
     output: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
     origin: Mapping[str, int] = field(default_factory=dict)
+    left_out: Sequence[str] = ()
+
+    def new(self) -> list[int]:
+        """The places in `calls` of those that the recording never had."""
+        known = Counter(self.left_out)
+        found = []
+        for place, event in enumerate(self.calls):
+            if event.data.get("end") != End.MISSED:
+                continue
+            if known[event.name] > 0:
+                known[event.name] -= 1
+            else:
+                found.append(place)
+        return found
 
     @property
     def reason(self) -> str:

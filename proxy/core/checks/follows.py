@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from proxy.core.checks._api import Trial
 from proxy.core.checks._wanted import number
-from proxy.core.model import End
 
 _SHOWN: Final = 5
 
@@ -29,7 +28,7 @@ def check(trial: Trial, wanted: Any) -> Iterator[str]:
         )
     places = [trial.origin.get(str(event.data.get("servedFrom"))) for event in trial.calls]
     until = places.index(last) if last in places and last is not None else len(places)
-    new = [event for event in trial.calls[:until] if event.data.get("end") == End.MISSED]
+    new = [trial.calls[place] for place in trial.new() if place < until]
     for event in new[:_SHOWN]:
         url = event.data.get("url")
         yield f"a call was made that is not recorded: {event.data.get('method')} {url}"

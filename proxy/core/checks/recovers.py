@@ -9,7 +9,6 @@ from typing import Any
 
 from proxy.core.checks._api import Trial
 from proxy.core.checks._wanted import number
-from proxy.core.model import End
 
 
 def check(trial: Trial, wanted: Any) -> Iterator[str]:
@@ -21,8 +20,7 @@ def check(trial: Trial, wanted: Any) -> Iterator[str]:
     if failed not in places:
         yield f"the run never came to recorded call {failed}, which failed then"
         return
-    later = trial.calls[places.index(failed) + 1 :]
-    if any(event.data.get("end") == End.MISSED for event in later):
+    if any(place > places.index(failed) for place in trial.new()):
         return
     reason = trial.reason or "the run has no outcome"
     yield f"nothing new was done about recorded call {failed}: {reason}"

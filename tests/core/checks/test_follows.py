@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,6 +33,13 @@ NEW = "a call was made that is not recorded: POST http://a/token"
 )
 def test_follows(found: Trial, wanted: Any, said: list[str]) -> None:
     assert list(check(found, wanted)) == said
+
+
+def test_a_call_that_was_dropped_is_nothing_new_once() -> None:
+    dropped = replace(trial(missed(), served(1)), left_out=["POST a/token"])
+    assert list(check(dropped, True)) == []
+    twice = replace(trial(missed(), missed(), served(1)), left_out=["POST a/token", "GET b"])
+    assert list(check(twice, True)) == [NEW]
 
 
 def test_what_cannot_be_understood() -> None:

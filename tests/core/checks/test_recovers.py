@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from proxy.core.checks import Trial
@@ -22,6 +24,12 @@ def test_recovers(found: Trial, said: str | None) -> None:
     messages = list(check(found, 2))
     assert len(messages) == (said is not None)
     assert said is None or said in messages[0]
+
+
+def test_a_call_that_was_dropped_is_no_recovery() -> None:
+    found = trial(served(1), served(2), missed())
+    assert list(check(replace(found, left_out=["POST a/token"]), 2))
+    assert not list(check(replace(found, left_out=["POST b/token"]), 2))
 
 
 def test_what_cannot_be_understood() -> None:
