@@ -297,7 +297,7 @@ def throughput(texts: list[str], batch: int, durability: str) -> None:
 COPIES = """
 INSERT INTO agent_runs SELECT (:tag || id), label, (:tag || correlation_id), {later}, {later}, outcome,
   failure_mode, metadata FROM agent_runs WHERE length(id) = :length;
-INSERT INTO run_totals SELECT :tag || run_id, number + :runs, calls, errors, last_seq, active_at
+INSERT INTO run_totals SELECT :tag || run_id, number + :runs, calls, errors, last_seq, active_at, salt
   FROM run_totals WHERE length(run_id) = :length;
 INSERT INTO run_texts SELECT :tag || run_id, text FROM run_texts WHERE length(run_id) = :length;
 INSERT INTO agent_events SELECT id + :events, (:tag || run_id), parent_event_id, kind, name, {later},

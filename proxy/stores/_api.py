@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from proxy.core.chain import Checkpoint, Head
 from proxy.core.model import Event, Exchange, Outcome, Run
 from proxy.core.model import RunRow as RunRow  # noqa: PLC0414 - re-exported: part of this contract
 from proxy.core.model import Snapshot as Snapshot  # noqa: PLC0414 - re-exported: part of this contract
@@ -52,7 +53,24 @@ class CloseRun:
     ended_at: float
 
 
-type Write = OpenRun | AddExchange | AddEvent | AddOutcome | CloseRun
+@dataclass(slots=True, frozen=True)
+class Gap:
+    """Calls that were answered and could not be stored: from when to when, how many, why."""
+
+    since: float
+    until: float
+    calls: int
+    reason: str
+
+
+@dataclass(slots=True, frozen=True)
+class AddGap:
+    """A gap, told once the store can be written to again."""
+
+    gap: Gap
+
+
+type Write = OpenRun | AddExchange | AddEvent | AddOutcome | CloseRun | AddGap
 
 
 @dataclass(slots=True, frozen=True)
@@ -72,6 +90,18 @@ class Problem(NamedTuple):
 
     where: str
     what: str
+
+
+class Purge(NamedTuple):
+    """What stays of a run that was deleted: its number in the store, when, and why.
+
+    `entries` is how many entries of the chain were its.
+    """
+
+    run: int
+    at: float
+    entries: int
+    reason: str
 
 
 class Size(NamedTuple):
@@ -126,8 +156,8 @@ class Store(Protocol):
         Below zero: no events, and the mark of what is there now.
         """
 
-    def delete_run(self, run_id: str) -> None:
-        """Removes the run and every byte only it used."""
+    def delete_run(self, run_id: str, *, reason: str = "deleted") -> None:
+        """Removes the run and every byte only it used; `purges` says from then on that it was."""
 
     def gc(
         self,
@@ -135,6 +165,7 @@ class Store(Protocol):
         before: float | None = None,
         label: str | None = None,
         max_bytes: int | None = None,
+        reason: str = "retention",
     ) -> list[str]:
         """Deletes runs, those first that were last active longest ago, and gives the space back.
 
@@ -151,8 +182,21 @@ class Store(Protocol):
     def size(self) -> Size:
         """What the store takes."""
 
-    def verify(self) -> list[Problem]:
-        """Integrity of the file, every hash, the event tree; empty when all is well."""
+    def gaps(self) -> list[Gap]:
+        """What could not be stored, oldest first."""
+
+    def purges(self) -> list[Purge]:
+        """The runs that were deleted, in the order in which they had begun to be stored."""
+
+    def head(self) -> Head:
+        """Where the chain over all records ends; StoreError where a store keeps none."""
+
+    def verify(self, checkpoints: Sequence[Checkpoint] = ()) -> list[Problem]:
+        """Integrity of the file, every hash, the event tree, the chain; empty when all is well.
+
+        With checkpoints, whether what was stored by then is all there and unchanged. Their
+        signatures are not looked at here.
+        """
 
     def close(self) -> None:
         """Checkpoints and lets go."""

@@ -2,11 +2,13 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from proxy.core.chain import Checkpoint, Head
 from proxy.core.model import End, Event, Exchange, Outcome, Run, RunRow, Snapshot
 from proxy.core.outcomes import current_outcome
 from proxy.errors import RecordingNotFound, StoreError
@@ -14,10 +16,13 @@ from proxy.stores import merging
 from proxy.stores._api import (
     AddEvent,
     AddExchange,
+    AddGap,
     AddOutcome,
     CloseRun,
+    Gap,
     OpenRun,
     Problem,
+    Purge,
     RunQuery,
     Size,
     Write,
@@ -70,28 +75,27 @@ class MemoryStore:
         self._runs: dict[str, _Held] = {}
         self._run_of: dict[str, str] = {}  # by exchange
         self._last_event = 0
+        self._gaps: list[Gap] = []
+        self._purges: list[Purge] = []
         self._lock = threading.RLock()
 
     # --- writing -----------------------------------------------------------------------------
 
     def write(self, batch: Sequence[Write]) -> None:
         """All of the batch or nothing."""
+        touched = {run_id for write in batch if (run_id := _run_id(write)) is not None}
         with self._lock:
-            before = {
-                run_id: held.copy()
-                for run_id in set(map(_run_id, batch))
-                if (held := self._runs.get(run_id))
-            }
-            known, last = dict(self._run_of), self._last_event
+            before = {run_id: held.copy() for run_id in touched if (held := self._runs.get(run_id))}
+            known, last, gaps = dict(self._run_of), self._last_event, list(self._gaps)
             numbers: _Numbers = {}
             try:
                 for write in batch:
                     self._apply(write, numbers)
             except BaseException:
-                for run_id in set(map(_run_id, batch)):
+                for run_id in touched:
                     self._runs.pop(run_id, None)
                 self._runs.update(before)
-                self._run_of, self._last_event = known, last
+                self._run_of, self._last_event, self._gaps = known, last, gaps
                 raise
 
     def _apply(self, write: Write, numbers: _Numbers) -> None:
@@ -114,6 +118,8 @@ class MemoryStore:
                 if held is not None:
                     held.run = replace(held.run, ended_at=ended_at)
                     held.active_at = max(held.active_at, ended_at)
+            case AddGap(gap):
+                self._gaps.append(gap)
 
     def _held(self, run_id: str, started_at: float, exchange: Exchange | None = None) -> _Held:
         held = self._runs.get(run_id)
@@ -221,11 +227,12 @@ class MemoryStore:
 
     # --- deleting ----------------------------------------------------------------------------
 
-    def delete_run(self, run_id: str) -> None:
+    def delete_run(self, run_id: str, *, reason: str = "deleted") -> None:
         """Forgets the run."""
         with self._lock:
             if run_id not in self._runs:
                 raise RecordingNotFound(f"no run {run_id!r}")
+            self._purges.append(Purge(len(self._purges) + 1, time.time(), 0, reason))
             for exchange_id in self._runs.pop(run_id).exchanges:
                 del self._run_of[exchange_id]
 
@@ -235,6 +242,7 @@ class MemoryStore:
         before: float | None = None,
         label: str | None = None,
         max_bytes: int | None = None,
+        reason: str = "retention",
     ) -> list[str]:
         """Forgets runs, oldest first; the ids of those that went."""
         gone: list[str] = []
@@ -246,7 +254,7 @@ class MemoryStore:
                     break
                 old = before is None or held.active_at < before
                 if old and label in {None, held.run.label}:
-                    self.delete_run(run_id)
+                    self.delete_run(run_id, reason=reason)
                     gone.append(run_id)
         return gone
 
@@ -365,9 +373,23 @@ class MemoryStore:
             )[: merging.CHANGES]
             return (found[-1][0] if found else after), [deepcopy(event) for _, event in found]
 
-    def verify(self) -> list[Problem]:
+    def gaps(self) -> list[Gap]:
+        """What could not be stored."""
+        with self._lock:
+            return sorted(self._gaps, key=lambda gap: gap.since)
+
+    def purges(self) -> list[Purge]:
+        """The runs that were deleted, in that order."""
+        with self._lock:
+            return list(self._purges)
+
+    def head(self) -> Head:
+        """There is no chain: what is in memory alone is no evidence."""
+        raise StoreError("a store in memory keeps no chain", hint="use sqlite:///file.db")
+
+    def verify(self, checkpoints: Sequence[Checkpoint] = ()) -> list[Problem]:
         """Nothing that is in memory alone can be damaged."""
-        return []
+        return [Problem("chain", "a store in memory keeps none")] if checkpoints else []
 
     def close(self) -> None:
         """Forgets everything."""
@@ -376,7 +398,7 @@ class MemoryStore:
             self._run_of.clear()
 
 
-def _run_id(write: Write) -> str:
+def _run_id(write: Write) -> str | None:
     match write:
         case OpenRun(run):
             return run.id
@@ -388,6 +410,8 @@ def _run_id(write: Write) -> str:
             return outcome.run_id
         case CloseRun(run_id, _):
             return run_id
+        case AddGap():
+            return None
 
 
 def _renumber(numbers: _Numbers, event: Event, number: int) -> None:

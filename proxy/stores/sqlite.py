@@ -11,10 +11,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from proxy.core.chain import Checkpoint, Head
 from proxy.core.model import Event, Exchange, Outcome, Run, RunRow, Snapshot
 from proxy.errors import ConfigError, RecordingNotFound, StoreError, StoreUnavailable
-from proxy.stores import private_files, sqlite_delete, sqlite_read, sqlite_verify
-from proxy.stores._api import Problem, RunQuery, Size, Write
+from proxy.stores import (
+    private_files,
+    sqlite_chain,
+    sqlite_delete,
+    sqlite_read,
+    sqlite_verify,
+)
+from proxy.stores._api import Gap, Problem, Purge, RunQuery, Size, Write
 from proxy.stores.blob_reader import BlobReader
 from proxy.stores.sqlite_connect import (
     DURABILITIES,
@@ -98,7 +105,7 @@ class SqliteStore:
                 work = Batch(connection, self._memory, careful=careful)
                 for write in batch:
                     work.apply(write)
-                work.flush()
+                work.seal()
         except BaseException:
             self._memory.forget()
             raise
@@ -110,13 +117,13 @@ class SqliteStore:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._unchecked = 0
 
-    def delete_run(self, run_id: str) -> None:
+    def delete_run(self, run_id: str, *, reason: str = "deleted") -> None:
         """Removes the run and every byte only it used.
 
         A large file keeps traces of what its rows have left behind in moving until `gc` or `close`.
         """
         with self._writing("delete from") as connection:
-            if not sqlite_delete.delete_run(connection, run_id):
+            if not sqlite_delete.delete_run(connection, run_id, reason):
                 raise RecordingNotFound(f"no run {run_id!r}")
             self._memory.forget()
             self._purged = not sqlite_delete.wipe(connection)
@@ -127,6 +134,7 @@ class SqliteStore:
         before: float | None = None,
         label: str | None = None,
         max_bytes: int | None = None,
+        reason: str = "retention",
     ) -> list[str]:
         """Deletes runs, oldest first, and gives the space back; the ids of those that went."""
         limit = text_or_none(before)
@@ -135,7 +143,7 @@ class SqliteStore:
             for run_id in sqlite_delete.outdated(connection, before=limit, label=label):
                 if max_bytes is not None and sqlite_delete.used_bytes(connection) <= max_bytes:
                     break
-                sqlite_delete.delete_run(connection, run_id)
+                sqlite_delete.delete_run(connection, run_id, reason)
                 gone.append(run_id)
             self._memory.forget()
             sqlite_delete.wipe(connection, large=True)
@@ -258,10 +266,25 @@ class SqliteStore:
         with self._reading() as connection:
             return sqlite_read.changes(connection, after)
 
-    def verify(self) -> list[Problem]:
-        """Reads everything and holds it against its digests."""
+    def gaps(self) -> list[Gap]:
+        """What could not be stored, oldest first."""
         with self._reading() as connection:
-            return sqlite_verify.problems(connection)
+            return sqlite_read.gaps(connection)
+
+    def purges(self) -> list[Purge]:
+        """The runs that were deleted."""
+        with self._reading() as connection:
+            return sqlite_read.purges(connection)
+
+    def head(self) -> Head:
+        """Where the chain over all records ends."""
+        with self._reading() as connection, snapshot_of(connection):
+            return sqlite_chain.head_of(connection)
+
+    def verify(self, checkpoints: Sequence[Checkpoint] = ()) -> list[Problem]:
+        """Reads everything and holds it against its digests, the chain and the checkpoints."""
+        with self._reading() as connection:
+            return sqlite_verify.problems(connection, checkpoints)
 
     # --- connections -------------------------------------------------------------------------
 

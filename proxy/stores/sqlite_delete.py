@@ -1,11 +1,15 @@
 """Deletion that leaves nothing: rows, blobs, and their traces in the file."""
 
 import sqlite3
+import time
 from typing import Any
 
-from proxy.stores import digests, ints, zstreams
+from proxy.core import chain
+from proxy.core.chain import Entry, Kind
+from proxy.stores import digests, ints, sqlite_chain, zstreams
 from proxy.stores.blob_reader import BlobReader, Damaged
 from proxy.stores.sqlite_connect import PAGE, patient, transaction
+from proxy.stores.timestamps import to_text
 
 SMALL = 64 * 1024 * 1024  # bytes; a file up to this size is rewritten at once
 
@@ -31,7 +35,7 @@ UPDATE meta SET value = CASE name
 """
 
 
-def delete_run(connection: sqlite3.Connection, run_id: str) -> bool:
+def delete_run(connection: sqlite3.Connection, run_id: str, reason: str) -> bool:
     """Deletes a run in one transaction; False when it is not there.
 
     What other runs share with it stays, in rows that hold nothing else. `wipe` has to follow.
@@ -49,7 +53,17 @@ def delete_run(connection: sqlite3.Connection, run_id: str) -> bool:
         for table in _TABLES:
             connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))  # noqa: S608 - constants
         connection.execute("DELETE FROM agent_runs WHERE id = ?", (run_id,))
+        _leave_tombstone(connection, row[0], reason)
     return True
+
+
+def _leave_tombstone(connection: sqlite3.Connection, run: int, reason: str) -> None:
+    """That the run was deleted, and when; its entries in the chain stay, without their salt."""
+    (entries,) = connection.execute("SELECT count(*) FROM chain WHERE run = ?", (run,)).fetchone()
+    row = (run, to_text(time.time()), entries, reason)
+    connection.execute(f"INSERT INTO purges ({sqlite_chain.PURGE}) VALUES (?,?,?,?)", row)  # noqa: S608 - a constant
+    entry = Entry(run, Kind.PURGE, 0, chain.mark(b"", row))
+    sqlite_chain.append(connection, sqlite_chain.head_of(connection), [entry])
 
 
 def _delete_blobs(connection: sqlite3.Connection, run: int) -> None:

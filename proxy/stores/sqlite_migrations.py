@@ -9,6 +9,8 @@ import sqlite3
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from proxy.stores import sqlite_chain
+
 MIGRATIONS = Migrations("dashcam")
 APPLICATION_ID = 0x64636D31  # "dcm1", in the file's header: this is ours
 
@@ -95,6 +97,23 @@ CREATE INDEX uses_by_run ON uses (run);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 
+_CHAIN = """
+CREATE TABLE chain (
+  n INTEGER PRIMARY KEY, run INTEGER NOT NULL, kind INTEGER NOT NULL, ref INTEGER NOT NULL,
+  digest BLOB NOT NULL, link BLOB
+);
+CREATE INDEX chain_by_run ON chain (run);
+CREATE TABLE purges (
+  run INTEGER PRIMARY KEY, purged_at TEXT NOT NULL, entries INTEGER NOT NULL,
+  reason TEXT NOT NULL
+);
+CREATE TABLE gaps (
+  id INTEGER PRIMARY KEY, since TEXT NOT NULL, until TEXT NOT NULL, calls INTEGER NOT NULL,
+  reason TEXT NOT NULL
+);
+ALTER TABLE run_totals ADD COLUMN salt BLOB;
+"""
+
 
 @MIGRATIONS()
 def m001_tables(db: Database) -> None:
@@ -113,7 +132,14 @@ def m001_tables(db: Database) -> None:
     )
 
 
-STEPS = (m001_tables,)
+@MIGRATIONS()
+def m002_chain(db: Database) -> None:
+    """The hash chain, with entries for what is there; gaps and purges."""
+    db.executescript(_CHAIN)
+    sqlite_chain.adopt(db.conn)
+
+
+STEPS = (m001_tables, m002_chain)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

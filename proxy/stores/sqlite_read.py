@@ -5,8 +5,8 @@ from typing import Any
 
 from proxy.core.model import FAILURE_MODES, Event, Outcome, Run, RunRow
 from proxy.errors import RecordingNotFound
-from proxy.stores import merging
-from proxy.stores._api import RunQuery
+from proxy.stores import merging, sqlite_chain
+from proxy.stores._api import Gap, Purge, RunQuery
 from proxy.stores.sqlite_rows import (
     EVENT,
     EXCHANGE,
@@ -18,7 +18,7 @@ from proxy.stores.sqlite_rows import (
     read_words,
     words,
 )
-from proxy.stores.timestamps import to_text
+from proxy.stores.timestamps import from_text, to_text
 
 _NEWEST = 300  # runs looked through one by one before all texts are
 _SHOWN = 6  # runs named in an error
@@ -135,6 +135,22 @@ def events(connection: sqlite3.Connection, run_id: str) -> list[Event]:
 def outcomes(connection: sqlite3.Connection, run_id: str) -> list[Outcome]:
     """Oldest first."""
     return [read_outcome(row) for row in connection.execute(OUTCOMES, (run_id,))]
+
+
+def gaps(connection: sqlite3.Connection) -> list[Gap]:
+    """Oldest first."""
+    return [
+        Gap(from_text(row[1]), from_text(row[2]), row[3], read_words(row[4]))
+        for row in connection.execute(f"SELECT {sqlite_chain.GAP} FROM gaps ORDER BY since, id")  # noqa: S608 - a constant
+    ]
+
+
+def purges(connection: sqlite3.Connection) -> list[Purge]:
+    """By run."""
+    return [
+        Purge(row[0], from_text(row[1]), row[2], row[3])
+        for row in connection.execute(f"SELECT {sqlite_chain.PURGE} FROM purges ORDER BY run")  # noqa: S608 - a constant
+    ]
 
 
 def changes(connection: sqlite3.Connection, after: int) -> tuple[int, list[Event]]:

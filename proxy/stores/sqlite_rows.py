@@ -117,7 +117,7 @@ def outcome_row(outcome: Outcome, number: int) -> Row:
         outcome.status,
         outcome.failure_mode,
         words(outcome.reason),
-        outcome.retryable,
+        None if outcome.retryable is None else int(outcome.retryable),
         words(outcome.user_impact),
         to_text(outcome.created_at),
         outcome.source,

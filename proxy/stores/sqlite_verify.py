@@ -1,12 +1,15 @@
 """Is everything that was stored still what it was? Reads all of it, run by run."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import cache
 from typing import Any
 
+from proxy.core.chain import Checkpoint
 from proxy.core.model import End
 from proxy.errors import StoreError
-from proxy.stores import digests, jsontext, record
+from proxy.stores import digests, jsontext, record, sqlite_chain_verify
 from proxy.stores._api import Problem
 from proxy.stores.blob_reader import BLOB, Blob, BlobReader, Damaged
 from proxy.stores.sqlite_connect import snapshot_of
@@ -22,10 +25,12 @@ SELECT
 """
 
 
-def problems(connection: sqlite3.Connection) -> list[Problem]:
+def problems(
+    connection: sqlite3.Connection, checkpoints: Sequence[Checkpoint] = ()
+) -> list[Problem]:
     """What is wrong, at most `_MOST` of it."""
     out: list[Problem] = []
-    for problem in _all(connection):
+    for problem in _all(connection, checkpoints):
         out.append(problem)
         if len(out) == _MOST:
             out.append(Problem("store", "and more"))
@@ -33,11 +38,13 @@ def problems(connection: sqlite3.Connection) -> list[Problem]:
     return out
 
 
-def _all(connection: sqlite3.Connection) -> Iterator[Problem]:
+def _all(connection: sqlite3.Connection, checkpoints: Sequence[Checkpoint]) -> Iterator[Problem]:
     try:
         for (said,) in connection.execute("PRAGMA integrity_check").fetchall():
             if said != "ok":
                 yield Problem("file", said)
+        yield from _tables(connection)
+        yield from sqlite_chain_verify.links(connection, checkpoints)
         for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchall():
             yield Problem(f"{table} {row or ''}".strip(), f"belongs to no row of {parent}")
         for (run_id,) in connection.execute("SELECT id FROM agent_runs").fetchall():
@@ -45,8 +52,36 @@ def _all(connection: sqlite3.Connection) -> Iterator[Problem]:
                 yield from _run(connection, run_id)
         for (run,) in connection.execute(_ORPHANS).fetchall():
             yield Problem("blobs", f"those of run number {run} belong to no run")
+        with snapshot_of(connection):
+            yield from sqlite_chain_verify.others(connection)
     except sqlite3.DatabaseError as error:
         yield Problem("file", str(error))
+
+
+def _tables(connection: sqlite3.Connection) -> Iterator[Problem]:
+    """Tables, indexes and triggers that are missing, changed, or somebody else's."""
+    ours = _schema()
+    found = dict(connection.execute(_SCHEMA))
+    for name in sorted(ours.keys() | found.keys()):
+        if name not in found:
+            yield Problem(name, "is missing: a table, an index or a trigger")
+        elif name not in ours:
+            yield Problem(name, "is none of Dashcam's tables, indexes and triggers")
+        elif ours[name] != found[name]:
+            yield Problem(name, "is not defined as Dashcam defines it")
+
+
+@cache
+def _schema() -> dict[str, str]:
+    """The tables as Dashcam makes them."""
+    from proxy.stores.sqlite_migrations import migrate  # noqa: PLC0415 - slow to import
+
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        migrate(fresh)
+        return dict(fresh.execute(_SCHEMA))
+
+
+_SCHEMA = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
 
 
 def _run(connection: sqlite3.Connection, run_id: str) -> Iterator[Problem]:
@@ -64,21 +99,24 @@ def _run(connection: sqlite3.Connection, run_id: str) -> Iterator[Problem]:
         (row[0] for row in connection.execute(_RECORDS, (run_id,))), b""
     )
     yield from _blobs(connection, number, reader, leaves, records)
+    ours = {piece: mark for piece, (_, mark) in leaves.items()}
+    needed: set[int] = set()
     for row in connection.execute(_EXCHANGES, (run_id,)).fetchall():
         try:
-            _check(row, records, leaves, reader)
+            needed |= _check(row, records, leaves, reader)
         except (Damaged, ValueError, KeyError) as error:
             said = error.message if isinstance(error, StoreError) else f"cannot be read: {error}"
             yield Problem(f"exchange {row[0]}", said)
     yield from _events(connection, run_id)
+    yield from sqlite_chain_verify.run_entries(connection, run_id, number)
     counted = connection.execute(_COUNTED, (run_id,)).fetchone()
     if counted[0] != calls or counted[1] > last_seq:
         yield Problem(where, f"says {calls} calls and has {counted[0]}")
     verdict = connection.execute(_VERDICT, (run_id,)).fetchone() or (None, None)
     if verdict != tuple(said):
         yield Problem(where, f"says {said[0]} and was judged {verdict[0]}")
-    for (piece,) in connection.execute(_LOST_USES, (number,)).fetchall():
-        yield Problem(where, f"needs piece {piece}, which is missing")
+    yield from _uses(connection, where, number, needed - ours.keys())
+    yield from _names(connection, ours, reader)
 
 
 _RUN = """
@@ -93,6 +131,8 @@ _VERDICT = """
 SELECT status, failure_mode FROM outcomes WHERE run_id = ?
 ORDER BY source = 'caller' DESC, number DESC LIMIT 1
 """
+_USES = "SELECT piece FROM uses WHERE run = ?"
+_NAMED = "SELECT id FROM pieces WHERE digest = ?"
 _LOST_USES = """
 SELECT piece FROM uses WHERE run = ? AND NOT EXISTS (
   SELECT 1 FROM blobs WHERE id = (SELECT max(id) FROM blobs WHERE id <= piece)
@@ -129,8 +169,8 @@ def _check(
     records: dict[int, bytes],
     leaves: dict[int, tuple[int, bytes]],
     reader: BlobReader,
-) -> None:
-    """Raises for an exchange that is not what was stored."""
+) -> set[int]:
+    """The pieces of an exchange; raises for one that is not what was stored."""
 
     def leaf(piece: int) -> tuple[int, bytes]:
         if piece not in leaves:  # another run's
@@ -152,10 +192,41 @@ def _check(
         for headers in (refs.request_headers, refs.response_headers)
         if headers
     )
+    pieces = {row[26], *refs.request, *refs.response, *refs.frames}
+    pieces.update(h.base for h in (refs.request_headers, refs.response_headers) if h)
     if sizes[:2] != [row[24], row[25]]:
         raise Damaged(f"has bodies of {sizes[:2]} bytes instead of {[row[24], row[25]]}")
     if digests.fold((*marks, digests.leaf(data), columns_mark(row[:26]))) != row[27]:
         raise Damaged("is not what was stored: its digest differs")
+    return pieces
+
+
+def _uses(
+    connection: sqlite3.Connection, where: str, run: int, others: set[int]
+) -> Iterator[Problem]:
+    """What a run says to need of others, and what it does."""
+    for (piece,) in connection.execute(_LOST_USES, (run,)).fetchall():
+        yield Problem(where, f"needs piece {piece}, which is missing")
+    said = {row[0] for row in connection.execute(_USES, (run,))}
+    for piece in sorted(others - said):
+        yield Problem(where, f"needs piece {piece} of another run, and does not say so")
+
+
+def _names(
+    connection: sqlite3.Connection, pieces: dict[int, bytes], reader: BlobReader
+) -> Iterator[Problem]:
+    """Whether the pieces that are found by these digests have them."""
+    for piece, mark in pieces.items():
+        row = connection.execute(_NAMED, (mark,)).fetchone()
+        if row is not None and row[0] != piece and not _same(row[0], mark, reader):
+            yield Problem(f"piece {piece}", "goes by its digest to another one")
+
+
+def _same(piece: int, mark: bytes, reader: BlobReader) -> bool:
+    try:
+        return digests.leaf(reader.piece(piece)) == mark
+    except Damaged:
+        return False
 
 
 def _events(connection: sqlite3.Connection, run_id: str) -> Iterator[Problem]:

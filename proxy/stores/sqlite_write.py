@@ -4,13 +4,25 @@ What a batch adds is gathered in lists and written table by table, with numbers 
 here: inside the transaction nobody else can.
 """
 
+import secrets
 import sqlite3
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from proxy.core import chain
+from proxy.core.chain import Entry, Head, Kind
 from proxy.core.model import End, Event, Exchange, Outcome, Run
-from proxy.stores import jsontext, merging
-from proxy.stores._api import AddEvent, AddExchange, AddOutcome, CloseRun, OpenRun, Write
+from proxy.stores import jsontext, merging, sqlite_chain
+from proxy.stores._api import (
+    AddEvent,
+    AddExchange,
+    AddGap,
+    AddOutcome,
+    CloseRun,
+    Gap,
+    OpenRun,
+    Write,
+)
 from proxy.stores.blobs import BlobWriter
 from proxy.stores.sqlite_rows import (
     EVENT,
@@ -41,7 +53,7 @@ SELECT (SELECT value FROM meta WHERE name = 'epoch'),
         (SELECT id, count FROM blobs ORDER BY id DESC LIMIT 1)))
 """
 _SELECT_RUN = f"""
-SELECT {RUN}, number, calls, errors, last_seq, active_at
+SELECT {RUN}, {sqlite_chain.TOTALS}, salt
 FROM agent_runs JOIN run_totals ON run_id = id WHERE id = ?
 """  # noqa: S608 - a constant
 _INSERT_RUN = f"INSERT INTO agent_runs ({RUN}) VALUES (?,?,?,?,?,?,?,?)"  # noqa: S608 - a constant
@@ -53,12 +65,14 @@ _INSERT_OUTCOME = f"INSERT INTO outcomes ({OUTCOME}) VALUES (?,?,?,?,?,?,?,?,?,?
 _INSERT_RUN_TEXT = "INSERT OR IGNORE INTO run_texts SELECT ?, id FROM texts WHERE text = ?"
 _INSERT_EVENT = f"INSERT INTO agent_events ({EVENT}) VALUES (?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _INSERT_EXCHANGE = f"INSERT INTO exchanges ({EXCHANGE}) VALUES (?{',?' * (EXCHANGE_COLUMNS - 1)})"  # noqa: S608 - constants
-_GROW_GROUP = """
+_GROW_GROUP = f"""
 UPDATE agent_events SET started_at = min(started_at, ?1),
   status = iif(?2 IS NOT NULL AND coalesce(ended_at, '') <= ?2, ?3, status),
   ended_at = iif(?2 IS NOT NULL AND coalesce(ended_at, '') < ?2, ?2, ended_at)
-WHERE id = ?4
-"""
+WHERE id = ?4 RETURNING {EVENT}
+"""  # noqa: S608 - a constant
+_SET_DATA = f"UPDATE agent_events SET data = ? WHERE id = ? RETURNING {EVENT}"  # noqa: S608 - a constant
+_INSERT_GAP = "INSERT INTO gaps (since, until, calls, reason) VALUES (?,?,?,?)"
 
 
 @dataclass(slots=True)
@@ -71,6 +85,8 @@ class _RunState:
     errors: int = 0
     last_seq: int = 0
     active_at: str = ""
+    salt: bytes = b""
+    mark: bytes = b""  # of its newest entry in the chain, as far as this process knows
     new: bool = False
     changed: bool = False
 
@@ -86,6 +102,7 @@ class Memory:
     version: int = -1  # of the file, as this connection sees it: changes when others write
     epoch: int = -1  # of the store: changes when anybody deletes
     event: int = 0  # the last number given out
+    head: Head = field(default_factory=lambda: Head(0, b""))  # of the chain
 
     def forget(self) -> None:
         """After a rollback, and after a deletion by any process."""
@@ -116,6 +133,8 @@ class Batch:
         self._growing: list[Any] = []
         self._group_data: list[tuple[int, dict[str, Any]]] = []
         self._texts: list[tuple[str, Any]] = []
+        self._entries: list[Entry] = []
+        self._groups: dict[int, tuple[_RunState, Any]] = {}  # that have changed, as they are now
         self.written = 0  # bytes, about
         self._catch_up()
 
@@ -130,6 +149,7 @@ class Batch:
             memory.runs.clear()
             memory.version, memory.epoch, memory.event = version, epoch, event
             memory.blobs.next_piece = max(piece, 1)
+            memory.head = sqlite_chain.head_of(self._connection)
         if len(memory.runs) > _RUNS:
             memory.runs.clear()
         memory.blobs.begin(self._connection)
@@ -147,6 +167,23 @@ class Batch:
                 self._add_outcome(outcome)
             case CloseRun(run_id, ended_at):
                 self._close_run(run_id, ended_at)
+            case AddGap(gap):
+                self._add_gap(gap)
+
+    def seal(self) -> None:
+        """Writes the rest, and links everything of this batch into the chain."""
+        self.flush()
+        for state, row in self._groups.values():
+            self._chain(state, Kind.GROUP, row[0], sqlite_chain.event_mark(state.salt, row, None))
+        for state in self._runs.values():
+            of = chain.mark(state.salt, (*run_row(state.run), *self._totals(state)))
+            if of != state.mark:
+                state.mark = of
+                self._chain(state, Kind.RUN, 0, of)
+        self._memory.head = sqlite_chain.append(self._connection, self._memory.head, self._entries)
+
+    def _chain(self, state: _RunState, kind: Kind, ref: int, of: bytes) -> None:
+        self._entries.append(Entry(state.number, kind, ref, of))
 
     def flush(self) -> None:
         """Writes what was gathered, and gathers anew."""
@@ -161,21 +198,30 @@ class Batch:
         self.written += blobs.size + _ROW_GUESS * (len(self._events) + len(self._exchanges))
         for statement, rows in (
             (_INSERT_EVENT, self._events),
-            (_GROW_GROUP, self._growing),
             (_INSERT_EXCHANGE, self._exchanges),
             ("INSERT INTO blobs VALUES (?,?,?,?,?,?,?)", blobs.blobs),
             ("INSERT OR IGNORE INTO pieces VALUES (?,?)", blobs.pieces),
             ("INSERT OR IGNORE INTO uses VALUES (?,?)", blobs.uses),
             ("INSERT OR IGNORE INTO texts (text) VALUES (?)", [row[1:] for row in self._texts]),
             (_INSERT_RUN_TEXT, self._texts),
-            ("INSERT OR REPLACE INTO run_totals VALUES (?,?,?,?,?,?)", self._totals()),
+            (
+                "INSERT OR REPLACE INTO run_totals VALUES (?,?,?,?,?,?,?)",
+                [
+                    (run_id, *self._totals(state), state.salt)
+                    for run_id, state in self._runs.items()
+                ],
+            ),
         ):
             if rows:
                 many(statement, rows)
+        for values in self._growing:
+            row = execute(_GROW_GROUP, values).fetchone()
+            self._groups[row[0]] = (self._runs[row[1]], row)
         for number, data in self._group_data:
             (held,) = execute("SELECT data FROM agent_events WHERE id = ?", (number,)).fetchone()
             merged = jsontext.dumps({**jsontext.loads(held), **data})
-            execute("UPDATE agent_events SET data = ? WHERE id = ?", (merged, number))
+            row = execute(_SET_DATA, (merged, number)).fetchone()
+            self._groups[number] = (self._runs[row[1]], row)
         for rows in (
             self._events,
             self._growing,
@@ -203,6 +249,7 @@ class Batch:
             if row is None:
                 return None
             state = self._memory.runs[run_id] = _RunState(read_run(row), *row[8:])
+            state.mark = chain.mark(state.salt, row[:-1])
         self._runs[run_id] = state
         return state
 
@@ -210,15 +257,15 @@ class Batch:
         (number,) = self._connection.execute(
             "UPDATE meta SET value = value + 1 WHERE name = 'runs' RETURNING value"
         ).fetchone()
-        state = _RunState(run, number, active_at=to_text(run.started_at), new=True)
+        salt = secrets.token_bytes(sqlite_chain.SALT)
+        state = _RunState(run, number, active_at=to_text(run.started_at), salt=salt, new=True)
         self._runs[run.id] = self._memory.runs[run.id] = state
         return state
 
-    def _totals(self) -> list[tuple[Any, ...]]:
-        return [
-            (run_id, state.number, state.calls, state.errors, state.last_seq, state.active_at)
-            for run_id, state in self._runs.items()
-        ]
+    @staticmethod
+    def _totals(state: _RunState) -> tuple[Any, ...]:
+        """In the order of `sqlite_chain.TOTALS`."""
+        return (state.number, state.calls, state.errors, state.last_seq, state.active_at)
 
     def _open_run(self, run: Run) -> None:
         state = self._known(run.id)
@@ -247,6 +294,7 @@ class Batch:
         )
         row = outcome_row(replace(outcome, evidence=evidence), rows[-1][0] + 1 if rows else 1)
         self._connection.execute(_INSERT_OUTCOME, row)
+        self._chain(state, Kind.OUTCOME, row[1], chain.mark(state.salt, row))
         if merging.outranks(outcome.source, [source for _, source in rows]):
             state.run = replace(
                 state.run, outcome=outcome.status, failure_mode=outcome.failure_mode
@@ -254,6 +302,12 @@ class Batch:
             state.changed = True
         if outcome.reason:
             self._find_by(outcome.run_id, outcome.reason[: merging.TEXT])
+
+    def _add_gap(self, gap: Gap) -> None:
+        values = (to_text(gap.since), to_text(gap.until), gap.calls, words(gap.reason))
+        number = self._connection.execute(_INSERT_GAP, values).lastrowid
+        row = (number, *values)
+        self._entries.append(Entry(0, Kind.GAP, int(number or 0), chain.mark(b"", row)))
 
     # --- events ------------------------------------------------------------------------------
 
@@ -292,10 +346,19 @@ class Batch:
         columns = exchange_columns(exchange, seq, event_id)
         stored = self._memory.blobs.add(state.number, exchange, columns_mark(columns))
         self._exchanges.append((*columns, stored.record, stored.digest))
+        self._chain_event(state, exchange, stored.digest)
         self._pending.add(exchange.id)
         self._count(state, event.status, ended_at or event.started_at)
         for text in merging.searched(exchange):
             self._find_by(run_id, text)
+
+    def _chain_event(
+        self, state: _RunState, exchange: Exchange | None = None, digest: bytes | None = None
+    ) -> None:
+        """The entry of the event that was inserted last."""
+        row = self._events[-1]
+        kind = sqlite_chain.kind_of_event(row[3], exchange.end if exchange else None)
+        self._chain(state, kind, row[0], sqlite_chain.event_mark(state.salt, row, digest))
 
     def _earlier(self, exchange_id: str) -> tuple[int, int, str] | None:
         """What is stored of the same exchange. Only a careful batch looks; others just fail."""
@@ -316,6 +379,7 @@ class Batch:
             "DELETE FROM agent_events WHERE id = ? RETURNING status", (event_id,)
         ).fetchall()
         self._connection.execute("DELETE FROM exchanges WHERE id = ?", (exchange_id,))
+        self._chain(state, Kind.WITHDRAWN, event_id, b"")
         state.calls -= 1
         state.errors -= gone == [("error",)]
 
@@ -333,6 +397,7 @@ class Batch:
                     self._group_data.append((number, rest))
         else:
             self._insert(placed)
+            self._chain_event(state)
         if merging.counts_as_call(event):
             self._count(state, event.status, at)
         state.active_at = max(state.active_at, to_text(at))
