@@ -31,7 +31,7 @@ def test_no_answered_call_is_lost_in_a_kill(dashcam: Dashcam) -> None:
             kind = KINDS[number % len(KINDS)]
             return f"https://upstream.test{kind}&of={run}&number={number}"
 
-        with dashcam.up() as service:
+        with dashcam.up(loaded=kill > 0) as service:
             proxy = service.proxy.replace("://", f"://{run}:x@")
             load = Load(proxy, trust, target, chance.randint(5, 120), service.kill)
             load.run(WORKERS)

@@ -5,11 +5,11 @@ import contextlib
 import io
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from unittest import mock
 import httpx
 
 from proxy.cli import execute
+from tests.upstream.forks import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 240.0  # seconds: a hung command ends the test, a slow machine does not
@@ -94,22 +95,25 @@ class Dashcam:
         own = {"DASHCAM_HOME": str(self.home), "PYTHONPATH": path}
         return {**kept, **own, **self.env, **(more or {})}
 
-    def up(self, *arguments: str, **env: str) -> "Service":
-        """`dashcam up` on free ports; a context manager that waits until it answers."""
-        return Service(self, arguments, env)
+    def up(self, *arguments: str, loaded: bool = True, **env: str) -> "Service":
+        """`dashcam up` on free ports; a context manager that waits until it answers.
+
+        It is a fork of a process that has loaded all modules, or, not `loaded`, a new Python.
+        """
+        return Service(self, arguments, env, loaded=loaded)
 
 
 def _apart(arguments: Sequence[str], folder: Path, env: dict[str, str]) -> Done:
-    ended = subprocess.run(
-        [sys.executable, "-m", "proxy", *arguments],
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
-    return Done(ended.returncode, ended.stdout, ended.stderr)
+    with (
+        Path(os.devnull).open("rb") as nothing,
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as err,
+    ):
+        files = (nothing.fileno(), out.fileno(), err.fileno())
+        code = Forked(arguments, cwd=folder, env=env, files=files).wait(TIMEOUT)
+        for file in (out, err):
+            file.seek(0)
+        return Done(code, out.read(), err.read())
 
 
 def _here(arguments: Sequence[str], folder: Path, env: dict[str, str]) -> Done:
@@ -135,23 +139,32 @@ def _in_a_loop() -> bool:
 class Service:
     """A running `dashcam up`: `proxy` and `api` are its URLs."""
 
-    def __init__(self, dashcam: Dashcam, arguments: tuple[str, ...], env: dict[str, str]) -> None:
+    def __init__(
+        self, dashcam: Dashcam, arguments: tuple[str, ...], env: dict[str, str], *, loaded: bool
+    ) -> None:
         self._dashcam = dashcam
+        self._loaded = loaded
         self._log = dashcam.folder / "up.log"
         listen, api = free_ports(2)
         self.port = listen
         self.proxy = f"http://127.0.0.1:{listen}"
         self.api = f"http://127.0.0.1:{api}"
         where = ["--listen", f"127.0.0.1:{listen}", "--api", f"127.0.0.1:{api}"]
-        self._command = [sys.executable, "-m", "proxy", "up", *where, *arguments]
+        self._arguments = ["up", *where, *arguments]
         self._env = dashcam.environment(env)
-        self.process: subprocess.Popen[bytes]
+        self.process: Forked | subprocess.Popen[bytes]
 
     def __enter__(self) -> Self:
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self._command, cwd=self._dashcam.folder, env=self._env, stdout=log, stderr=log
-            )
+        with Path(os.devnull).open("rb") as nothing, self._log.open("ab") as log:
+            files = (nothing.fileno(), log.fileno(), log.fileno())
+            folder = self._dashcam.folder
+            if self._loaded:
+                self.process = Forked(self._arguments, cwd=folder, env=self._env, files=files)
+            else:
+                command = [sys.executable, "-m", "proxy", *self._arguments]
+                self.process = subprocess.Popen(
+                    command, cwd=folder, env=self._env, stdin=nothing, stdout=log, stderr=log
+                )
         for url in (self.proxy, self.api):
             wait_for_port(int(url.rpartition(":")[2]), self.process, self._log)
         return self
@@ -161,8 +174,7 @@ class Service:
 
     def stop(self, signum: int = signal.SIGTERM) -> int:
         """Ends it and returns its exit code; a second call only tells the code."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signum)
+        self.process.send_signal(signum)
         return self.process.wait(TIMEOUT)
 
     def kill(self) -> None:
@@ -197,17 +209,14 @@ def taken_port() -> Iterator[int]:
         yield int(server.getsockname()[1])
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for_port(port: int, process: Forked | subprocess.Popen[bytes], log: Path) -> None:
     """Waits until a port accepts; fails at once when the process has ended instead."""
     deadline = time.monotonic() + TIMEOUT
-    ended = os.pidfd_open(process.pid)
-    try:
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                return
-            if select.select([ended], [], [], _PROBE)[0]:
-                break
-    finally:
-        os.close(ended)
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PROBE)
+            break
     raise AssertionError(f"nothing listens on port {port}:\n{log.read_text(errors='replace')}")
