@@ -43,6 +43,7 @@ COMMANDS: dict[str, Entry] = {
     "export": Entry("Move", "Write a run to a file."),
     "import": Entry("Move", "Read runs from files into the store."),
     "verify": Entry("Keep", "Check the store: the file, every hash, every timeline."),
+    "checkpoint": Entry("Keep", "Say, signed, what the store holds; to be kept elsewhere."),
     "backup": Entry("Keep", "Copy the store to a file while it is in use."),
     "gc": Entry("Keep", "Delete old runs and give the space back."),
     "ca": Entry("Keep", "The certificate authority: show, rotate, bundle."),

@@ -30,7 +30,8 @@ def head_of(connection: sqlite3.Connection) -> Head:
     row = connection.execute(_HEAD).fetchone()
     if row is None:
         return chain.genesis(bytes(connection.execute(_SECRET).fetchone()[0]))
-    return Head(row[0], bytes(row[1] or b""))  # one without its link is for `verify` to find
+    link = row[1] if isinstance(row[1], bytes) else b""  # what is wrong is for `verify` to find
+    return Head(row[0], link)
 
 
 def append(connection: sqlite3.Connection, head: Head, entries: Sequence[Entry]) -> Head:
@@ -63,7 +64,8 @@ def of_events(
     digests: dict[int, bytes] = {}
     endings: dict[int, str] = {}
     for number, ending, digest in connection.execute(_EXCHANGES, (run_id,)):
-        digests[number] = digests.get(number, b"") + digest  # a second one would be too many
+        held = digest if isinstance(digest, bytes) else b""
+        digests[number] = digests.get(number, b"") + held  # a second one would be too many
         endings[number] = ending
     for event in connection.execute(_EVENTS, (run_id,)):
         kind = kind_of_event(event[3], endings.get(event[0]))

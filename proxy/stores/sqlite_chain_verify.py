@@ -62,17 +62,25 @@ def links(connection: sqlite3.Connection, checkpoints: Sequence[Checkpoint]) -> 
         if n != last + 1:
             yield Problem(f"record {last + 1}", "is missing from the chain")
         last = n
-        commit.append(Entry(*entry))
+        commit.append(_entry(entry))
         if link is None:
             continue
         if chain.follow(head, commit).link != link:
             yield _broken(n - len(commit) + 1, n)
         commit.clear()
-        head = Head(n, bytes(link))
+        head = Head(n, link if isinstance(link, bytes) else b"")
         yield from _compared(head, wanted)
     if commit:
         yield Problem(f"record {last}", "was not the last of the chain: its tail was cut")
     yield from _missed(last, wanted)
+
+
+def _entry(values: Sequence[Any]) -> Entry:
+    """Whatever somebody has put into the columns: one that is not ours follows from nothing."""
+    *numbers, digest = values
+    if isinstance(digest, bytes) and all(isinstance(number, int) for number in numbers):
+        return Entry(*values)
+    return Entry(0, 0, 0, b"")
 
 
 def _entries(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:

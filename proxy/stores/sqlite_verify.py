@@ -49,13 +49,21 @@ def _all(connection: sqlite3.Connection, checkpoints: Sequence[Checkpoint]) -> I
             yield Problem(f"{table} {row or ''}".strip(), f"belongs to no row of {parent}")
         for (run_id,) in connection.execute("SELECT id FROM agent_runs").fetchall():
             with snapshot_of(connection):
-                yield from _run(connection, run_id)
+                yield from _readable(f"run {run_id}", _run(connection, run_id))
         for (run,) in connection.execute(_ORPHANS).fetchall():
             yield Problem("blobs", f"those of run number {run} belong to no run")
         with snapshot_of(connection):
-            yield from sqlite_chain_verify.others(connection)
+            yield from _readable("chain", sqlite_chain_verify.others(connection))
     except sqlite3.DatabaseError as error:
         yield Problem("file", str(error))
+
+
+def _readable(where: str, found: Iterator[Problem]) -> Iterator[Problem]:
+    """The same; columns of the wrong type, which only somebody else can have written, end it."""
+    try:
+        yield from found
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        yield Problem(where, f"cannot be read: {error}")
 
 
 def _tables(connection: sqlite3.Connection) -> Iterator[Problem]:
