@@ -1,37 +1,88 @@
 """Where the world has drifted from a recording: what live calls show that recorded ones do not."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final, NamedTuple, override
 
 from proxy.cli.diff import align
+from proxy.core.diff import changes
+from proxy.core.matching.trees import Normaliser, RoundedError
 from proxy.core.model import Event
 
-_ALWAYS = frozenset(("status", "end"))
+_ALWAYS: Final = frozenset(("status", "end"))
+_TOLD: Final = 3  # differences in the content of one answer
 
 
-def drift(recorded: Sequence[Event], live: Sequence[Event]) -> Iterator[str]:
-    """One line for each call that is new or gone, or that answers in another way.
+class Drift(NamedTuple):
+    """One thing that is not as recorded. `what` is new, gone, status, end, shape or content.
 
-    Of what a tool answers only the shape counts, names and types; what a model says may differ.
+    `seq` is the recorded call's number, None for a call that is new.
+    """
+
+    what: str
+    seq: int | None
+    step: str
+    recorded: Any = None
+    live: Any = None
+    path: str | None = None
+
+    @property
+    def fails(self) -> bool:
+        """Whether it is more than other content in the same shape."""
+        return self.what != "content"
+
+    @override
+    def __str__(self) -> str:
+        if self.what == "new":
+            return f"a new call: {self.step}"
+        if self.what == "gone":
+            return f"recorded call {self.seq} is gone: {self.step}"
+        where = f"call {self.seq}, {self.step}"
+        if self.what == "content":
+            return f"{where}: {self.path} was {self.recorded} and is {self.live}"
+        what = "the answer" if self.what == "shape" else self.what
+        return f"{where}: {what} was {self.recorded} and is {self.live}"
+
+
+def drift(recorded: Sequence[Event], live: Sequence[Event]) -> Iterator[Drift]:
+    """Calls that are new or gone, and those that answer otherwise: status, end, shape, content.
+
+    What a model says may differ; of what it is asked only the status and the end count.
     """
     for pair in align(recorded, live):
         if pair.before is None:
-            yield f"a new call: {pair.step}"
+            yield Drift("new", None, pair.step)
         elif pair.after is None:
-            yield f"recorded call {pair.before.data.get('seq')} is gone: {pair.step}"
+            yield Drift("gone", _seq(pair.before), pair.step)
         else:
-            where = f"call {pair.before.data.get('seq')}, {pair.step}"
+            seq = _seq(pair.before)
             for change in pair.changes:
                 if change.what in _ALWAYS:
-                    yield f"{where}: {change.what} was {change.before} and is {change.after}"
-            before, after = _answer(pair.before), _answer(pair.after)
-            if before != after:
-                yield f"{where}: the answer was {before} and is {after}"
+                    yield Drift(change.what, seq, pair.step, change.before, change.after)
+            yield from _answers(seq, pair.step, pair.before, pair.after)
 
 
-def _answer(event: Event) -> str:
-    call = event.data.get("call") or {}
-    return "" if event.kind == "llm_call" else shape(call.get("output"))
+def _seq(event: Event) -> int | None:
+    found = event.data.get("seq")
+    return found if isinstance(found, int) else None
+
+
+def _answers(seq: int | None, step: str, before: Event, after: Event) -> Iterator[Drift]:
+    if before.kind == "llm_call":
+        return
+    was, now = ((event.data.get("call") or {}).get("output") for event in (before, after))
+    if shape(was) != shape(now):
+        yield Drift("shape", seq, step, shape(was), shape(now))
+        return
+    for found in changes(_plain(was), _plain(now), limit=_TOLD):
+        yield Drift("content", seq, step, found.recorded, found.live, found.path)
+
+
+def _plain(value: Any) -> Any:
+    """A value without dates and ids that are new each time."""
+    try:
+        return Normaliser().tree(value)
+    except RoundedError:
+        return value
 
 
 def shape(value: Any) -> str:

@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from proxy import runtime as composition
 from proxy.cli._child import metadata, new_token, run_in, say
+from proxy.cli._drift import Drift, drift
+from proxy.cli._modes import LIVE, keep, missing, unnamed, with_live
 from proxy.cli._serving import ANY_PORT, Serving, serving
+from proxy.cli._source import is_file, load_one
+from proxy.cli._text import clean
+from proxy.cli.diff import ordered
 from proxy.config import Settings
-from proxy.core.model import Run
-from proxy.core.replay import Report
+from proxy.core.model import CALL_KINDS, Run, Snapshot
+from proxy.core.replay import Fixtures, Report
 from proxy.engine.clock import new_id, wall
 from proxy.engine.replayer import Mode, Replayer
 from proxy.errors import ConfigError, RecordingNotFound
@@ -39,6 +44,9 @@ class Replayed:
     code: int
     was_code: int | None
     at: int | None = None
+    mode: str = "none"
+    drift: Sequence[Drift] = ()
+    added: int | None = None  # calls that were written to the recording's file
 
     @property
     def exit_code(self) -> int:
@@ -48,7 +56,8 @@ class Replayed:
         judged = self.report.exit_code
         if judged == 0 and self.at is not None and not self.report.passed_through:
             return NO_VERDICT
-        return DIVERGED if judged == 0 and self._other_code else judged
+        drifted = self._other_code or any(one.fails for one in self.drift)
+        return DIVERGED if judged == 0 and drifted else judged
 
     @property
     def _other_code(self) -> bool:
@@ -71,6 +80,12 @@ class Replayed:
             say(f"refused: {host} ({_times(times)}); allow it with --live host:{host}")
         for host, times in self.report.hosts_asked.items():
             say(f"live: {host} ({_times(times)})")
+        for one in self.drift:
+            say(f"drift: {clean(str(one))}" if one.fails else f"differs: {clean(str(one))}")
+        if self.added is not None:
+            say(f"recorded: {self.added} live calls, in {self.ref}")
+        elif self.mode in {"new", "all"} and is_file(self.ref):
+            say(f"{self.ref} is as it was: a call that may not go live was missed")
         if self._other_code:
             say(f"the command ended with {self.code}; recorded was {self.was_code}")
         if self.at is None:
@@ -91,6 +106,9 @@ class Replayed:
             "recordedExitCode": self.was_code,
             "near": [near for session in self.sessions for near in session["near"]],
             **({} if self.at is None else {"forkAt": self.at}),
+            **({} if self.mode == "none" else {"mode": self.mode}),
+            **({"drift": [one._asdict() for one in self.drift]} if self.mode == "verify" else {}),
+            **({} if self.added is None else {"added": self.added}),
         }
 
 
@@ -102,36 +120,78 @@ async def replayed(
     mode: Mode,
     loopback: bool,
     fork: bool = False,
+    how: str = "none",
 ) -> Replayed:
-    """Runs `argv` with the recording in place of the world; a fork goes live at `mode.at`."""
+    """Runs `argv` with the recording in place of the world; a fork goes live at `mode.at`.
+
+    `how` is the mode of `_modes`; what may go live is `mode.live`, and must have been named.
+    """
     token = new_token()
     async with serving(settings, api=ANY_PORT, token=token) as where:
-        recorded, ref = await asyncio.to_thread(find, where.runtime.store, ref)
-        replayer = await prepared(where, ref, mode)
+        store, file = where.runtime.store, Path(ref) if is_file(ref) else None
+        new = how == "all" and file is not None and not file.exists()
+        if new and file is not None:
+            recorded, replayer = missing(file).run, await empty(where, ref, mode)
+        else:
+            recorded, ref = await asyncio.to_thread(find, store, ref)
+            replayer = await prepared(where, ref, mode)
+        if how in LIVE and not mode.live:
+            raise unnamed(how, (one.head.host for one in replayer.recordings[ref].all))
+        replayer.mode = with_live(mode, how, mode.live)
         replayer.on_miss = lambda text: say(*text.splitlines())
         run_id = new_id("run")
-        meta = metadata([], argv) | {"parent": recorded.id}
+        meta = metadata([], argv) | ({"parent": recorded.id} if recorded.id else {})
         if fork:
             calls = max((one.seq for one in replayer.recordings[ref].all), default=0)
             if mode.at > calls:
                 raise ConfigError(f"there is no call {mode.at}: {recorded.id} has {calls}")
             meta |= {"forkOf": recorded.id, "forkAt": mode.at}
-        else:
+        elif recorded.id:
             meta |= {"replayOf": recorded.id}
         run = Run(run_id, recorded.label, run_id, wall(), metadata=meta)
         where.runtime.engine.open_run(run)
         ended = await run_in(where, run, argv, loopback=loopback, token=token)
         was = recorded.metadata.get("exitCode")
-        return Replayed(
+        made = Replayed(
             ref,
             recorded,
             run,
             replayer.report(),
             replayer.reports(),
             ended.exit_code,
-            was if isinstance(was, int) and not fork else None,
+            was if isinstance(was, int) and not fork and how in {"none", "verify"} else None,
             mode.at if fork else None,
+            how,
         )
+        if how not in LIVE:
+            return made
+        return await asyncio.to_thread(_after, store, made, missing(file) if new and file else None)
+
+
+def _after(store: Store, made: Replayed, before: Snapshot | None) -> Replayed:
+    """What a live mode is for: comparing with the recording, or keeping what was played."""
+    played = store.snapshot(made.run.id)
+    file = Path(made.ref)
+    if made.mode == "verify":
+        past = load_one(file).events if is_file(made.ref) else store.events(made.ref)
+        calls = [
+            ordered([event for event in events if event.kind in CALL_KINDS])
+            for events in (past, played.events)
+        ]
+        return replace(made, drift=list(drift(*calls)))
+    whole = made.code not in NOT_STARTED and not made.report.missed
+    if not is_file(made.ref) or not whole:
+        return made
+    recorded = load_one(file) if before is None else before
+    return replace(made, added=keep(made.mode, file, recorded, played))
+
+
+async def empty(where: Serving, ref: str, mode: Mode) -> Replayer:
+    """Where there is no recording yet: what is named goes live, and all else is a miss."""
+    replayer = await asyncio.to_thread(composition.replayer, where.runtime, [], mode)
+    replayer.recordings[ref] = Fixtures.of((), steps=composition.step_of)
+    where.api.reports = replayer.reports
+    return replayer
 
 
 async def prepared(where: Serving, ref: str, mode: Mode) -> Replayer:

@@ -112,7 +112,7 @@ async def shrunk(
     """
     offline = replace(settings, replay_allow=())
     with tempfile.TemporaryDirectory(prefix="dashcam-shrink-") as folder:
-        stage = _Stage(offline, replace(asked, checks={}, mode="replay"), Path(folder))
+        stage = _Stage(offline, replace(asked, checks={}, mode="none"), Path(folder))
         whole = [await stage.play(snapshot) for _ in range(2)]
         seen = _reliable(snapshot, whole)
         steps = {call["seq"]: call["step"] for one in whole for call in one.report["unused"]}

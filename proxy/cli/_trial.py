@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from proxy.cli._child import metadata, new_token, run_in
-from proxy.cli._drift import drift
-from proxy.cli._files import write_whole
+from proxy.cli._drift import Drift, drift
+from proxy.cli._modes import LIVE, chosen, keep, missing, name_of, with_live
 from proxy.cli._program import Program
 from proxy.cli._replay import NOT_STARTED, prepared
 from proxy.cli._serving import ANY_PORT, Serving, serving
@@ -20,8 +20,8 @@ from proxy.core.checks import Failure, Trial, check
 from proxy.core.checks.expected import expected
 from proxy.core.model import CALL_KINDS, Event, Outcome, Run, Snapshot
 from proxy.core.outcomes import as_object, current_outcome
-from proxy.core.recording import SUFFIX, dump
 from proxy.core.replay import Live
+from proxy.core.replay.live import NOTHING
 from proxy.core.replay.shrink import left_out
 from proxy.engine.clock import new_id, wall
 from proxy.engine.replayer import Mode
@@ -29,20 +29,23 @@ from proxy.errors import ConfigError, DashcamError
 from proxy.stores._api import RunQuery
 
 PASSED, FAILED, UNJUDGED = "passed", "failed", "unjudged"
-MODES = ("replay", "record", "verify")
 _TAIL = 4000  # characters of stderr that are kept
 _MANY = 10_000
 
 
 @dataclass(slots=True, frozen=True)
 class Asked:
-    """What is asked of every test: a command (None: the recorded one), checks (None: derived)."""
+    """What is asked of every test: a command (None: the recorded one), checks (None: derived).
+
+    `live` names what may go live in the modes that do so, beside the hosts of the recording.
+    """
 
     argv: Sequence[str] | None = None
     checks: Mapping[str, Any] | None = None
     mode: str = "replay"
     loopback: bool = True
     limit: float = 300.0
+    live: Live = NOTHING
 
 
 @dataclass(slots=True)
@@ -60,12 +63,16 @@ class Tested:
     output: str = ""
     errors: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
+    drift: Sequence[Drift] = ()
     seconds: float = 0.0
 
     def lines(self) -> Iterator[str]:
         """All that is wrong, for reading."""
         for failure in self.failures:
             yield f"{failure.check}: {failure.message}"
+        for one in self.drift:
+            if not one.fails:
+                yield f"differs: {one}"
         for miss in self.misses if self.verdict == FAILED else ():
             yield from miss.splitlines()
 
@@ -87,12 +94,8 @@ class Tested:
             "output": self.output,
             "errors": self.errors,
             "report": dict(self.report),
+            "drift": [one._asdict() for one in self.drift],
         }
-
-
-def name_of(file: Path) -> str:
-    """A recording's name."""
-    return file.name.removesuffix(SUFFIX).removesuffix(".jsonl")
 
 
 async def tested(settings: Settings, file: Path, asked: Asked) -> Tested:
@@ -100,20 +103,16 @@ async def tested(settings: Settings, file: Path, asked: Asked) -> Tested:
     made = Tested(name_of(file), file)
     began = time.monotonic()
     try:
-        snapshot = await asyncio.to_thread(_recorded, file, asked)
+        there = await asyncio.to_thread(file.exists)
+        asked = replace(asked, mode=chosen(asked.mode, there=there))
+        new = asked.mode == "all" and not there
+        snapshot = missing(file) if new else await asyncio.to_thread(load_one, file)
         await _run(settings, made, snapshot, asked)
     except DashcamError as error:
         made.verdict = UNJUDGED
         made.failures = [Failure("test", error.message)]
     made.seconds = time.monotonic() - began
     return made
-
-
-def _recorded(file: Path, asked: Asked) -> Snapshot:
-    """The recording; when it is to be made, a run that has nothing yet."""
-    if asked.mode == "record" and not file.exists():
-        return Snapshot(Run("", name_of(file), "", 0.0))
-    return load_one(file)
 
 
 async def _run(settings: Settings, made: Tested, snapshot: Snapshot, asked: Asked) -> None:
@@ -125,9 +124,10 @@ async def _run(settings: Settings, made: Tested, snapshot: Snapshot, asked: Aske
     apart = replace(settings, store="memory:")  # the user's store is none of a test's business
     async with serving(apart, api=ANY_PORT, token=token) as where:
         replayer = None
-        if asked.mode == "replay":
-            live = Live(hosts=settings.replay_allow)
-            mode = Mode(settings.match, settings.pace, live=live)
+        if asked.mode != "all":  # which records, as `run` does
+            mode = with_live(
+                Mode(settings.match, settings.pace), asked.mode, _live(settings, asked, snapshot)
+            )
             replayer = await prepared(where, str(made.file), mode)
             replayer.on_miss = made.misses.append
         run_id = new_id("run")
@@ -151,9 +151,18 @@ async def _run(settings: Settings, made: Tested, snapshot: Snapshot, asked: Aske
                 made.failures = [Failure("test", f"it did not end within {asked.limit:g} s")]
             made.failures += _judged(made, snapshot, asked)
             made.verdict = FAILED if made.failures else PASSED
-            if asked.mode == "record" and made.verdict == PASSED:
-                lines = dump(where.runtime.store.snapshot(run_id))
-                await asyncio.to_thread(write_whole, made.file, lines, force=True)
+            if made.verdict == PASSED:
+                played = await asyncio.to_thread(where.runtime.store.snapshot, run_id)
+                await asyncio.to_thread(keep, asked.mode, made.file, snapshot, played)
+
+
+def _live(settings: Settings, asked: Asked, snapshot: Snapshot) -> Live:
+    """What settings and flags name; in modes that go live, the hosts of the recording too."""
+    hosts = settings.replay_allow
+    if asked.mode in LIVE:
+        known = {one.request.host for one in snapshot.exchanges}
+        hosts = (*hosts, *asked.live.hosts, *sorted(known))
+    return replace(asked.live, hosts=hosts) if asked.mode in LIVE else Live(hosts=hosts)
 
 
 def _look(where: Serving, made: Tested, run_id: str) -> None:
@@ -170,12 +179,12 @@ def _look(where: Serving, made: Tested, run_id: str) -> None:
 def _judged(made: Tested, snapshot: Snapshot, asked: Asked) -> list[Failure]:
     if asked.mode == "verify":
         before = [event for event in snapshot.events if event.kind in CALL_KINDS]
-        found = drift(ordered(before), made.calls)
-        return [Failure("drift", message) for message in found]
+        made.drift = list(drift(ordered(before), made.calls))
+        return [Failure("drift", str(one)) for one in made.drift if one.fails]
     wanted = asked.checks
     if wanted is None:
         wanted = {}
-        if asked.mode == "replay":
+        if asked.mode in {"none", "new"}:
             wanted = expected(current_outcome(snapshot.outcomes), snapshot.events)
     return check(wanted, trial_of(made, snapshot))
 

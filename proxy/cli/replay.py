@@ -11,6 +11,8 @@ import click
 
 from proxy.cli._common import Cli, subcommand
 
+CHOICES = ("none", "once", "new", "all", "verify")
+
 
 @subcommand(
     help="Run CMD offline: recorded answers, errors included, in place of the world.",
@@ -23,7 +25,13 @@ Examples:
 
 RUN `last` is the newest run that is neither replay nor fork. Nothing is contacted unless named
 with --live: llm (every model call), tools:NAME (a tool's calls), host:NAME; NAME may have * in
-it. Ends with 0 when clean, 2 when the run diverged, 125 when nothing was asked or CMD could not
+it.
+
+--mode none is offline. In the other modes too only what --live names goes live: new: where the
+recording has no answer, which is added to its file; all: always, and the file is made anew; once:
+all if there is no such file yet; verify: always, and what differs from the recording is told.
+
+Ends with 0 when clean, 2 when the run diverged, 125 when nothing was asked or CMD could not
 be started.""",
 )
 @click.option("--pace", metavar="PACE", help="instant (default), recorded, or a factor.")
@@ -31,6 +39,7 @@ be started.""",
 @click.option(
     "--live", metavar="WHAT", multiple=True, help="What goes live: llm, tools:NAME, host:NAME."
 )
+@click.option("--mode", type=click.Choice(CHOICES), default="none", help="See below.")
 @click.option("--reuse", is_flag=True, help="Serve a recorded call again when all are used up.")
 @click.option("--report", "report_file", metavar="FILE", help="Write the report as JSON.")
 @click.option("--upstream-ca", metavar="FILE", help="For live calls: CAs of the upstreams.")
@@ -45,6 +54,7 @@ def command(
     ref: str,
     argv: Sequence[str],
     live: Sequence[str],
+    mode: str,
     reuse: bool,
     report_file: str | None,
     upstream_ca: str | None,
@@ -52,15 +62,18 @@ def command(
     **flags: Any,
 ) -> int:
     """See the help."""
+    from proxy.cli._modes import chosen
     from proxy.cli._replay import replayed
+    from proxy.cli._source import is_file
     from proxy.core.replay.live import parse
     from proxy.engine.replayer import Mode
 
     if upstream_ca:
         flags["upstream_ca"] = Path(upstream_ca)
     settings = cli.settings(**flags)
-    mode = Mode(settings.match, settings.pace, reuse, parse(live, settings.replay_allow))
-    done = asyncio.run(replayed(settings, ref, argv=argv, mode=mode, loopback=loopback))
+    how = chosen(mode, there=not is_file(ref) or Path(ref).exists())
+    played = Mode(settings.match, settings.pace, reuse, parse(live, settings.replay_allow))
+    done = asyncio.run(replayed(settings, ref, argv=argv, mode=played, loopback=loopback, how=how))
     if report_file:
         text = json.dumps(done.as_json(), indent=2, ensure_ascii=False)
         Path(report_file).write_text(f"{text}\n", "utf-8")

@@ -52,7 +52,15 @@ or --checks, says otherwise. `new` writes recordings/NAME.dashcam.jsonl and a py
 Ends with 0 when all passed, 2 when one failed, 125 when one could not be judged.""",
 )
 @click.argument("words", metavar="[FOLDER | new RUN] [-- CMD...]", nargs=-1)
-@click.option("--mode", type=click.Choice(["replay", "record", "verify"]), default="replay")
+@click.option(
+    "--mode",
+    type=click.Choice(["replay", "record", "verify", "none", "once", "new", "all"]),
+    default="replay",
+    help="replay is none, record is all; see the docs.",
+)
+@click.option(
+    "--live", metavar="WHAT", multiple=True, help="For live modes: llm, tools:NAME, host:NAME."
+)
 @click.option("--checks", metavar="FILE", help="The checks, as TOML or JSON, for every recording.")
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="How many at a time.")
@@ -124,17 +132,19 @@ def _shrunk(
     from proxy.cli._shrink import shrunk
     from proxy.cli._trial import Asked
 
-    asked = Asked(argv, None, "replay", options["loopback"], options["timeout"])
+    asked = Asked(argv, None, "none", options["loopback"], options["timeout"])
     return asyncio.run(shrunk(cli.settings(), snapshot, asked, checks))
 
 
 def _test(cli: Cli, where: Path, argv: Sequence[str] | None, options: Mapping[str, Any]) -> int:
     from proxy.cli._junit import junit
     from proxy.cli._trial import Asked
+    from proxy.core.replay.live import parse
 
     flags = {"upstream_ca": Path(options["upstream_ca"])} if options["upstream_ca"] else {}
     settings = cli.settings(**flags)
-    asked = Asked(argv, None, options["mode"], options["loopback"], options["timeout"])
+    live = parse(options["live"])
+    asked = Asked(argv, None, options["mode"], options["loopback"], options["timeout"], live)
     recordings = _recordings(where, asked.mode)
     checks = _read(Path(options["checks"])) if options["checks"] else None
     results = asyncio.run(
@@ -202,7 +212,8 @@ def _recordings(where: Path, mode: str) -> list[Path]:
     """The recordings in a folder, or the one that is named. Raises RecordingNotFound."""
     from proxy.errors import RecordingNotFound
 
-    if where.is_file() or (mode == "record" and where.name.endswith(".jsonl")):
+    made = mode in {"record", "all", "once"} and where.name.endswith(".jsonl")
+    if where.is_file() or made:
         return [where]
     found = sorted(where.rglob("*.dashcam.jsonl"))
     if not found:
@@ -214,7 +225,7 @@ def _recordings(where: Path, mode: str) -> list[Path]:
 
 def _beside(file: Path) -> Mapping[str, Any] | None:
     """The checks that stand beside a recording."""
-    from proxy.cli._trial import name_of
+    from proxy.cli._modes import name_of
 
     path = file.with_name(f"{name_of(file)}.checks.toml")
     return _read(path) if path.exists() else None

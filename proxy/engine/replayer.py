@@ -43,7 +43,7 @@ class Mode:
     """How a recording is played back. `pace` is seconds of replay per recorded second.
 
     What `live` names goes to the world, from the recorded call `at` on; model calls that do so are
-    changed by `rewrite` first.
+    changed by `rewrite` first. What `missing` names goes there when the recording has no answer.
     """
 
     match: str = "normalised"
@@ -52,6 +52,18 @@ class Mode:
     live: Live = NOTHING
     at: int = 1
     rewrite: Rewrite | None = None
+    missing: Live = NOTHING
+
+    def playback(self, fixtures: Fixtures) -> Playback:
+        """A new session of a recording."""
+        return Playback(
+            fixtures,
+            self.match,
+            reuse=self.reuse,
+            live=self.live,
+            at=self.at,
+            missing=self.missing,
+        )
 
 
 @dataclass(slots=True)
@@ -115,8 +127,7 @@ class Replayer:
         """All sessions of the one recording as one report; of none, if nothing was asked."""
         playbacks = [session.playback for session in self.sessions.values()]
         if not playbacks:
-            fixtures, mode = next(iter(self.recordings.values())), self.mode
-            playbacks = [Playback(fixtures, mode.match, live=mode.live, at=mode.at)]
+            playbacks = [self.mode.playback(next(iter(self.recordings.values())))]
         return joined([playback.report() for playback in playbacks])
 
     async def _session(self, tx: Tx) -> Session | None:
@@ -131,9 +142,8 @@ class Replayer:
                 fixtures = await asyncio.to_thread(self.load, name)
             if fixtures is None:
                 return None
-            mode = self.mode
-            playback = Playback(fixtures, mode.match, reuse=mode.reuse, live=mode.live, at=mode.at)
-            session = self.sessions.setdefault(key, Session(name, tx.exchange.run_id, playback))
+            made = Session(name, tx.exchange.run_id, self.mode.playback(fixtures))
+            session = self.sessions.setdefault(key, made)
         return session
 
     def _live(self, tx: Tx) -> Forward | Refuse:

@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from proxy.cli._drift import shape
 from proxy.stores import open_store
 from tests.cli.agents import Agent
 from tests.cli.conftest import URL, Done
@@ -236,12 +235,6 @@ def test_one_clear_line(dashcam: Dashcam, arguments: tuple[str, ...], code: int,
     done = dashcam(*arguments)
     assert done.code == code
     assert said in done.err
-
-
-def test_shapes_are_names_and_types() -> None:
-    assert shape({"b": [1.5, "x"], "a": None, "c": True, "d": []}) == (
-        "{a: null, b: [number], c: bool, d: []}"
-    )
 
 
 def test_a_shrunk_recording_has_what_the_failure_needs(

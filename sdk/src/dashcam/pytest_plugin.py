@@ -26,7 +26,8 @@ from typing import Any, Union
 
 import pytest
 
-MODES = ("replay", "record", "verify")
+MODES = ("replay", "record", "verify", "none", "once", "new", "all")
+_MAKING = ("record", "all", "once")  # modes that need no recording
 _GRACE = 120.0  # seconds that Dashcam may take beside the command
 _SUFFIX = ".dashcam.jsonl"
 # Calls a function of a file in a process of its own, and prints what it returns.
@@ -50,8 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--dashcam",
         choices=MODES,
         default="replay",
-        help="replay: offline, from the recordings (default); record: live, and made anew; "
-        "verify: live, and where the world has drifted from the recordings fails",
+        help="replay (or none): offline, from the recordings (default); record (or all): live, and "
+        "made anew; once: record what has no recording; new: what is not recorded goes live and is "
+        "added; verify: live, and where the world has drifted from the recordings fails",
     )
     parser.addini("dashcam_recordings", "the folder of the recordings", default="recordings")
     parser.addini("dashcam_command", "how Dashcam is started", default="dashcam")
@@ -182,7 +184,7 @@ class DashcamRunner:
         """
         __tracebackhide__ = True
         self.used = True
-        if self.mode != "record" and not self.recording.exists():
+        if self.mode not in _MAKING and not self.recording.exists():
             pytest.fail(
                 f"there is no recording {self.recording}\n"
                 "make it with `dashcam test new RUN`, or with pytest --dashcam=record",

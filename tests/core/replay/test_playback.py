@@ -434,3 +434,18 @@ def test_lookup_does_not_look_at_what_has_been_served() -> None:
     for n in range(1, 2001):
         assert hit(ask(session, recorded[0])) == n
     assert looked < 5 * len(recorded)
+
+
+def test_what_is_missing_goes_live_where_it_is_named() -> None:
+    session = playback([chat(1, "a"), chat(2, "b")], missing=Live(hosts=("api.openai.com",)))
+    assert hit(ask(session, chat(9, "a"))) == 1
+    assert ask(session, chat(9, "new")) == GoLive(STEP)
+    assert ask(session, chat(9, "a")) == GoLive(STEP), "it has been served"
+    miss(ask(session, exchange(9, {"q": 2}, url=SEARCH)))
+    report = session.report()
+    assert {name: n for name, n in report.counts.items() if n} == {
+        "served": 1,
+        "missed": 1,
+        "unused": 1,
+        "passedThrough": 2,
+    }
