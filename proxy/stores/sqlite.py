@@ -7,7 +7,7 @@ from pieces to the bytes that came over the wire, and each piece belongs to a ru
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from proxy.core.model import Event, Exchange, Outcome, Run, RunRow, Snapshot
 from proxy.errors import ConfigError, RecordingNotFound, StoreError, StoreUnavailable
 from proxy.stores import (
     private_files,
+    reserve,
     sqlite_chain,
     sqlite_delete,
     sqlite_read,
     sqlite_verify,
 )
-from proxy.stores._api import Gap, Problem, Purge, RunQuery, Size, Write
+from proxy.stores._api import AddGap, Gap, Problem, Purge, RunQuery, Size, Write
 from proxy.stores.blob_reader import BlobReader
 from proxy.stores.sqlite_connect import (
     DURABILITIES,
@@ -32,7 +33,7 @@ from proxy.stores.sqlite_connect import (
     snapshot_of,
     transaction,
 )
-from proxy.stores.sqlite_errors import translated
+from proxy.stores.sqlite_errors import StoreFull, is_passing, translated
 from proxy.stores.sqlite_rows import read_exchange
 from proxy.stores.sqlite_write import Batch, Memory
 from proxy.stores.timestamps import text_or_none
@@ -70,6 +71,7 @@ class SqliteStore:
         self._lock = threading.RLock()  # around the writer
         self._unchecked = 0
         self._purged = False
+        self._suspect = False  # the writer has met an error: it is opened anew before it is used
         self._closed = False
         if not create and not self._path.exists():
             raise StoreError(
@@ -84,7 +86,16 @@ class SqliteStore:
     # --- writing -----------------------------------------------------------------------------
 
     def write(self, batch: Sequence[Write]) -> None:
-        """One transaction. A batch that cannot be stored (StoreError) may have one bad write."""
+        """One transaction. A batch that cannot be stored (StoreError) may have one bad write.
+
+        One that only tells of gaps may use the space that is kept for a full disk.
+        """
+        if all(isinstance(write, AddGap) for write in batch):
+            self._with_reserve(lambda: self._write(batch))
+        else:
+            self._write(batch)
+
+    def _write(self, batch: Sequence[Write]) -> None:
         with self._writing("write to") as connection:
             try:
                 try:
@@ -113,6 +124,10 @@ class SqliteStore:
 
     def checkpoint(self) -> None:
         """Empties the write-ahead log, if nobody else needs it just now."""
+        self._with_reserve(self._empty_log)
+        reserve.keep(self._path)
+
+    def _empty_log(self) -> None:
         with self._writing("checkpoint") as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._unchecked = 0
@@ -122,6 +137,9 @@ class SqliteStore:
 
         A large file keeps traces of what its rows have left behind in moving until `gc` or `close`.
         """
+        self._with_reserve(lambda: self._delete_run(run_id, reason))
+
+    def _delete_run(self, run_id: str, reason: str) -> None:
         with self._writing("delete from") as connection:
             if not sqlite_delete.delete_run(connection, run_id, reason):
                 raise RecordingNotFound(f"no run {run_id!r}")
@@ -137,8 +155,19 @@ class SqliteStore:
         reason: str = "retention",
     ) -> list[str]:
         """Deletes runs, oldest first, and gives the space back; the ids of those that went."""
-        limit = text_or_none(before)
         gone: list[str] = []
+        self._with_reserve(lambda: self._gc(gone, text_or_none(before), label, max_bytes, reason))
+        reserve.keep(self._path)
+        return gone
+
+    def _gc(
+        self,
+        gone: list[str],
+        limit: str | None,
+        label: str | None,
+        max_bytes: int | None,
+        reason: str,
+    ) -> None:
         with self._writing("clean up") as connection:
             for run_id in sqlite_delete.outdated(connection, before=limit, label=label):
                 if max_bytes is not None and sqlite_delete.used_bytes(connection) <= max_bytes:
@@ -146,9 +175,7 @@ class SqliteStore:
                 sqlite_delete.delete_run(connection, run_id, reason)
                 gone.append(run_id)
             self._memory.forget()
-            sqlite_delete.wipe(connection, large=True)
-            self._purged = False
-        return gone
+            self._purged = not sqlite_delete.wipe(connection, large=True)
 
     def backup(self, path: Path) -> None:
         """A copy that can be opened as a store, made while others write; `path` must be free."""
@@ -306,10 +333,24 @@ class SqliteStore:
                 yield self._writer
             except sqlite3.Error as error:
                 self._memory.forget()
+                self._suspect = not is_passing(error)
                 raise translated(error, self._place, doing=doing) from error
+
+    def _with_reserve(self, act: Callable[[], None]) -> None:
+        """Does what makes space, or says what was lost, on a full disk, too."""
+        try:
+            act()
+        except StoreFull:
+            if not reserve.give_up(self._path):
+                raise
+            act()
 
     def _look_after_file(self) -> None:
         """Makes the file again that somebody took away: what is written must be found there."""
+        if self._suspect:
+            self._writer.close()
+            self._writer = self._open()
+            self._suspect = False
         now = time.monotonic()
         if now < self._look_again:
             return

@@ -117,12 +117,23 @@ def wipe(connection: sqlite3.Connection, *, large: bool = False) -> bool:
     anew = traces is not None and (large or size <= SMALL)
     with patient(connection):
         if anew:
-            connection.execute("VACUUM")
-            connection.execute("DELETE FROM meta WHERE name = 'traces'")
-        else:
+            anew = _write_anew(connection)
+        if not anew:
             connection.execute("PRAGMA incremental_vacuum").fetchall()  # a page a step
         busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     return not busy and (anew or traces is None)
+
+
+def _write_anew(connection: sqlite3.Connection) -> bool:
+    """False when there is no space for a second copy."""
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
+            raise
+        return False
+    connection.execute("DELETE FROM meta WHERE name = 'traces'")
+    return True
 
 
 def outdated(connection: sqlite3.Connection, *, before: str | None, label: str | None) -> list[str]:

@@ -7,6 +7,11 @@ import sqlite3
 
 from proxy.errors import StoreError, StoreUnavailable
 
+
+class StoreFull(StoreUnavailable):
+    """The disk is full: deleting something, or more space, heals it."""
+
+
 _HEALS = StoreUnavailable
 _STAYS = StoreError
 
@@ -14,7 +19,7 @@ ERRORS: dict[str, tuple[type[StoreError], str]] = {
     "SQLITE_BUSY": (_HEALS, "another process is writing to it"),
     "SQLITE_LOCKED": (_HEALS, "another connection is using it"),
     "SQLITE_PROTOCOL": (_HEALS, "its lock could not be had"),
-    "SQLITE_FULL": (_HEALS, "the disk is full"),
+    "SQLITE_FULL": (StoreFull, "the disk is full"),
     "SQLITE_IOERR": (_HEALS, "the disk failed"),
     "SQLITE_CANTOPEN": (_HEALS, "it cannot be opened"),
     "SQLITE_READONLY": (_HEALS, "it may not be written to"),
@@ -49,6 +54,15 @@ _HINTS = {
 }
 
 _NAMES = {getattr(sqlite3, name): name for name in ERRORS if hasattr(sqlite3, name)}
+
+
+_PASSING = {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_INTERRUPT", "SQLITE_CONSTRAINT"}
+
+
+def is_passing(error: sqlite3.Error) -> bool:
+    """Whether the connection is as good as before: it was somebody else, the disk, or the data."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and _NAMES.get(code & 0xFF) in _PASSING
 
 
 def translated(error: sqlite3.Error, place: str, *, doing: str = "use") -> StoreError:

@@ -17,8 +17,8 @@ import pytest
 
 from proxy.core.model import Body, Own
 from proxy.errors import StoreError, StoreUnavailable
-from proxy.stores import sqlite
-from proxy.stores._api import AddExchange
+from proxy.stores import reserve, sqlite
+from proxy.stores._api import AddExchange, AddGap, Gap
 from proxy.stores.sqlite import SqliteStore
 from tests.stores import faulty_vfs
 from tests.stores.faulty_vfs import Faulty, Op
@@ -199,3 +199,39 @@ def run_with(
             errors += 1
     store.close()
     return files.count, errors, acknowledged
+
+
+def test_a_full_disk_can_be_cleaned_up(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept for it is given up for a deletion or a gap, and for nothing else."""
+    monkeypatch.setattr(reserve, "LEAST", 64 * 1024)
+    path = tmp_path / "store" / "dashcam.db"
+    with faulty_vfs.installed() as files:
+        store = opened(path)
+        try:
+            for batch in workload(call, 40):
+                store.write(batch)
+            store.checkpoint()
+            kept = reserve.of(path)
+            assert kept.stat().st_blocks * 512 >= path.stat().st_size // 9
+            files.decide = lambda _, kind: (
+                faulty_vfs.FULL if kind == "write" and kept.exists() else faulty_vfs.OK
+            )
+            with pytest.raises(StoreUnavailable, match="the disk is full"):
+                store.write([call(9999)])
+            assert kept.exists()
+            store.write([AddGap(Gap(1.0, 2.0, 7, "the disk is full"))])
+            assert not kept.exists()
+            store.checkpoint()
+            assert kept.exists()
+            before = path.stat().st_size
+            assert store.gc(max_bytes=before // 2) == ["run_1", "run_2"]
+            assert path.stat().st_size <= before // 2
+            files.decide = lambda _, __: faulty_vfs.OK
+            store.write([call(9999)])
+            assert store.verify() == []
+            assert [gap.calls for gap in store.gaps()] == [7]
+        finally:
+            files.decide = lambda _, __: faulty_vfs.OK
+            store.close()

@@ -5,6 +5,7 @@ import pytest
 
 from proxy.errors import StoreError, StoreUnavailable
 from proxy.stores import sqlite_errors
+from proxy.stores.sqlite_errors import StoreFull
 
 # Names of the module that are no primary result codes of errors.
 OTHERS = {"SQLITE_OK", "SQLITE_DONE", "SQLITE_ROW", "SQLITE_NOTICE", "SQLITE_WARNING"}
@@ -42,7 +43,7 @@ def error_of(name: str, message: str = "said so") -> sqlite3.OperationalError:
     [
         ("SQLITE_BUSY", StoreUnavailable),
         ("SQLITE_BUSY_SNAPSHOT", StoreUnavailable),
-        ("SQLITE_FULL", StoreUnavailable),
+        ("SQLITE_FULL", StoreFull),
         ("SQLITE_IOERR_FSYNC", StoreUnavailable),
         ("SQLITE_READONLY_DBMOVED", StoreUnavailable),
         ("SQLITE_CANTOPEN", StoreUnavailable),
@@ -65,6 +66,14 @@ def test_a_full_disk_says_what_to_do() -> None:
         "cannot use the store x.db: the disk is full",
         "free some space; recording goes on by itself",
     )
+
+
+def test_which_errors_leave_the_connection_as_it_was() -> None:
+    for name in ("SQLITE_BUSY_SNAPSHOT", "SQLITE_FULL", "SQLITE_CONSTRAINT_UNIQUE"):
+        assert sqlite_errors.is_passing(error_of(name))
+    for name in ("SQLITE_IOERR_FSYNC", "SQLITE_READONLY_DBMOVED", "SQLITE_CORRUPT_INDEX"):
+        assert not sqlite_errors.is_passing(error_of(name))
+    assert not sqlite_errors.is_passing(sqlite3.ProgrammingError("closed"))
 
 
 def test_an_error_of_the_module_itself() -> None:
