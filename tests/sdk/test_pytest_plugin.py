@@ -1,5 +1,6 @@
 """The plugin in pytests of their own, with real Dashcams and a real upstream."""
 
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -13,11 +14,14 @@ import pytest
 from tests.cli.agents import Agent
 from tests.upstream.certificates import Certificates
 from tests.upstream.dashcam import TIMEOUT, Dashcam
+from tests.upstream.forks import command_line
 from tests.upstream.server import Upstream
 
 BROKEN = ("chat:m:hi", "get:/fixed?status=401&size=3", "print:I am sorry.")
 FIXED = ("chat:m:hi", "get:/fixed?status=401&size=3", "get:/token", "print:Done.")
 WELL = ("chat:m:hi", "get:/fixed?size=3")
+
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 WELL_TEST = """
 import pytest
@@ -110,11 +114,11 @@ class World(NamedTuple):
         """A pytest in the folder, with the plugin alone."""
         report = self.dashcam.folder / "report.xml"
         report.unlink(missing_ok=True)
-        plugin = ("-p", "no:dashcam", "-p", "dashcam.pytest_plugin")
+        plugin = ("-p", "dashcam.pytest_plugin", "-p", "xdist")
         ended = subprocess.run(
             [sys.executable, "-m", "pytest", *plugin, "--junitxml", str(report), *arguments],
             cwd=self.dashcam.folder,
-            env=self.dashcam.environment({"DASHCAM_COMMAND": f"{sys.executable} -m proxy"}),
+            env=self.dashcam.environment(ALONE | {"DASHCAM_COMMAND": shlex.join(command_line())}),
             capture_output=True,
             text=True,
             timeout=TIMEOUT,
@@ -180,11 +184,11 @@ def test_without_dashcam_there_is_a_hint_and_what_is_unused_is_listed(world: Wor
     report = world.dashcam.folder / "r.xml"
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-p", "no:dashcam", "-p", "dashcam.pytest_plugin"),
+            *(sys.executable, "-m", "pytest", "-p", "dashcam.pytest_plugin"),
             *("-p", "no:cacheprovider", "--junitxml", str(report)),
         ],
         cwd=world.dashcam.folder,
-        env=world.dashcam.environment(),
+        env=world.dashcam.environment(ALONE),
         capture_output=True,
         text=True,
         timeout=TIMEOUT,

@@ -96,6 +96,11 @@ def loader() -> str:
     return path
 
 
+def command_line() -> list[str]:
+    """What starts `dashcam` as a fork, for those who are given a command line."""
+    return [sys.executable, "-IS", __file__, loader()]
+
+
 def _call(path: str, arguments: Sequence[str]) -> int:
     process = Forked(arguments, cwd=Path.cwd(), env=os.environ, files=STANDARD, path=path)
     for number in (signal.SIGINT, signal.SIGTERM):
