@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from addons.layers import Layers
+from addons.limits import USUAL, ClientLimits
 from addons.peers import Peers
+from addons.pinned import Pinned
 from addons.slow_lane import SlowLane
 from addons.tls import Tls, cert_store
 from proxy.engine.engine import Engine
@@ -17,6 +19,7 @@ def default_addons(
     authority: Path,
     upstream_ca: Path | None,
     ignored: Callable[[str], bool],
+    limits: ClientLimits = USUAL,
 ) -> list[object]:
     """The addons, in the order in which hooks reach them.
 
@@ -24,9 +27,11 @@ def default_addons(
     the key and certificate that sign leaves; `ignored` says which hosts are left alone.
     """
     peers = Peers(runs)
+    pinned = Pinned(engine, peers)
     return [
         peers,
-        Layers(engine, peers, ignored),
+        pinned,
+        Layers(engine, peers, pinned, ignored, limits),
         Tls(cert_store(authority), upstream_ca, engine.pool.certificates),
         SlowLane(engine, peers),
     ]

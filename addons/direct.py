@@ -27,6 +27,7 @@ async def open_direct(
     except asyncio.CancelledError as error:  # the client has left; its layers wait for an answer
         server.error, cancelled = "the client closed the connection", error
     if opened is None:
+        handler.transports.pop(server, None)
         await handler.handle_hook(server_hooks.ServerConnectErrorHook(hooked))
         await handler.server_event(events.OpenConnectionCompleted(command, server.error))
         if cancelled is not None:

@@ -17,6 +17,7 @@ from mitmproxy.proxy.layer import Layer
 
 from addons.heads import absolute, answer_bytes, expects_continue, rendered, upstream_head
 from addons.hooks import WaitHook
+from addons.limits import USUAL, ClientLimits
 from addons.pooled import PooledServer
 from proxy.core import websocket
 from proxy.core.correlation import Peer
@@ -61,8 +62,12 @@ class FastLane(Layer):
         engine: Engine,
         peer: Peer,
         origin: tuple[str, str, int] | None,
+        limits: ClientLimits = USUAL,
     ) -> None:
         super().__init__(ctx)
+        self._limits = limits
+        self._scanned = 0  # bytes of an incomplete head that were looked at
+        self._patience: commands.RequestWakeup | None = None  # it ends when this is over
         self._engine = engine
         self._peer = peer
         self._origin = origin
@@ -91,6 +96,14 @@ class FastLane(Layer):
                 yield from self._client_closed()
             elif event.connection is self._server:
                 yield from self._server_closed()
+        elif isinstance(event, events.Wakeup) and event.command is self._patience:
+            said = f"its head did not come whole in {self._limits.head:g} s"
+            yield from self._malformed(said, 408)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is between two requests."""
+        return self._tx is None and self._relay is None and not self._input
 
     # From the client.
 
@@ -114,7 +127,9 @@ class FastLane(Layer):
         while self._input and not self._closed:
             if self._tx is None:
                 try:
-                    if (end := head_end(self._input)) < 0:
+                    end = head_end(self._input, self._scanned, self._limits.head_bytes)
+                    if end < 0:
+                        yield from self._wait_for_head()
                         return
                     head = parse_request(self._input)
                     framing = request_framing(head)
@@ -122,12 +137,20 @@ class FastLane(Layer):
                 except FormatError as error:
                     yield from self._malformed(str(error))
                     return
+                self._scanned, self._patience = 0, None
                 raw, self._input = self._input[:end], self._input[end:]
                 yield from self._begin(head, framing, request, raw)
             elif self._body is not None:
                 yield from self._request_body()
             else:
                 return  # a pipelined request waits for its turn
+
+    def _wait_for_head(self) -> Commands:
+        """A part of a head is here; the rest of it must come in time."""
+        self._scanned = len(self._input)
+        if self._patience is None:
+            self._patience = commands.RequestWakeup(self._limits.head)
+            yield self._patience
 
     def _request_head(self, head: Head) -> RequestHead:
         target = head.target.decode("latin-1")
@@ -403,8 +426,8 @@ class FastLane(Layer):
             return
         yield from self._pump()
 
-    def _malformed(self, reason: str) -> Commands:
-        refusal = answers.malformed(reason)
+    def _malformed(self, reason: str, status: int = 400) -> Commands:
+        refusal = answers.malformed(reason, status)
         yield commands.SendData(self.context.client, answer_bytes(refusal, None, close=False))
         yield from self._close_client()
 

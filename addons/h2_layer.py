@@ -30,6 +30,11 @@ class Http2Layer(HttpLayer):
     _last = 0
     _gone = False
 
+    @property
+    def idle(self) -> bool:
+        """Whether no stream is open."""
+        return not self.streams
+
     @override
     def _handle_event(self, event: events.Event) -> Generator[commands.Command, Any, None]:
         if self._gone:

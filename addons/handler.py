@@ -126,6 +126,12 @@ class Handler(LiveConnectionHandler):
             return
         raise RuntimeError("an event waited")
 
+    def hang_up(self) -> None:
+        """Closes the client's connection; its layers are told as if the client had left."""
+        io = self.transports.get(self.client)
+        if io is not None and io.handler is not None:
+            io.handler.cancel("it took too long")
+
     def client_backlog(self) -> int:
         """Bytes that the client has not taken yet."""
         io = self.transports.get(self.client)

@@ -8,6 +8,14 @@ from proxy.core.http1 import Head, render_headers
 from proxy.core.model import RequestHead, header
 from proxy.errors import FormatError
 
+_REASONS = {
+    400: b"Bad Request",
+    403: b"Forbidden",
+    408: b"Request Timeout",
+    424: b"Failed Dependency",
+    508: b"Loop Detected",
+}
+
 
 def absolute(target: str) -> tuple[str, str, int, str]:
     """Takes `http://host:port/path` apart."""
@@ -66,8 +74,7 @@ def expects_continue(head: Head) -> bool:
 
 def answer_bytes(refusal: Refuse, head: Head | None, *, close: bool) -> bytes:
     """An answer of ours to the request of `head`, None when it could not be read."""
-    reasons = {400: b"Bad Request", 403: b"Forbidden", 424: b"Failed Dependency"}
-    reason = reasons.get(refusal.status, b"Bad Gateway" if refusal.status >= 500 else b"Refused")  # noqa: PLR2004 - HTTP
+    reason = _REASONS.get(refusal.status, b"Bad Gateway" if refusal.status >= 500 else b"Refused")  # noqa: PLR2004 - HTTP
     headers = refusal.headers + (((b"connection", b"close"),) if close else ())
     body = b"" if head is not None and head.method == b"HEAD" else refusal.body
     return b"HTTP/1.1 %d %b\r\n" % (refusal.status, reason) + render_headers(headers) + body

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,22 +10,26 @@ from mitmproxy import options as moptions
 
 from addons import default_addons
 from addons.handler import Handler, hook_table
+from addons.layers import Layers
+from addons.limits import USUAL, ClientLimits
 from proxy.engine.engine import Engine
 from proxy.engine.ports import listen_error
 from proxy.engine.tasks import spawn
 
 _log = logging.getLogger(__name__)
 
+_SWEEP = 1.0
 HOOKS = (
     "next_layer",
     "client_disconnected",
-    "http_connect",
     "server_connect",
     "server_connected",
     "server_connect_error",
     "tls_clienthello",
     "tls_start_client",
     "tls_start_server",
+    "tls_established_client",
+    "tls_failed_client",
     "tls_failed_server",
     "requestheaders",
     "request",
@@ -44,8 +49,10 @@ class Interceptor:
         authority: Path,
         upstream_ca: Path | None = None,
         ignored: Callable[[str], bool] = lambda _host: False,
+        limits: ClientLimits = USUAL,
     ) -> None:
         self._engine = engine
+        self._limits = limits
         self._runs: dict[int, str] = {}
         addons = default_addons(
             engine,
@@ -53,11 +60,14 @@ class Interceptor:
             authority=authority,
             upstream_ca=upstream_ca,
             ignored=ignored,
+            limits=limits,
         )
+        (self._layers,) = (addon for addon in addons if isinstance(addon, Layers))
         self._table = hook_table(addons, HOOKS)
         self._options = _options()
         self._servers: dict[int, asyncio.Server] = {}
-        self._handlers: set[asyncio.Task[None]] = set()
+        self._handlers: dict[asyncio.Task[None], Handler] = {}
+        self._sweeper: asyncio.Task[None] | None = None
 
     async def listen(self, host: str, port: int, *, run: str | None = None) -> int:
         """Opens a listener, of `run` if given; port 0 takes a free one. Raises ListenError."""
@@ -65,6 +75,8 @@ class Interceptor:
             server = await asyncio.start_server(self._connected, host, port, backlog=1024)
         except OSError as error:
             raise listen_error(host, port, error) from error
+        if self._sweeper is None:
+            self._sweeper = spawn(self._sweep(), "client sweeper")
         bound = int(server.sockets[0].getsockname()[1])
         self._servers[bound] = server
         self._engine.router.own_ports.add(bound)
@@ -82,6 +94,8 @@ class Interceptor:
 
     async def stop(self) -> None:
         """Closes every listener and every connection."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         for port in list(self._servers):
             self.forget(port)
         for handler in self._handlers:
@@ -92,8 +106,25 @@ class Interceptor:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         handler = Handler(reader, writer, self._options, table=self._table, pool=self._engine.pool)
         task = spawn(handler.handle_client(), "client")
-        self._handlers.add(task)
-        task.add_done_callback(self._handlers.discard)
+        self._handlers[task] = handler
+        task.add_done_callback(self._handlers.pop)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP)
+            self.sweep(time.time())
+
+    def sweep(self, now: float) -> None:
+        """Hangs up on clients that say nothing for too long; `now` is wall time, in seconds."""
+        for handler in list(self._handlers.values()):
+            lane = self._layers.lanes.get(handler.client.id)
+            if lane is None:  # not even a request's head, or the TLS before it
+                late = now - handler.client.timestamp_start > self._limits.head
+            else:
+                quiet = now - handler.timeout_watchdog.last_activity
+                late = quiet > self._limits.idle and getattr(lane, "idle", False)
+            if late:
+                handler.hang_up()
 
 
 # What mitmproxy's layers look up; its own addons, which would define these, are not loaded.

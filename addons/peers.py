@@ -17,12 +17,10 @@ class Peers:
         self._runs = runs
         self._users: dict[str, str] = {}
 
-    def http_connect(self, flow: http.HTTPFlow) -> None:
+    def connected(self, client: connection.Client, authorization: bytes | None) -> None:
         """CONNECT carries the proxy user name for everything that follows on its connection."""
-        user = proxy_user(flow.request.headers.get("proxy-authorization"))
-        if user:
-            self._users[flow.client_conn.id] = user
-        strip(flow)
+        if user := proxy_user(authorization):
+            self._users[client.id] = user
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Forgets the connection."""

@@ -56,10 +56,14 @@ class Tls:
         name = server.sni or data.context.client.sni or address[0]
         server.sni = name
         client_offers = data.context.client.alpn_offers
-        server.alpn_offers = [_H2, _H1] if _H2 in client_offers else [_H1]
+        if _H2 in client_offers:
+            server.alpn_offers = [_H2, _H1]
+        else:
+            server.alpn_offers = [_H1] if _H1 in client_offers else list(client_offers)
         connection = SSL.Connection(self._context_for(name))
         _verify_name(connection, name)
-        connection.set_alpn_protos(list(server.alpn_offers))
+        if server.alpn_offers:
+            connection.set_alpn_protos(list(server.alpn_offers))
         connection.set_connect_state()
         data.ssl_conn = connection
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self, override
 from urllib.parse import urlsplit
 
 from proxy.core.correlation import WITNESSES
+from proxy.core.matching.rules import read, write
 from proxy.errors import ConfigError
 
 FILE = "dashcam.toml"
@@ -135,6 +136,10 @@ def _witness(value: Any) -> str:
     return str(value)
 
 
+def _rule(value: Any) -> str:
+    return write(read(_text(value)))
+
+
 def _urls(value: Any) -> dict[str, str]:
     """A table `name = URL`, or a list of `NAME=URL`."""
     pairs = value.items() if isinstance(value, Mapping) else (item.split("=", 1) for item in value)
@@ -183,6 +188,7 @@ PATH = Kind("a path", _path)
 HOST_PORT = Kind("HOST:PORT or a port", _host_port)
 PACE = Kind("instant, recorded, or a factor (2 is twice as fast)", _pace)
 TEXTS = _list_of("a list of texts")
+IGNORE_RULES = _list_of("a list of TARGET PATTERN or [STEP] TARGET PATTERN", _rule)
 HOSTS = _list_of("a list of host names, * stands for any part")
 NAMED_URLS = Kind("a list of NAME=URL with http:// or https:// URLs", _urls, items=True)
 
@@ -251,6 +257,13 @@ SETTINGS: tuple[Setting, ...] = (
         "normalised",
         "How a request finds its recorded call.",
     ),
+    Setting(
+        "ignore_rules",
+        IGNORE_RULES,
+        [],
+        "What does not count when requests are compared, besides what recordings say:"
+        " json $.metadata.id, or [GET crm.*] query t.",
+    ),
     Setting("idle_timeout", SECONDS, 300, "After this many quiet seconds a run is over."),
     Setting(
         "correlation",
@@ -261,7 +274,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("connect_timeout", SECONDS, 10, "Seconds to reach an upstream."),
     Setting("response_timeout", SECONDS, 600, "Seconds that an upstream may be silent."),
     Setting("header_timeout", SECONDS, 10, "Seconds that a client may take to send its headers."),
-    Setting("max_header_bytes", COUNT, 262144, "Longer request or response heads are refused."),
+    Setting("max_header_bytes", COUNT, 262144, "Longer request heads are refused."),
     Setting("home", PATH, "~/.dashcam", "Where Dashcam keeps what is not a recording."),
     Setting(
         "ca_dir", PATH, None, "The folder of the certificate authority; default: `ca` in home."
@@ -312,6 +325,7 @@ class Settings:
     replay_allow: tuple[str, ...]
     pace: float
     match: str
+    ignore_rules: tuple[str, ...]
     idle_timeout: float
     correlation: tuple[str, ...]
     connect_timeout: float

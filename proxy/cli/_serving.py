@@ -58,6 +58,7 @@ async def serving(
 ) -> AsyncIterator[Serving]:
     """Everything but the forward proxy's own port, which is for the caller to open."""
     from addons.interceptor import Interceptor
+    from addons.limits import ClientLimits
 
     authority = load_or_create(settings.ca_dir)
     runtime = await composition.start(settings)
@@ -67,6 +68,7 @@ async def serving(
             authority=authority.pem_path,
             upstream_ca=settings.upstream_ca,
             ignored=composition.ignored(settings),
+            limits=ClientLimits(settings.header_timeout, settings.max_header_bytes),
         )
         ports = RunPorts(interceptor, host)
         handlers = Api(

@@ -11,6 +11,8 @@ import brotli  # type: ignore[import-untyped]  # it ships no types
 import zstandard
 
 LIMIT = 256 * 1024 * 1024  # bytes out of any one layer
+_ROOM = 32 * 1024 * 1024  # so much any body may hold, and more if it is
+_RATIO = 50  # times larger than what it comes from; JSON and logs shrink to a tenth or twentieth
 MAX_CODINGS = 8  # nobody stacks more; a longer list is an attack or a mistake
 _STEP = 16 * 1024  # bytes fed at a time; also what a corrupt place is searched in
 _OUT = 1024 * 1024  # bytes taken out at a time
@@ -200,13 +202,18 @@ def codings(content_encoding: str | None) -> list[str]:
     return [name for name in names if name not in ("", "identity")]
 
 
-def decode(data: bytes, content_encoding: str | None, *, limit: int = LIMIT) -> Decoded:
+def room(size: int) -> int:
+    """The most bytes that a body of `size` may give; beyond that it is a bomb."""
+    return min(LIMIT, max(_ROOM, _RATIO * size))
+
+
+def decode(data: bytes, content_encoding: str | None, *, limit: int | None = None) -> Decoded:
     """Takes the codings off, as far as the data goes; never raises.
 
     Args:
         data: The body as it was on the wire.
         content_encoding: The header's value: one coding, or a list in the order of application.
-        limit: The most bytes any one layer may give.
+        limit: The most bytes any one layer may give; what `room` says by default.
 
     Returns:
         The decoded bytes. For an unknown coding `data` itself, with a note.
@@ -220,6 +227,7 @@ def decode(data: bytes, content_encoding: str | None, *, limit: int = LIMIT) -> 
         if name not in _LAYERS:
             return Decoded(data, complete=False, note=f"unknown content coding {name[:40]!r}")
     complete, note = True, None
+    limit = room(len(data)) if limit is None else limit
     for name in reversed(names):
         found = _LAYERS[name].decode(data, limit)
         data = found.data

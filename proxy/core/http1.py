@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from proxy.core.model import Headers, header
 from proxy.errors import FormatError
 
-MAX_HEAD = 128 * 1024
+MAX_HEAD = 256 * 1024
 MAX_HEADERS = 256
 _EARLY = 4096  # so much of an incomplete head is looked at
 _MAX_CHUNK_LINE = 4096
@@ -30,6 +30,7 @@ _NAME = re.compile(_TOKEN)
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?(?:\r\n?)?")
 _TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.-]*://")
 _HOST = re.compile(rb"[\w.~%!$&'()*+;=:\[\]-]*")  # RFC 3986, 3.2.2 and a port; no list of them
+_AUTHORITY = re.compile(rb"([\w.~-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNKED = b"chunked"
 _HEAD_ONLY = frozenset({b"content-length", b"transfer-encoding", b"host"})  # RFC 9110, 6.5.1
@@ -94,7 +95,7 @@ def _section_end(data: bytes | bytearray, seen: int, limit: int, what: str) -> i
     from_here = max(seen - 3, 0)  # 3 bytes of the end may have been there
     end = data.find(b"\r\n\r\n", from_here)
     if end > limit or (end < 0 and len(data) > limit + 3):
-        raise FormatError(f"the {what} is longer than {limit // 1024} KiB")
+        raise FormatError(f"the {what} is longer than {limit} bytes")
     if end < 0:
         if from_here < _EARLY:  # a line that ends otherwise: the end might never be found
             begun = data[from_here:_EARLY]
@@ -121,6 +122,27 @@ def parse_request(data: bytes) -> Head:
     if hosts and not _HOST.fullmatch(hosts[0]):
         raise FormatError("the Host header is malformed")
     return Head(line[1], line[2], line[3], 0, b"", headers, size)
+
+
+def parse_connect(data: bytes) -> tuple[Head, str, int]:
+    """The CONNECT head that `data` starts with, and the host and port it names (RFC 9110, 9.3.6).
+
+    A Host header need not be there: some clients send none.
+    """
+    line = _REQUEST_LINE.match(data)
+    place = _AUTHORITY.fullmatch(line[2]) if line is not None else None
+    if line is None or line[1] != b"CONNECT" or place is None:
+        raise FormatError("the request line is malformed: CONNECT takes host:port")
+    port = int(place[2])
+    if not 0 < port < 65536:  # noqa: PLR2004 - ports
+        raise FormatError("there is no such port")
+    headers, size = _parse_headers(data, line.end())
+    head = Head(line[1], line[2], line[3], 0, b"", headers, size)
+    if sum(name.lower() == b"host" for name, _ in headers) > 1:
+        raise FormatError("there must be exactly one Host header")
+    if any(_delimiters(head)):
+        raise FormatError("a CONNECT has no body")
+    return head, place[1].strip(b"[]").decode("ascii"), port
 
 
 def parse_response(data: bytes) -> Head:

@@ -38,7 +38,7 @@ def refused(head: RequestHead, request: bytes, status: int, reason: str, message
     return Refuse(status, _headers(body, extra), body, reason)
 
 
-def malformed(reason: str) -> Refuse:
+def malformed(reason: str, status: int = 400) -> Refuse:
     """The answer to a request that is not understood whole; it repeats nothing of it."""
     body = f"Dashcam: the request was refused: {reason}\n".encode()
     headers: Headers = (
@@ -46,7 +46,7 @@ def malformed(reason: str) -> Refuse:
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     )
-    return Refuse(400, headers, body, "malformed request")
+    return Refuse(status, headers, body, "malformed request")
 
 
 def _headers(body: bytes, extra: Headers = ()) -> Headers:

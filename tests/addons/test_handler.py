@@ -29,10 +29,10 @@ async def test_an_addon_that_fails_does_not_harm_the_traffic(
         raise ValueError("a bug")
 
     table = dict(proxy.interceptor._table)
-    proxy.interceptor._table = {**table, "http_connect": [broken, *table["http_connect"]]}
+    proxy.interceptor._table = {**table, "next_layer": [broken, *table["next_layer"]]}
     with caplog.at_level(logging.ERROR):
         reader, writer = await proxy.tunnel()
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         assert await reader.readexactly(len(OK)) == OK
     writer.close()
-    assert "http_connect failed" in caplog.text
+    assert "next_layer failed" in caplog.text

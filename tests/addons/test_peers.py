@@ -28,13 +28,10 @@ def test_the_user_name_is_read(value: str | None, user: str | None) -> None:
     assert proxy_user(value.encode() if value else None) == user
 
 
-def test_connect_carries_the_user_for_its_connection_and_nothing_upstream() -> None:
+def test_connect_carries_the_user_for_its_connection() -> None:
     flow = tflow.tflow()
-    flow.request.headers["Proxy-Authorization"] = basic("run_1:x")
-    flow.request.headers["Proxy-Connection"] = "keep-alive"
     peers = Peers({flow.client_conn.sockname[1]: "of_the_port"})
-    peers.http_connect(flow)
-    assert not [name for name in flow.request.headers if name.lower().startswith("proxy-")]
+    peers.connected(flow.client_conn, basic("run_1:x").encode())
     peer = peers.of(flow.client_conn)
     assert (peer.user, peer.run, peer.connection) == ("run_1", "of_the_port", flow.client_conn.id)
     assert peer.address == f"{flow.client_conn.peername[0]}:{flow.client_conn.peername[1]}"

@@ -107,6 +107,13 @@ def test_a_bomb_stops_at_the_limit(coding: str) -> None:
     assert found.note.endswith("over 200000 bytes")
 
 
+def test_a_body_may_not_grow_out_of_all_proportion() -> None:
+    bomb = encode(bytes(33 << 20), "gzip")
+    assert len(bomb) < 40_000
+    assert len(decode(bomb, "gzip").data) == encoding.room(len(bomb)) == 32 << 20
+    assert (encoding.room(1 << 20), encoding.room(1 << 30)) == (50 << 20, encoding.LIMIT)
+
+
 @pytest.mark.parametrize(
     ("coding", "note"),
     [

@@ -5,7 +5,7 @@ import random
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, override
 
 import h11
 import pytest
@@ -28,6 +28,7 @@ from proxy.core.http1 import (
     head_end,
     is_token,
     keeps_alive,
+    parse_connect,
     parse_request,
     parse_response,
     render_headers,
@@ -53,13 +54,14 @@ class Read(NamedTuple):
 def read(pieces: Iterable[bytes]) -> Read | None:
     """Reads a request as a server does; None when it has not come whole. Raises FormatError."""
     buffer, body = b"", b""
+    seen = 0
     head: Head | None = None
     reader: BodyReader | None = None
     incoming = iter(pieces)
     for piece in incoming:
         buffer += piece
         if head is None or reader is None:
-            end = head_end(buffer)
+            end, seen = head_end(buffer, seen), len(buffer)
             if end < 0:
                 continue
             head = parse_request(buffer)
@@ -161,8 +163,8 @@ def test_h11_refuses_them_too_but_where_it_is_lax() -> None:
         (MALFORMED["no colon"], "the name of header number 3 is malformed"),
         (MALFORMED["no Host"], "there must be exactly one Host header"),
         (MALFORMED["length and chunked"], "both Content-Length and Transfer-Encoding"),
-        (MALFORMED["overlong value"], "the head is longer than 128 KiB"),
-        (MALFORMED["overlong trailers"], "the trailer section is longer than 16 KiB"),
+        (MALFORMED["overlong value"], "the head is longer than 262144 bytes"),
+        (MALFORMED["overlong trailers"], "the trailer section is longer than 16384 bytes"),
         (MALFORMED["too many headers"], "there are more than 256 headers"),
         (MALFORMED["CR line ends"], "a line ends without CR LF"),
         (b"GET / HTTP/1.1\r\n" + b"a" * 99 + b": \x00\r\n\r\n", "header '" + "a" * 40 + "' is"),
@@ -268,6 +270,21 @@ def test_head_end() -> None:
     assert head_end(data) == head_end(bytearray(data + b"\n\n")) == len(data)
 
 
+def test_a_head_that_comes_byte_by_byte_is_looked_at_once() -> None:
+    class Counted(bytes):
+        looked_at = 0
+
+        @override
+        def find(self, what: Any, start: Any = 0, end: Any = None) -> int:
+            Counted.looked_at += len(self) - start
+            return super().find(what, start)
+
+    data = b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 1000
+    for size in range(1, len(data)):
+        assert head_end(Counted(data[:size]), size - 1) == -1
+    assert Counted.looked_at < 5 * len(data)
+
+
 @pytest.mark.parametrize("over", [0, 1])
 def test_the_size_of_a_head_is_limited_alike_for_every_split(over: int) -> None:
     start = b"GET / HTTP/1.1\r\nHost: h\r\nX: "
@@ -275,7 +292,7 @@ def test_the_size_of_a_head_is_limited_alike_for_every_split(over: int) -> None:
     for missing in (4, 3, 2, 1, 0):
         part = data[: len(data) - missing]
         if over and missing < 2:
-            with pytest.raises(FormatError, match="the head is longer than 128 KiB"):
+            with pytest.raises(FormatError, match="the head is longer than 262144 bytes"):
                 head_end(part)
         else:
             assert head_end(part) == (-1 if missing else len(data))
@@ -580,7 +597,7 @@ def test_size_lines_and_trailers_are_limited_alike_for_every_split(
             pieces = [wire[:cut], *bytewise(wire[cut : cut + 9]), wire[cut + 9 :]]
             reader = ChunkedBody()
             if refused:
-                with pytest.raises(FormatError, match=r"too long|longer than 16 KiB"):
+                with pytest.raises(FormatError, match=r"too long|longer than 16384"):
                     [reader.feed(piece) for piece in pieces]
             else:
                 assert [reader.feed(piece) for piece in pieces][-1].done
@@ -688,6 +705,41 @@ def test_ten_thousand_mutations() -> None:
 
 
 # Writing.
+
+
+CONNECTS = {
+    b"CONNECT a.test:443 HTTP/1.1\r\n\r\n": ("a.test", 443),
+    b"CONNECT a.test:443 HTTP/1.0\r\nHost: b\r\nX: y\r\n\r\n": ("a.test", 443),
+    b"CONNECT [::1]:8443 HTTP/1.1\r\nContent-Length: 0\r\n\r\n": ("::1", 8443),
+    b"CONNECT my_tool:1 HTTP/1.1\r\n\r\n": ("my_tool", 1),
+    b"CONNECT a.test HTTP/1.1\r\n\r\n": "takes host:port",
+    b"CONNECT a.test: HTTP/1.1\r\n\r\n": "takes host:port",
+    b"CONNECT :443 HTTP/1.1\r\n\r\n": "takes host:port",
+    b"CONNECT a.test:0 HTTP/1.1\r\n\r\n": "no such port",
+    b"CONNECT a.test:65536 HTTP/1.1\r\n\r\n": "no such port",
+    b"CONNECT a.test:443:1 HTTP/1.1\r\n\r\n": "takes host:port",
+    b"CONNECT u@a.test:443 HTTP/1.1\r\n\r\n": "takes host:port",
+    b"CONNECT https://a.test:443 HTTP/1.1\r\n\r\n": "takes host:port",
+    b"CONNECT ::1:443 HTTP/1.1\r\n\r\n": "takes host:port",
+    b"CONNECT a.test:443 HTTP/2.0\r\n\r\n": "malformed",
+    b"connect a.test:443 HTTP/1.1\r\n\r\n": "malformed",
+    b"CONNECT  a.test:443 HTTP/1.1\r\n\r\n": "malformed",
+    b"CONNECT a.test:443 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n": "exactly one Host",
+    b"CONNECT a.test:443 HTTP/1.1\r\nContent-Length: 5\r\n\r\n": "has no body",
+    b"CONNECT a.test:443 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n": "has no body",
+    b"CONNECT a.test:443 HTTP/1.1\r\nX : y\r\n\r\n": "name of header number 1",
+}
+
+
+@pytest.mark.parametrize(("data", "expected"), CONNECTS.items())
+def test_connect(data: bytes, expected: tuple[str, int] | str) -> None:
+    if isinstance(expected, str):
+        with pytest.raises(FormatError, match=expected):
+            parse_connect(data)
+    else:
+        head, host, port = parse_connect(data)
+        assert (host, port) == expected
+        assert head.size == len(data)
 
 
 def test_chunk() -> None:

@@ -10,7 +10,7 @@ from proxy.core.model import Body, Frame, Headers, header
 from proxy.core.redaction import spans
 from proxy.core.redaction.bodies import Bodies, ContentType, Messages, Opened, content_type
 
-LIMIT = 256 * 1024 * 1024  # a body larger than this, decoded or not, is dropped
+LIMIT = encoding.LIMIT  # a body larger than this is dropped
 _MESSAGES = (1, 2)  # the opcodes of text and binary messages
 _CLOSE = 8
 _CLOSE_CODE = 2  # bytes before a close frame's reason
@@ -50,10 +50,11 @@ class OpenBody:
             return
         kind = content_type(header(headers, b"content-type"))
         self._coding = (header(headers, b"content-encoding") or b"").decode("latin-1")
-        decoded = encoding.decode(data, self._coding, limit=LIMIT)
+        limit = min(LIMIT, encoding.room(len(data)))
+        decoded = encoding.decode(data, self._coding, limit=limit)
         if decoded.data is data:  # no coding, or an unknown one
             self._outer = bodies.open(data, kind)
-        elif decoded.complete or len(decoded.data) < LIMIT:
+        elif decoded.complete or len(decoded.data) < limit:
             self._decoded = decoded
             self._inner = bodies.open(decoded.data, kind)
             if not decoded.complete:  # what is beyond the damage may be plain
