@@ -10,6 +10,7 @@ from pathlib import Path
 from proxy.config import Settings
 from proxy.core import wire
 from proxy.core.matching import IgnoreRule
+from proxy.core.matching.rules import read as read_rule
 from proxy.core.model import Event, Exchange, Outcome, RequestHead, Run
 from proxy.core.outcomes import judge
 from proxy.core.outcomes._api import Facts
@@ -144,7 +145,7 @@ def _index(
     return Fixtures.of(
         (one for one in exchanges if not _by_server(one)),
         steps=step_of,
-        ignore_rules=rules,
+        ignore_rules=[*rules, *map(read_rule, runtime.settings.ignore_rules)],
         redact=redactor_of(runtime.settings, runtime.store).request,  # it serves one thread
         load=load,
     )

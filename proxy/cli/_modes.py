@@ -51,6 +51,15 @@ def unnamed(name: str, hosts: Iterable[str]) -> ConfigError:
     )
 
 
+def own_form(file: Path) -> None:
+    """Raises ConfigError where a file is of a foreign format, which is not written here."""
+    if not file.name.endswith(".jsonl"):
+        raise ConfigError(
+            f"{file} is not a Dashcam recording, and cannot be added to",
+            hint="import it, then export it as .dashcam.jsonl",
+        )
+
+
 def missing(file: Path) -> Snapshot:
     """The recording that is still to be made."""
     return Snapshot(Run("", name_of(file), "", 0.0))

@@ -7,21 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from proxy import runtime as composition
+from proxy.cli._accept import RECORDING, accepted, as_json, into_config, into_file, lines, ruled
 from proxy.cli._child import metadata, new_token, run_in, say
 from proxy.cli._drift import Drift, drift
-from proxy.cli._modes import LIVE, keep, missing, unnamed, with_live
+from proxy.cli._modes import LIVE, keep, missing, own_form, unnamed, with_live
 from proxy.cli._serving import ANY_PORT, Serving, serving
 from proxy.cli._source import is_file, load_one
 from proxy.cli._text import clean
 from proxy.cli.diff import ordered
 from proxy.config import Settings
+from proxy.core.matching import IgnoreRule
 from proxy.core.model import CALL_KINDS, Run, Snapshot
 from proxy.core.replay import Fixtures, Report
+from proxy.core.replay.suggest import Suggestion
 from proxy.engine.clock import new_id, wall
 from proxy.engine.replayer import Mode, Replayer
 from proxy.errors import ConfigError, RecordingNotFound
 from proxy.importers import load
-from proxy.stores._api import RunQuery, Store
+from proxy.stores._api import OpenRun, RunQuery, Store
 
 NOT_STARTED = frozenset({126, 127})
 DIVERGED, NO_VERDICT = 2, 125
@@ -47,6 +50,8 @@ class Replayed:
     mode: str = "none"
     drift: Sequence[Drift] = ()
     added: int | None = None  # calls that were written to the recording's file
+    suggested: Sequence[Suggestion] | None = None
+    accepted: str | None = None  # where rules were written
 
     @property
     def exit_code(self) -> int:
@@ -80,6 +85,16 @@ class Replayed:
             say(f"refused: {host} ({_times(times)}); allow it with --live host:{host}")
         for host, times in self.report.hosts_asked.items():
             say(f"live: {host} ({_times(times)})")
+        self._tell_more()
+        if self.at is None:
+            say(f"look: dashcam show {self.run.id}")
+            return
+        if not self.report.passed_through:
+            say(f"it never went live: the command ended before call {self.at}")
+        say(f"compare: dashcam diff {self.ref} {self.run.id}")
+
+    def _tell_more(self) -> None:
+        """What was asked for beside the replay: drift, recording, rules."""
         for one in self.drift:
             say(f"drift: {clean(str(one))}" if one.fails else f"differs: {clean(str(one))}")
         if self.added is not None:
@@ -88,12 +103,12 @@ class Replayed:
             say(f"{self.ref} is as it was: a call that may not go live was missed")
         if self._other_code:
             say(f"the command ended with {self.code}; recorded was {self.was_code}")
-        if self.at is None:
-            say(f"look: dashcam show {self.run.id}")
-            return
-        if not self.report.passed_through:
-            say(f"it never went live: the command ended before call {self.at}")
-        say(f"compare: dashcam diff {self.ref} {self.run.id}")
+        if self.suggested is not None:
+            say(*(map(clean, lines(self.suggested))))
+            if not self.suggested:
+                say("no ignore rule would have made a miss match")
+        if self.accepted is not None:
+            say(f"accepted: the rules are in {self.accepted}; replay again")
 
     def as_json(self) -> dict[str, Any]:
         """The same as one object, with every detail."""
@@ -109,6 +124,8 @@ class Replayed:
             **({} if self.mode == "none" else {"mode": self.mode}),
             **({"drift": [one._asdict() for one in self.drift]} if self.mode == "verify" else {}),
             **({} if self.added is None else {"added": self.added}),
+            **({} if self.suggested is None else {"suggested": as_json(self.suggested)}),
+            **({} if self.accepted is None else {"accepted": self.accepted}),
         }
 
 
@@ -121,14 +138,20 @@ async def replayed(
     loopback: bool,
     fork: bool = False,
     how: str = "none",
+    suggest: bool = False,
+    accept: Path | str | None = None,
 ) -> Replayed:
     """Runs `argv` with the recording in place of the world; a fork goes live at `mode.at`.
 
     `how` is the mode of `_modes`; what may go live is `mode.live`, and must have been named.
+    `accept` says where suggested rules are written: RECORDING, or the path of a settings file.
     """
+    file = Path(ref) if is_file(ref) else None
+    if file is not None and (how in {"new", "all"} or accept == RECORDING):
+        own_form(file)
     token = new_token()
     async with serving(settings, api=ANY_PORT, token=token) as where:
-        store, file = where.runtime.store, Path(ref) if is_file(ref) else None
+        store = where.runtime.store
         new = how == "all" and file is not None and not file.exists()
         if new and file is not None:
             recorded, replayer = missing(file).run, await empty(where, ref, mode)
@@ -163,9 +186,26 @@ async def replayed(
             mode.at if fork else None,
             how,
         )
+        if suggest:
+            made = replace(made, suggested=replayer.suggestions())
+        if accept is not None and (rules := accepted(made.suggested or ())):
+            made = replace(made, accepted=await _write(where, made, rules, accept))
         if how not in LIVE:
             return made
         return await asyncio.to_thread(_after, store, made, missing(file) if new and file else None)
+
+
+async def _write(
+    where: Serving, made: Replayed, rules: Sequence[IgnoreRule], accept: Path | str
+) -> str:
+    """Writes accepted rules; returns where they are."""
+    if isinstance(accept, Path):
+        return str(await asyncio.to_thread(into_config, accept, rules))
+    if is_file(made.ref):
+        await asyncio.to_thread(into_file, Path(made.ref), rules)
+        return made.ref
+    where.runtime.engine.writer.put(OpenRun(ruled(made.recorded, rules)))
+    return made.recorded.id
 
 
 def _after(store: Store, made: Replayed, before: Snapshot | None) -> Replayed:

@@ -40,6 +40,9 @@ be started.""",
     "--live", metavar="WHAT", multiple=True, help="What goes live: llm, tools:NAME, host:NAME."
 )
 @click.option("--mode", type=click.Choice(CHOICES), default="none", help="See below.")
+@click.option("--suggest", is_flag=True, help="Say which ignore rules would make misses match.")
+@click.option("--accept", is_flag=True, help="Write suggested rules into the recording.")
+@click.option("--accept-config", is_flag=True, help="Write them into the settings file.")
 @click.option("--reuse", is_flag=True, help="Serve a recorded call again when all are used up.")
 @click.option("--report", "report_file", metavar="FILE", help="Write the report as JSON.")
 @click.option("--upstream-ca", metavar="FILE", help="For live calls: CAs of the upstreams.")
@@ -55,6 +58,9 @@ def command(
     argv: Sequence[str],
     live: Sequence[str],
     mode: str,
+    suggest: bool,
+    accept: bool,
+    accept_config: bool,
     reuse: bool,
     report_file: str | None,
     upstream_ca: str | None,
@@ -62,6 +68,7 @@ def command(
     **flags: Any,
 ) -> int:
     """See the help."""
+    from proxy.cli._accept import RECORDING, config_file
     from proxy.cli._modes import chosen
     from proxy.cli._replay import replayed
     from proxy.cli._source import is_file
@@ -73,7 +80,18 @@ def command(
     settings = cli.settings(**flags)
     how = chosen(mode, there=not is_file(ref) or Path(ref).exists())
     played = Mode(settings.match, settings.pace, reuse, parse(live, settings.replay_allow))
-    done = asyncio.run(replayed(settings, ref, argv=argv, mode=played, loopback=loopback, how=how))
+    done = asyncio.run(
+        replayed(
+            settings,
+            ref,
+            argv=argv,
+            mode=played,
+            loopback=loopback,
+            how=how,
+            suggest=suggest or accept or accept_config,
+            accept=config_file(cli.config) if accept_config else RECORDING if accept else None,
+        )
+    )
     if report_file:
         text = json.dumps(done.as_json(), indent=2, ensure_ascii=False)
         Path(report_file).write_text(f"{text}\n", "utf-8")

@@ -30,12 +30,14 @@ from proxy.core.replay import (
 )
 from proxy.core.replay.live import NOTHING, is_llm
 from proxy.core.replay.rewrite import rewritten
+from proxy.core.replay.suggest import Suggestion, suggestions
 from proxy.engine import answers
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
 from proxy.errors import ConfigError
 
 _WIDTH = 100
+_KEPT = 50  # misses of a session, with their bodies
 
 
 @dataclass(slots=True, frozen=True)
@@ -74,6 +76,7 @@ class Session:
     run_id: str
     playback: Playback
     misses: list[dict[str, Any]] = field(default_factory=list)
+    first: list[Miss] = field(default_factory=list)  # whole, for suggesting rules
 
     def report(self) -> dict[str, Any]:
         """The report as JSON, with whose it is."""
@@ -130,6 +133,13 @@ class Replayer:
             playbacks = [self.mode.playback(next(iter(self.recordings.values())))]
         return joined([playback.report() for playback in playbacks])
 
+    def suggestions(self) -> list[Suggestion]:
+        """Ignore rules that would have made the first misses match."""
+        found = []
+        for session in self.sessions.values():
+            found += suggestions(session.playback.fixtures, session.first)
+        return found
+
     async def _session(self, tx: Tx) -> Session | None:
         name = tx.exchange.own.replay or next(iter(self.recordings), None)
         if name is None:
@@ -172,6 +182,8 @@ class Replayer:
             session.playback.refuse(request.host, request.url)
         text = miss_text(miss, _WIDTH)
         session.misses.append(miss_body(miss))
+        if len(session.first) < _KEPT:
+            session.first.append(miss)
         if self.on_miss is not None:
             self.on_miss(text)
         refusal = answers.refused(

@@ -94,6 +94,14 @@ def test_once_and_all_make_a_recording(dashcam: Dashcam, upstream: Upstream, fol
     assert not (folder / "y.jsonl").exists()
 
 
+def test_foreign_files_are_not_written(dashcam: Dashcam, folder: Path) -> None:
+    (folder / "a.har").write_text("{}")
+    for asked in (("--mode", "new", *NAMED), ("--accept",)):
+        done = dashcam("replay", "a.har", *asked, "--", "true")
+        assert done.code == 2
+        assert "a.har is not a Dashcam recording" in done.err
+
+
 def test_verify_tells_where_the_world_has_drifted(
     dashcam: Dashcam, agent: Agent, folder: Path
 ) -> None:

@@ -35,12 +35,16 @@ class Hit:
 
 @dataclass(slots=True, frozen=True)
 class Miss:
-    """No recorded call matches. `near` are the closest ones, nearest first, at most three."""
+    """No recorded call matches. `near` are the closest ones, nearest first, at most three.
+
+    `request` is the request as it was compared.
+    """
 
     step: str
     head: RequestHead
     near: tuple[NearMiss, ...]
     reason: str
+    request: MatchRequest | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -253,7 +257,7 @@ class Playback:
 
     def _miss(self, request: MatchRequest, reason: str) -> Miss:
         near = nearest(self.fixtures, request, self._served, self._last)
-        return Miss(request.step, request.head, near, reason)
+        return Miss(request.step, request.head, near, reason, request)
 
     def _pending(self, positions: Sequence[int], before: int | None) -> Iterator[int]:
         """Those not served yet, in order; what has been served is not looked at every time."""
