@@ -71,6 +71,8 @@ class BlobReader:
             self._size = 0
         chain = [blob]
         while chain[-1].after is not None and chain[-1].after not in self._streams:
+            if chain[-1].after >= chain[-1].id:  # else it might go round in rings
+                raise Damaged(f"blob {chain[-1].id} continues a later one")
             chain.append(self.blob(chain[-1].after))
         last = chain[-1].after
         stream = self._streams.pop(last) if last is not None else _decompressor()

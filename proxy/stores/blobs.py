@@ -281,7 +281,7 @@ class BlobWriter:
                     packed.after,
                     stop - at,
                     ints.pack([len(piece) for piece in data]),
-                    digests.short_fold(marks),
+                    digests.of_blob(marks, packed.data),
                     packed.data,
                 )
             )

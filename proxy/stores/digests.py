@@ -10,6 +10,7 @@ from hashlib import sha256
 
 _SHA256 = b"\x01"
 _LEAF = 16
+_PACKED = 8
 
 
 def leaf(data: bytes) -> bytes:
@@ -25,3 +26,8 @@ def fold(digests: Iterable[bytes]) -> bytes:
 def short_fold(digests: Iterable[bytes]) -> bytes:
     """The first 17 of them."""
     return fold(digests)[: _LEAF + 1]
+
+
+def of_blob(digests: Iterable[bytes], packed: bytes) -> bytes:
+    """25 bytes: `short_fold` of a blob's pieces, and 8 of its bytes as they are stored."""
+    return short_fold(digests) + sha256(packed).digest()[:_PACKED]

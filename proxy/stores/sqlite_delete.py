@@ -96,13 +96,9 @@ def _delete_blobs(connection: sqlite3.Connection, run: int) -> None:
 
 def _only(pieces: list[bytes], heir: int, number: int) -> tuple[Any, ...]:
     """The values of _KEEP for a blob that is left with these pieces."""
-    return (
-        heir,
-        ints.pack([len(piece) for piece in pieces]),
-        digests.short_fold(map(digests.leaf, pieces)),
-        zstreams.alone(b"".join(pieces)),
-        number,
-    )
+    packed = zstreams.alone(b"".join(pieces))
+    digest = digests.of_blob(map(digests.leaf, pieces), packed)
+    return (heir, ints.pack([len(piece) for piece in pieces]), digest, packed, number)
 
 
 def wipe(connection: sqlite3.Connection, *, large: bool = False) -> bool:

@@ -164,7 +164,8 @@ def _blobs(
             yield Problem(f"blob {blob.id}", error.message)
             continue
         marks = [digests.leaf(piece) for piece in data]
-        if digests.short_fold(marks) != blob.digest:
+        whole = digests.of_blob(marks, blob.data)
+        if blob.digest not in (whole, digests.short_fold(marks)):  # the shorter one is of old
             yield Problem(f"blob {blob.id}", "is not what was stored: its digest differs")
         for at, (piece, mark) in enumerate(zip(data, marks, strict=True), blob.id):
             leaves[at] = (len(piece), mark)

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import pytest
+import zstandard
 
 from proxy.core.model import Body, Outcome, Own, RequestHead
 from proxy.stores._api import AddExchange, AddOutcome
@@ -47,6 +48,7 @@ TAMPERINGS = {
     ),
     "a blob": ("UPDATE blobs SET data = x'00' WHERE id = 1", "cannot be read"),
     "a blob's digest": ("UPDATE blobs SET digest = x'01' WHERE id = 1", "digest differs"),
+    "a blob that continues itself": ("UPDATE blobs SET after = id", "continues a later one"),
     "a blob that is gone": ("DELETE FROM blobs WHERE id = (SELECT max(id) FROM blobs)", "missing"),
     "a blob's run": ("UPDATE blobs SET run = 99 WHERE id = 1", "belong to no run"),
     "an exchange that is gone": ("DELETE FROM exchanges WHERE id = 'ex_run_a_1'", "says 3 calls"),
@@ -88,6 +90,22 @@ def test_what_was_changed_is_found(filled: SqliteStore, name: str) -> None:
     problems = filled.verify()
     assert any(said in problem.what for problem in problems), problems
     assert all("\n" not in problem.what for problem in problems)
+
+
+def test_other_bytes_that_say_the_same_are_found(filled: SqliteStore) -> None:
+    number, data = (
+        filled._writer.execute(
+            "SELECT id, data FROM blobs WHERE after IS NULL AND id NOT IN"
+            " (SELECT after FROM blobs WHERE after IS NOT NULL) LIMIT 1"
+        ).fetchone()
+        or filled._writer.execute("SELECT id, data FROM blobs WHERE id = 1").fetchone()
+    )
+    said = zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    packed = zstandard.ZstdCompressor(level=19).compressobj()
+    other = packed.compress(said) + packed.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    assert other != data
+    filled._writer.execute("UPDATE blobs SET data = ? WHERE id = ?", (other, number))
+    assert (f"blob {number}", "is not what was stored: its digest differs") in filled.verify()
 
 
 def test_a_torn_file_is_found(filled: SqliteStore) -> None:
