@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from proxy.core.redaction import amazon, fields, spans
@@ -25,6 +26,7 @@ class ContentType(NamedTuple):
     boundary: bytes = b""
 
 
+@lru_cache(maxsize=1024)
 def content_type(value: bytes | None) -> ContentType:
     """Reads a Content-Type."""
     text = (value or b"").decode("latin-1")
@@ -72,12 +74,13 @@ class Bodies:
 
     def learn(self, hits: list[Hit]) -> list[Hit]:
         """Learns what speaks for the hits; gives them back."""
-        self._scanner.learn(removal.owner for removal in spans.removals(hits))
+        if hits:
+            self._scanner.learn(removal.owner for removal in spans.removals(hits))
         return hits
 
     def plan(self, hits: list[Hit]) -> list[Edit]:
         """The edits for hits."""
-        return spans.plan(spans.removals(hits), self._replacement)
+        return spans.plan(spans.removals(hits), self._replacement) if hits else []
 
     @property
     def scanner(self) -> Scanner:

@@ -1,6 +1,6 @@
 """Taking secrets out of exchanges, live requests and texts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +35,10 @@ class Redactor:
         allowed = self._rules.allow_headers
         self._allowed = None if allowed is None else {name.lower() for name in allowed}
         self._headers: dict[tuple[bytes, bytes], tuple[Find, ...]] = {}
+        # What came out, for as long as nothing new is learned: heads are nearly alike.
+        self._version = -1
+        self._clean_headers: dict[tuple[bytes, bytes], bytes] = {}
+        self._clean_texts: dict[tuple[bool, str], str] = {}
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """A redacted copy of a finished exchange. Never raises for what is in it.
@@ -56,15 +60,13 @@ class Redactor:
         got = OpenBody(bodies, exchange.response_body, headers, "response")
         frames = OpenFrames(bodies, exchange.frames)
 
-        request = self._request_head(exchange.request)
-        request_body, headers, notes = self._close(sent, request.headers)
-        request = replace(request, headers=headers)
-        if response is not None:
-            response = self._response_head(response)
-        headers = response.headers if response is not None else ()
+        headers = self._redacted_headers(exchange.request.headers)
+        request_body, headers, notes = self._close(sent, headers)
+        request = self._request_head(exchange.request, headers)
+        headers = self._redacted_headers(response.headers) if response is not None else ()
         response_body, headers, more = self._close(got, headers)
         if response is not None:
-            response = replace(response, headers=headers)
+            response = _with_head(response, reason=self.text(response.reason), headers=headers)
         new_frames, lost = frames.redacted(self._clean)
         old = tuple(self.text(note) for note in exchange.notes)
         return replace(
@@ -88,15 +90,12 @@ class Redactor:
         self._learn_headers([head.headers])
         self._target(head.target)
         opened = OpenBody(self._bodies, Body(body), head.headers, "request")
-        new = self._request_head(head)
-        new_body, headers, _ = self._close(opened, new.headers)
-        return replace(new, headers=headers), new_body.data
+        new_body, headers, _ = self._close(opened, self._redacted_headers(head.headers))
+        return self._request_head(head, headers), new_body.data
 
     def text(self, text: str) -> str:
         """A text for logs: names and shapes as everywhere, and what was learned; learns nothing."""
-        data = text.encode("utf-8", "surrogatepass")
-        new = self._clean(data)
-        return text if new is data else new.decode("utf-8", "surrogatepass")
+        return self._remembered(text, self._text, target=False)
 
     def json(self, value: Any) -> Any:
         """A JSON-ready value (metadata, event data) without secrets; keys and numbers stay."""
@@ -111,6 +110,9 @@ class Redactor:
                     self._scanner.learn(finds)
 
     def _target(self, text: str) -> str:
+        return self._remembered(text, self._found_in_target, target=True)
+
+    def _found_in_target(self, text: str) -> str:
         target = text.encode("utf-8", "surrogatepass")
         finds = self._scanner.find(target)
         if b"?" in target:
@@ -120,24 +122,51 @@ class Redactor:
         new = self._clean(target, finds)
         return text if new is target else new.decode("utf-8", "surrogatepass")
 
-    def _request_head(self, head: RequestHead) -> RequestHead:
-        target, headers = self._target(head.target), self._redacted_headers(head.headers)
-        return replace(head, target=target, headers=headers)
+    def _text(self, text: str) -> str:
+        data = text.encode("utf-8", "surrogatepass")
+        new = self._clean(data)
+        return text if new is data else new.decode("utf-8", "surrogatepass")
 
-    def _response_head(self, head: ResponseHead) -> ResponseHead:
-        return replace(
-            head, reason=self.text(head.reason), headers=self._redacted_headers(head.headers)
-        )
+    def _remembered(self, text: str, work: Callable[[str], str], *, target: bool) -> str:
+        """What `work` makes of a text, unless something was learned in between."""
+        if len(text) > _MAX_CACHED_VALUE:
+            return work(text)
+        self._refresh()
+        known = self._clean_texts
+        if (new := known.get((target, text))) is None:
+            version = self._scanner.learned.version
+            new = work(text)
+            if version == self._scanner.learned.version:
+                known[target, text] = new
+        return new
+
+    def _refresh(self) -> None:
+        """Forgets what came out when it may come out otherwise now."""
+        version = self._scanner.learned.version
+        if version != self._version or len(self._clean_texts) > _MAX_CACHED:
+            self._version = version
+            self._clean_headers, self._clean_texts = {}, {}
+        if len(self._clean_headers) > _MAX_CACHED:
+            self._clean_headers = {}
+
+    def _request_head(self, head: RequestHead, headers: Headers) -> RequestHead:
+        return _with_head(head, target=self._target(head.target), headers=headers)
 
     def _redacted_headers(self, headers: Headers) -> Headers:
-        reappears = bool(self._scanner.known(b"\n".join(value for _, value in headers)))
-        out: list[tuple[bytes, bytes]] = []
-        for name, value in headers:
-            finds = self._header_finds(name, value)
-            if finds or reappears:
-                finds = (*finds, *self._scanner.known(value))
-            out.append((name, self._clean(value, finds) if finds else value))
-        return tuple(out)
+        self._refresh()
+        known = self._clean_headers
+        fresh = [pair for pair in headers if pair not in known]
+        if fresh:
+            reappears = bool(self._scanner.known(b"\n".join(value for _, value in fresh)))
+            for pair in fresh:
+                finds = self._header_finds(*pair)
+                if reappears:
+                    finds = (*finds, *self._scanner.known(pair[1]))
+                known[pair] = self._clean(pair[1], finds) if finds else pair[1]
+        out = tuple([(pair[0], known[pair]) for pair in headers])
+        if len(fresh) and any(len(value) > _MAX_CACHED_VALUE for _, value in fresh):
+            self._clean_headers = {}
+        return out
 
     def _header_finds(self, name: bytes, value: bytes) -> tuple[Find, ...]:
         """What is found in one header without anything learned; remembered."""
@@ -229,6 +258,12 @@ class Redactor:
             return b"0"
         kind = hit.kind or self._scanner.kind(hit.value)
         return pseudonym.make(self._key, hit.value, kind)
+
+
+def _with_head[Head: (RequestHead, ResponseHead)](head: Head, **changed: Any) -> Head:
+    """The head with what has changed; itself when nothing has."""
+    same = all(getattr(head, name) == value for name, value in changed.items())
+    return head if same else replace(head, **changed)
 
 
 def _with_length(headers: Headers, size: int) -> tuple[Headers, bool]:
