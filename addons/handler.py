@@ -14,12 +14,15 @@ from typing import Any, override
 from mitmproxy import options as moptions
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, events, mode_specs
+from mitmproxy.proxy.layer import NextLayerHook
 from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.server import ConnectionIO, LiveConnectionHandler
 
 from addons.direct import open_direct
+from addons.fast_lane import FastLane
 from addons.hooks import WaitHook
 from addons.pooled import PooledServer
+from addons.shortcut import Shortcut, shortcut
 from proxy.engine.tasks import spawn
 from proxy.engine.upstream import Pool, UpstreamError
 
@@ -57,6 +60,46 @@ class Handler(LiveConnectionHandler):
         self.max_conns = collections.defaultdict(lambda: asyncio.Semaphore(_UPSTREAMS))
         self._table = table
         self._pool = pool
+        self._lane: FastLane | None = None
+        self._short: Shortcut | None = None
+
+    @override
+    async def server_event(self, event: events.Event) -> None:
+        if self._short is not None and self._short.takes(event):
+            self._at_once(self._short, event)
+            if not self._short.over and self._short.is_ending():
+                self._short.over = True
+                await super().server_event(events.DataReceived(self.client, b""))
+            return
+        await super().server_event(event)
+        if self._lane is not None and self._short is None:
+            self._short = shortcut(self._lane)
+
+    def _at_once(self, short: Shortcut, event: events.Event) -> None:
+        """As mitmproxy's `server_event`, for events that take the short way; never waits."""
+        self.timeout_watchdog.register_activity()  # type: ignore[no-untyped-call]  # mitmproxy's
+        try:
+            for command in short.said(event):
+                self._execute(command)
+        except Exception:  # noqa: BLE001 - as mitmproxy does: a layer that fails is logged
+            _log.exception("a connection failed")
+
+    def _execute(self, command: commands.Command) -> None:
+        if isinstance(command, commands.OpenConnection):
+            task = spawn(self.open_connection(command), "upstream")
+            self.transports[command.connection] = ConnectionIO(handler=task)
+        elif isinstance(command, commands.StartHook):
+            spawn(self.hook_task(command), "hook")
+        elif isinstance(command, commands.ConnectionCommand):
+            io = self.transports.get(command.connection)
+            if io is None:
+                return  # it is closed already
+            if isinstance(command, commands.SendData):
+                if io.writer is not None and not io.writer.is_closing():
+                    io.writer.write(command.data)
+            else:
+                half = isinstance(command, commands.CloseTcpConnection) and command.half_close
+                self.close_connection(command.connection, half)
 
     @override
     async def handle_hook(self, hook: commands.StartHook) -> None:
@@ -74,6 +117,8 @@ class Handler(LiveConnectionHandler):
                         await result
                 except Exception:  # noqa: BLE001 - an observer never harms the observed
                     _log.exception("%s failed", hook.name)
+            if isinstance(hook, NextLayerHook) and isinstance(hook.data.layer, FastLane):
+                self._lane = hook.data.layer
 
     @override
     async def open_connection(self, command: commands.OpenConnection) -> None:
@@ -119,6 +164,9 @@ class Handler(LiveConnectionHandler):
         """An event from outside a task, at once: the layers never wait in the middle of one."""
         if self._server_event_lock.locked():
             spawn(self.server_event(event), "server event")
+            return
+        if self._short is not None and self._short.takes(event):
+            self._at_once(self._short, event)
             return
         try:
             self.server_event(event).send(None)
