@@ -17,12 +17,14 @@ SERVER = (sys.executable, "-m", "tests.e2e.clients.mcp_server")
 SERVER_FILE = (sys.executable, str(Path(__file__).parent / "clients" / "mcp_server.py"), "stdio")
 
 
-def lines(out: str) -> dict[str, list[Any]]:
-    """What the client said, by its first word."""
-    found: dict[str, list[Any]] = {}
+def conversations(out: str) -> list[dict[str, list[Any]]]:
+    """What the client said in each, by its first word."""
+    found: list[dict[str, list[Any]]] = []
     for line in out.splitlines():
         word, _, value = line.partition(" ")
-        found.setdefault(word, []).append(json.loads(value))
+        if word == "conversation":
+            found.append({})
+        found[-1].setdefault(word, []).append(json.loads(value))
     return found
 
 
@@ -42,52 +44,52 @@ def server_url(dashcam: Dashcam, tmp_path: Path) -> Iterator[tuple[str, subproce
         process.wait(TIMEOUT)
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_over_http(
-    mode: str, dashcam: Dashcam, server_url: tuple[str, subprocess.Popen[bytes]]
+def test_every_conversation_is_recorded_and_played_back(
+    dashcam: Dashcam, server_url: tuple[str, subprocess.Popen[bytes]]
 ) -> None:
     url, server = server_url
-    live = dashcam("run", "--id", "live", "--", *CLIENT, mode, url)
-    seen = lines(live.out)
-    assert [add["structured_content"] for add in seen["add"]] == [{"result": 41}, {"result": 42}]
+    wrapped = (sys.executable, "-m", "proxy", "mcp", "--name", "shop", "--", *SERVER_FILE)
+    talks = (("auto", url), ("legacy", url), ("legacy", *wrapped))
+    command = (*CLIENT, *map(json.dumps, talks))
+    live = dashcam("run", "--id", "live", "--", *command)
+    seen = conversations(live.out)
+    assert len(seen) == len(talks)
+    for talk in seen:
+        assert [add["structured_content"]["result"] for add in talk["add"]] == [41, 42]
+    assert seen[2]["progress"] == [[0.0, 1.0]]
+    assert "shop is up" in live.err
 
-    where = url.removeprefix("http://").removesuffix("/mcp")
-    calls = {call["name"]: call for call in dashcam.calls("live")}
-    tools = {name: call for name, call in calls.items() if call["kind"] == "tool_call"}
-    assert tools.keys() == {f"mcp:{where}/{tool}" for tool in ("add", "slow", "broken")}
-    add = tools[f"mcp:{where}/add"]["call"]
-    assert add["input"] == {"a": 2, "b": 40}
-    assert add["output"]["structuredContent"] == {"result": 42}
-    assert tools[f"mcp:{where}/broken"]["call"]["error"]["where"] == "tool"
-    failed = {name for name, call in calls.items() if call["error"]}
-    assert failed == {f"mcp:{where}/broken", f"mcp:{where}/resources/read"}
-    assert calls[f"mcp:{where}/tools/list"]["call"]["tools"] == ["add", "slow", "broken", "die"]
+    calls = dashcam.calls("live")
+    stdio = [call for call in calls if call["url"].startswith("mcp+stdio:")]
+    over_http(url, [call for call in calls if call not in stdio])
+    over_stdio(stdio)
 
     server.terminate()
     server.wait(TIMEOUT)
-    replayed = dashcam("replay", "live", "--", *CLIENT, mode, url)
-    assert lines(replayed.out) == seen
-
-
-def over_stdio(*options: str) -> tuple[str, ...]:
-    """A server's command as an MCP client's configuration has it, wrapped."""
-    return (sys.executable, "-m", "proxy", "mcp", *options, "--", *SERVER_FILE)
-
-
-def test_over_stdio(dashcam: Dashcam) -> None:
-    live = dashcam("run", "--id", "live", "--", *CLIENT, "legacy", *over_stdio("--name", "shop"))
-    seen = lines(live.out)
-    assert [add["structured_content"] for add in seen["add"]] == [{"result": 41}, {"result": 42}]
-    assert seen["progress"] == [[0.0, 1.0]]
-    assert "shop is up" in live.err
-
-    calls = [call for call in dashcam.calls("live") if call["url"].startswith("mcp+stdio:")]
-    tools = [call["name"] for call in calls if call["kind"] == "tool_call"]
-    assert tools == ["mcp:shop/add", "mcp:shop/add", "mcp:shop/slow", "mcp:shop/broken"]
-    assert "mcp:shop/notifications/initialized" in {call["name"] for call in calls}
-    assert {call["url"] for call in calls} == {"mcp+stdio://shop/"}
-
-    replay = dashcam("replay", "live", "--", *CLIENT, "legacy", *over_stdio("--name", "shop"))
-    assert lines(replay.out) == seen
+    replay = dashcam("replay", "live", "--", *command)
+    assert conversations(replay.out) == seen
     assert "shop is up" not in replay.err
     assert f"{len(calls)} served · clean" in replay.err
+
+
+def over_http(url: str, recorded: list[dict[str, Any]]) -> None:
+    """Two conversations over HTTP, in two versions of the protocol."""
+    where = url.removeprefix("http://").removesuffix("/mcp")
+    calls = {call["name"]: call for call in recorded}
+    tools = [call["name"] for call in recorded if call["kind"] == "tool_call"]
+    assert tools == [f"mcp:{where}/{tool}" for tool in ("add", "add", "slow", "broken")] * 2
+    add = calls[f"mcp:{where}/add"]["call"]
+    assert add["input"] == {"a": 2, "b": 40}
+    assert add["output"]["structuredContent"] == {"result": 42}
+    assert calls[f"mcp:{where}/broken"]["call"]["error"]["where"] == "tool"
+    failed = {call["name"] for call in recorded if call["error"]}
+    assert failed == {f"mcp:{where}/broken", f"mcp:{where}/resources/read"}
+    assert calls[f"mcp:{where}/tools/list"]["call"]["tools"] == ["add", "slow", "broken", "die"]
+
+
+def over_stdio(recorded: list[dict[str, Any]]) -> None:
+    """One conversation with the server as a child of the client."""
+    tools = [call["name"] for call in recorded if call["kind"] == "tool_call"]
+    assert tools == ["mcp:shop/add", "mcp:shop/add", "mcp:shop/slow", "mcp:shop/broken"]
+    assert "mcp:shop/notifications/initialized" in {call["name"] for call in recorded}
+    assert {call["url"] for call in recorded} == {"mcp+stdio://shop/"}

@@ -1,4 +1,7 @@
-"""The official MCP SDK's client; prints what it saw. `argv`: its mode, then a URL or a command."""
+"""The official MCP SDK's client; prints what it saw.
+
+`argv`: one conversation after the other, as JSON: its mode, then a URL or a command.
+"""
 
 import asyncio
 import json
@@ -45,4 +48,7 @@ def say(what: str, value: Any) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(tell(sys.argv[1], sys.argv[2:]))
+    for conversation in sys.argv[1:]:
+        chosen, *server = json.loads(conversation)
+        say("conversation", chosen)
+        asyncio.run(tell(chosen, server))
