@@ -8,7 +8,7 @@ RUN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # every command is a new Python: without byte code each compiles anew
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format clean
+.PHONY: help setup demo test check gauntlet bench format clean
 
 help:           ## what there is to call
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -34,6 +34,9 @@ check: setup    ## style, types, layers, mirrored tests
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/python scripts/check_mirror.py
+
+gauntlet: setup ## the release numbers: kills, power cuts, tamperings by the thousand; into docs/reliability.md
+	$(RUN)/python scripts/gauntlet.py
 
 bench: setup    ## the forward path against mitmdump; TOOLS is the folder of the load tools
 	$(RUN)/python benchmarks/forward.py --tools $(TOOLS) --write docs/benchmarks.md

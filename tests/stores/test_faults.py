@@ -85,7 +85,7 @@ def test_power_cuts(tmp_path: Path, call: Call, durability: str) -> None:
         lost += len(said - found)
         assert durability == "fast" or said <= found, (cut, end, kept)
         shutil.rmtree(place)
-    print(f"{durability}: {CUTS} power cuts, {lost} stored calls lost, 0 files damaged")
+    print(f"# {durability}: {CUTS} power cuts, {lost} stored calls lost, 0 files damaged")
     assert (lost > 0) == (durability == "fast")  # the test can see a loss
 
 
@@ -157,7 +157,7 @@ def test_each_operation_may_fail(
             closely = tried % CLOSELY == 1
             assert acknowledged <= left_in(folder / "dashcam.db", closely=closely, after=call(9999))
             shutil.rmtree(folder)
-    print(f"{tried} operations failed, {failures} were said, 0 calls lost, 0 files damaged")
+    print(f"# {tried} operations failed, {failures} were said, 0 calls lost, 0 files damaged")
     assert failures > tried // 3
 
 

@@ -1,4 +1,4 @@
-# ruff: noqa: S311 - the same data each time, not secrets
+# ruff: noqa: S311, T201 - the same data each time, not secrets; what was counted is shown
 """What only the store in a file has to do; for what every store does see tests/conformance."""
 
 import json
@@ -298,6 +298,7 @@ def test_a_killed_writer_loses_nothing_it_had_stored(opened: Opens, path: Path) 
         found = {exchange.id for exchange in store.exchanges(f"run {cycle}")}
         assert found >= {f"{cycle}.{number}" for number in range(least)}
         assert len(found) % 3 == 0  # whole batches
+    print(f"# {cycles} kills, {sum(stored)} stored calls, 0 lost")
     assert store.verify() == []
 
 

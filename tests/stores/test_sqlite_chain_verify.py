@@ -59,6 +59,7 @@ def test_any_change_is_found_against_a_checkpoint(
         if not problems_of(changed, checkpoint):
             missed.append(f"{seed}: {said}")
     assert missed == []
+    print(f"# {CASES} changes, {CASES} found against a checkpoint")  # noqa: T201 - to be shown
 
 
 def test_a_chain_that_was_made_anew_holds_only_without_a_checkpoint(
