@@ -6,7 +6,7 @@ from typing import Final
 
 from proxy.core.model import Snapshot
 from proxy.errors import RecordingFormatError, RecordingNotFound
-from proxy.importers import dashcam, har, vcr
+from proxy.importers import aimock, dashcam, har, hoverfly, mitm, vcr, wiremock
 from proxy.importers._api import Importer
 
 __all__ = ["IMPORTERS", "Importer", "load"]
@@ -14,6 +14,10 @@ __all__ = ["IMPORTERS", "Importer", "load"]
 IMPORTERS: Final[Mapping[str, Importer]] = {
     "dashcam": Importer(dashcam.recognises, dashcam.load),
     "har": Importer(har.recognises, har.load),
+    "mitm": Importer(mitm.recognises, mitm.load),
+    "hoverfly": Importer(hoverfly.recognises, hoverfly.load),
+    "aimock": Importer(aimock.recognises, aimock.load),
+    "wiremock": Importer(wiremock.recognises, wiremock.load),
     "vcr": Importer(vcr.recognises, vcr.load),
 }
 

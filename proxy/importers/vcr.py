@@ -1,11 +1,16 @@
 """VCR.py cassettes (YAML or JSON, format version 1), those of pydantic-ai (`parsed_body`) included.
 
+So are its relatives': cassetter's (YAML or TOML, bodies with `type` and `content`), those of Ruby's
+VCR (`http_interactions`, `recorded_at`), and php-vcr's, which are a list.
+
 YAML is read with the safe constructor of ruamel.yaml: no tags but those of plain values (and what
 Python 2 wrote for text), no merge keys, which can grow without bounds.
 """
 
 import re
+import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO, NoReturn, override
 
@@ -25,8 +30,11 @@ MAX_YAML = 64 * 1024 * 1024  # its parser is slow
 MAX_DEPTH = 200
 
 _START = re.compile(
-    rb'^(?:interactions:|"?version"?:|\{\s*"(?:interactions|version)")', re.MULTILINE
+    rb'^(?:-\s+request:|(?:http_)?interactions:|"?version"?:|\[\[interactions\]\]'
+    rb'|\[?\s*\{\s*"(?:interactions|http_interactions|version|request)")',
+    re.MULTILINE,
 )
+_OTHERS = re.compile(rb'"(?:urlPath|urlPattern|urlPathPattern|mappings|fixtures|pairs)"\s*:')
 _OLD_TEXT = ("tag:yaml.org,2002:python/unicode", "tag:yaml.org,2002:python/str")
 
 
@@ -56,27 +64,49 @@ for _tag in _OLD_TEXT:
 
 def recognises(head: bytes, name: str) -> bool:
     """By the key `interactions`, or a suffix of YAML."""
-    return (b"interactions" in head and _START.search(head) is not None) or name.endswith(
-        (".yaml", ".yml")
-    )
+    looks = b"interactions" in head or (b"request" in head and b"response" in head)
+    known = looks and _START.search(head) is not None
+    return (known and not _OTHERS.search(head)) or name.endswith((".yaml", ".yml"))
 
 
 def load(file: BinaryIO, name: str) -> list[Snapshot]:
     """One run, its calls in the order of the cassette."""
     data = _making.read_all(file)
-    cassette = _json(data) if data.lstrip()[:1] == b"{" else _yaml(data)
-    interactions = cassette.get("interactions") if isinstance(cassette, dict) else None
+    cassette = _read(data, name)
+    interactions = cassette
+    if isinstance(cassette, list) and not any("request" in _dict(one) for one in cassette):
+        interactions = None
+    if isinstance(cassette, dict):
+        interactions = cassette.get("interactions", cassette.get("http_interactions"))
     if not isinstance(interactions, list):
         raise RecordingFormatError("no VCR cassette: interactions are missing")
     notes = Notes()
-    notes.add("a cassette does not say when its calls were made")
+    if not any("recorded_at" in _dict(one) for one in interactions):
+        notes.add("a cassette does not say when its calls were made")
+    for kind in ("grpc_interactions", "ws_interactions"):
+        for _ in _dict(cassette).get(kind) or ():
+            notes.add(f"what stands under {kind} is not carried over")
     found = list(_exchanges(interactions, notes))
     return [_making.snapshot("vcr", name, data, found, notes)]
 
 
+def _read(data: bytes, name: str) -> Any:
+    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(b"[[") or name.endswith(".toml"):
+        return _toml(data)
+    return _json(data) if start[:1] in {b"{", b"["} else _yaml(data)
+
+
+def _toml(data: bytes) -> Any:
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
+        raise RecordingFormatError(f"not TOML: {why}") from None
+
+
 def _json(data: bytes) -> Any:
     try:
-        return orjson.loads(data)
+        return orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as why:
         raise RecordingFormatError(f"line {why.lineno}: not JSON: {why.msg}") from None
 
@@ -112,8 +142,9 @@ def _exchanges(interactions: list[Any], notes: Notes) -> Iterator[Exchange]:
             notes.add("a call does not go over HTTP")
             continue
         sent, got = _body(request, notes), _body(response, notes)
-        status = _dict(response.get("status"))
-        code = status.get("code", response.get("status_code"))
+        told = response.get("status")
+        status = _dict(told)
+        code = status.get("code", told if isinstance(told, int) else response.get("status_code"))
         answer = _making.response_head(
             code if isinstance(code, int) else 0,
             str(status.get("message") or ""),
@@ -128,7 +159,7 @@ def _exchanges(interactions: list[Any], notes: Notes) -> Iterator[Exchange]:
             run_id="",
             seq=0,
             via="forward",
-            started_at=_date(answer.headers),
+            started_at=_at(_dict(interaction).get("recorded_at")) or _date(answer.headers),
             request=_making.plain_request(head, sent),
             request_body=_making.whole(sent, 0),
             response=answer,
@@ -157,10 +188,42 @@ def _body(message: dict[str, Any], notes: Notes) -> bytes:
     if isinstance(body, dict):
         if "base64_string" in body:
             return _making.base64(body["base64_string"], notes)
+        if "content" in body:
+            return _content(body, notes)
         body = body.get("string", body.get("text"))
     if isinstance(body, bytes):
         return body
     return b"" if body is None else str(body).encode("utf-8", "surrogatepass")
+
+
+def _content(body: dict[str, Any], notes: Notes) -> bytes:
+    """The form of cassetter: the type says what the content is; of JSON in TOML it is the text."""
+    kind, content = body.get("type"), body["content"]
+    if kind == "json" and not isinstance(content, str):
+        return _parsed(content, notes)
+    if kind == "binary" and isinstance(content, str):
+        try:
+            return bytes.fromhex(content)
+        except ValueError:
+            return _making.base64(content, notes)
+    if isinstance(content, bytes):
+        return content
+    return b"" if content is None else str(content).encode("utf-8", "surrogatepass")
+
+
+def _at(value: object) -> float | None:
+    """A time as ISO 8601, as a date of HTTP, or as YAML and TOML read it."""
+    if isinstance(value, datetime):
+        when = value
+    else:
+        try:
+            when = datetime.fromisoformat(str(value))
+        except ValueError:
+            return _http_date(str(value))
+    try:
+        return max(0.0, (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return None
 
 
 def _parsed(value: object, notes: Notes) -> bytes:
@@ -173,11 +236,14 @@ def _parsed(value: object, notes: Notes) -> bytes:
 
 def _date(headers: Headers) -> float:
     """The answer's `Date`; 0 where there is none (the note says so)."""
+    return _http_date((header(headers, b"date") or b"").decode("latin-1")) or 0.0
+
+
+def _http_date(text: str) -> float | None:
     try:
-        when = parsedate_to_datetime((header(headers, b"date") or b"").decode("latin-1"))
-        return max(0.0, when.timestamp())
+        return max(0.0, parsedate_to_datetime(text).timestamp())
     except (ValueError, TypeError, OverflowError):
-        return 0.0
+        return None
 
 
 def _dict(value: object) -> dict[str, Any]:

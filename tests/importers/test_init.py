@@ -9,6 +9,8 @@ from proxy.importers import IMPORTERS, load
 from tests.core.recorded import step
 from tests.exporters.sample import snapshot
 
+BOTH = [name for name in IMPORTERS if name in EXPORTERS]
+
 
 def written(folder: Path, name: str, to: str = "") -> Path:
     exporter = EXPORTERS[name]
@@ -21,13 +23,13 @@ def test_our_own_comes_back_whole(tmp_path: Path) -> None:
     assert load(written(tmp_path, "dashcam")) == [snapshot()]
 
 
-@pytest.mark.parametrize("name", IMPORTERS)
+@pytest.mark.parametrize("name", BOTH)
 def test_formats_are_told_by_their_content(tmp_path: Path, name: str) -> None:
     (run,) = load(written(tmp_path, name, "anything"))
     assert run.exchanges
 
 
-@pytest.mark.parametrize("name", IMPORTERS)
+@pytest.mark.parametrize("name", BOTH)
 def test_what_is_imported_replays(tmp_path: Path, name: str) -> None:
     (run,) = load(written(tmp_path, name))
     playback = Playback(Fixtures.of(run.exchanges, steps=step))
@@ -45,7 +47,7 @@ def test_formats_that_are_not_for_reading_back_are_refused(tmp_path: Path, name:
     with pytest.raises(RecordingFormatError) as caught:
         load(path)
     assert caught.value.message == f"{path}: no format that is known here"
-    assert caught.value.hint == "Known: dashcam, har, vcr."
+    assert caught.value.hint == "Known: dashcam, har, mitm, hoverfly, aimock, wiremock, vcr."
 
 
 def test_a_damaged_recording_is_called_damaged(tmp_path: Path) -> None:

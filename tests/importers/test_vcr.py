@@ -169,3 +169,73 @@ def test_recognises() -> None:
     assert vcr.recognises(b'{"version": 1, "interactions": []}', "x.json")
     assert vcr.recognises(b"", "x.yml")
     assert not vcr.recognises(b'{"format":"dashcam-recording","interactions":1}', "x.json")
+
+
+CASSETTER = """
+version: 1
+interactions:
+- request:
+    method: POST
+    uri: https://api.openai.com/v1/chat/completions
+    headers: {content-type: [application/json]}
+    body: {type: json, content: {model: gpt-4o, n: null}}
+  response:
+    status: 200
+    headers: {content-type: [text/event-stream]}
+    body: {type: text, content: "data: [DONE]\\n\\n"}
+  recorded_at: '2026-02-20T10:30:01Z'
+ws_interactions:
+- {uri: 'wss://ws.test/', frames: []}
+"""
+TOML = """
+version = 1
+[[interactions]]
+recorded_at = 2026-02-20T10:30:01Z
+[interactions.request]
+method = "GET"
+uri = "https://a.test/"
+[interactions.response]
+status = 204
+[interactions.response.body]
+type = "binary"
+content = "00ff"
+"""
+RUBY = """
+http_interactions:
+- request: {method: get, uri: 'http://localhost:7777/foo', body: {encoding: UTF-8, string: ''}}
+  response:
+    status: {code: 200, message: OK}
+    body: {encoding: UTF-8, string: Hello foo}
+    http_version: '1.1'
+  recorded_at: Tue, 01 Nov 2011 04:58:44 GMT
+recorded_with: VCR 2.0.0
+"""
+PHP = """
+-
+    request: {method: GET, url: 'http://example.com/hello', headers: {Host: example.com}}
+    response: {status: {code: 200, message: OK}, body: 'Hello!'}
+    index: 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "sent", "got", "at"),
+    [
+        (CASSETTER, "a.yaml", b'{"model":"gpt-4o","n":null}', b"data: [DONE]\n\n", 1771583401.0),
+        (TOML, "a.toml", b"", b"\x00\xff", 1771583401.0),
+        (RUBY, "a.yml", b"", b"Hello foo", 1320123524.0),
+        (PHP, "a.yml", b"", b"Hello!", 0.0),
+    ],
+)
+def test_relatives(text: str, name: str, sent: bytes, got: bytes, at: float) -> None:
+    run = load(text, name)
+    (one,) = run.exchanges
+    assert (one.request_body.data, one.response_body.data, one.started_at) == (sent, got, at)
+    assert vcr.recognises(text.encode(), "x")
+    notes = " ".join(run.run.metadata.get("importNotes", ()))
+    assert ("ws_interactions" in notes) == ("ws_interactions" in text)
+
+
+def test_toml_that_is_none() -> None:
+    with pytest.raises(RecordingFormatError, match="not TOML"):
+        load("[[interactions", "a.toml")
