@@ -194,7 +194,11 @@ class FastLane(Layer):
         try:
             fed = body.feed(self._input)
         except FormatError as error:
-            yield from self._drop(End.CLIENT_INVALID, str(error))
+            yield from self._finish(End.CLIENT_INVALID, str(error))
+            if self._sent:
+                yield from self._close_client()
+            else:
+                yield from self._malformed(str(error))
             return
         passed, self._input = self._input[: fed.used], self._input[fed.used :]
         for piece in fed.pieces:

@@ -1,5 +1,6 @@
 """Addon: which protocol comes next on a connection, and so which lane it takes."""
 
+import re
 from collections.abc import Callable
 
 from mitmproxy.connection import Client
@@ -19,7 +20,12 @@ from addons.pinned import WHY, Pinned
 from addons.tunnel import OpaqueTunnel
 from proxy.engine.engine import Engine
 
-_METHOD_MAX = 20
+_BEGINS = re.compile(
+    rb"(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH)[ \t]"
+    rb"|[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40} (?:/|\*|[Hh][Tt][Tt][Pp])"
+)
+_VERSION = re.compile(rb"[ \t]HTTP/")
+_SEARCHED = 8192
 _PREFACE = b"PRI * HTTP/2"  # RFC 9113, 3.4
 _SHORTEST = 8  # bytes in which a method and the space after it show
 
@@ -134,8 +140,8 @@ class Layers:
 
 
 def _looks_like_http(data: bytes) -> bool:
-    method, space, _ = data[: _METHOD_MAX + 1].partition(b" ")
-    return bool(space) and method.isalpha() and not data.startswith(b"SSH-")
+    """What nobody but HTTP says; what is wrong with it is the fast lane's to say."""
+    return _BEGINS.match(data) is not None or _VERSION.search(data, 0, _SEARCHED) is not None
 
 
 def _is_ip(host: str) -> bool:

@@ -116,12 +116,24 @@ def parse_request(data: bytes) -> Head:
     if not _TARGET.match(line[2]) and (line[1], line[2]) != (b"OPTIONS", b"*"):
         raise FormatError("the target is neither a path nor a URL")
     headers, size = _parse_headers(data, line.end())
+    _check_host(headers, line[3])
+    return Head(line[1], line[2], line[3], 0, b"", headers, size)
+
+
+def check_request(version: bytes, headers: Headers) -> None:
+    """Whether a request that another parser took is as strict as ours are. Raises FormatError."""
+    if version not in {b"HTTP/1.0", b"HTTP/1.1"}:
+        raise FormatError("the version is neither HTTP/1.0 nor HTTP/1.1")
+    _check_host(headers, version)
+    request_framing(Head(b"", b"", version, 0, b"", headers, 0))
+
+
+def _check_host(headers: Headers, version: bytes) -> None:
     hosts = [value for name, value in headers if len(name) == 4 and name.lower() == b"host"]  # noqa: PLR2004 - the name's length
-    if len(hosts) > 1 or (not hosts and line[3] == b"HTTP/1.1"):
+    if len(hosts) > 1 or (not hosts and version == b"HTTP/1.1"):
         raise FormatError("there must be exactly one Host header")
     if hosts and not _HOST.fullmatch(hosts[0]):
         raise FormatError("the Host header is malformed")
-    return Head(line[1], line[2], line[3], 0, b"", headers, size)
 
 
 def parse_connect(data: bytes) -> tuple[Head, str, int]:

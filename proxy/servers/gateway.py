@@ -306,6 +306,8 @@ def _upstream_head(request: web.Request, head: RequestHead, address: Address) ->
             kept.append((name, authority.encode("latin-1")))
         elif lower not in dropped and not is_ours(name):
             kept.append((name, value))
+    if not any(name.lower() == b"host" for name, _ in kept):  # HTTP/1.0 need not have one
+        kept.insert(0, (b"Host", authority.encode("latin-1")))
     if request.content_length is None and request.body_exists:
         kept.append((b"Transfer-Encoding", b"chunked"))
     line = f"{head.method} {head.target} HTTP/1.1\r\n".encode("latin-1")

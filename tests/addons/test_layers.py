@@ -11,9 +11,16 @@ from tests.addons.conftest import Proxy, Reader, Writer
     [
         (b"GET / HTTP/1.1\r\n", True),
         (b"PROPFIND /x HTTP/1.1", True),
+        (b"M-SEARCH * HTTP/1.1", True),
+        (b"GE\x00T / HTTP/1.1\r\n", True),
+        (b"\r\nGET\tx\tHTTP/1.1\r\n", True),
+        (b"GET /" + b"a" * 10_000, True),
         (b"SSH-2.0-OpenSSH", False),
+        (b"SSH-2.0-OpenSSH a comment", False),
+        (b"NICK somebody\r\n", False),
+        (b"a001 LOGIN ann pw\r\n", False),
+        (b"PING\r\n", False),
         (b"\x00\x01", False),
-        (b"GETGETGETGETGETGETGETGET /", False),
     ],
 )
 def test_what_looks_like_http(data: bytes, http: bool) -> None:
