@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mitmproxy import options as moptions
@@ -13,7 +14,7 @@ from addons.handler import Handler, hook_table
 from addons.layers import Layers
 from addons.limits import USUAL, ClientLimits
 from proxy.engine.engine import Engine
-from proxy.engine.ports import listen_error
+from proxy.engine.ports import BACKLOG, bound, port_of
 from proxy.engine.tasks import spawn
 
 _log = logging.getLogger(__name__)
@@ -65,29 +66,31 @@ class Interceptor:
         (self._layers,) = (addon for addon in addons if isinstance(addon, Layers))
         self._table = hook_table(addons, HOOKS)
         self._options = _options()
-        self._servers: dict[int, asyncio.Server] = {}
+        self._servers: dict[int, list[asyncio.Server]] = {}
         self._handlers: dict[asyncio.Task[None], Handler] = {}
         self._sweeper: asyncio.Task[None] | None = None
 
     async def listen(self, host: str, port: int, *, run: str | None = None) -> int:
         """Opens a listener, of `run` if given; port 0 takes a free one. Raises ListenError."""
-        try:
-            server = await asyncio.start_server(self._connected, host, port, backlog=1024)
-        except OSError as error:
-            raise listen_error(host, port, error) from error
+        return await self.serve(bound(host, port), run=run)
+
+    async def serve(self, sockets: Sequence[socket.socket], *, run: str | None = None) -> int:
+        """The same for sockets that listen already."""
         if self._sweeper is None:
             self._sweeper = spawn(self._sweep(), "client sweeper")
-        bound = int(server.sockets[0].getsockname()[1])
-        self._servers[bound] = server
-        self._engine.router.own_ports.add(bound)
+        port = port_of(sockets)
         if run is not None:
-            self._runs[bound] = run
-        return bound
+            self._runs[port] = run
+        self._engine.router.own_ports.add(port)
+        self._servers[port] = [
+            await asyncio.start_server(self._connected, sock=each, backlog=BACKLOG)
+            for each in sockets
+        ]
+        return port
 
     def forget(self, port: int) -> None:
         """Closes a listener; connections that are open go on."""
-        server = self._servers.pop(port, None)
-        if server is not None:
+        for server in self._servers.pop(port, ()):
             server.close()
         self._runs.pop(port, None)
         self._engine.router.own_ports.discard(port)

@@ -1,20 +1,26 @@
 """Runs a command in the trust kit of a run, for `run` and `replay`."""
 
+import asyncio
+import json
 import os
 import secrets
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from proxy.cli._serving import Serving
 from proxy.core.model import Run
+from proxy.engine.clock import wall
+from proxy.engine.tasks import spawn
 from proxy.launch.child import run_child
 from proxy.launch.environment import child_environment
 from proxy.launch.kit import temporary_kit
 from proxy.stores._api import OpenRun
 
 SIGNALLED = 128
+_LOAD_AFTER = 0.5  # seconds
 
 type Start = Callable[[Sequence[str], Mapping[str, str]], Awaitable[int]]
 
@@ -31,6 +37,30 @@ class Ended:
         return "signal" if self.exit_code > SIGNALLED else "exit"
 
 
+@dataclass(slots=True, frozen=True)
+class World:
+    """What a replayed command is told of the recorded world.
+
+    `values` are what `dashcam.value` returned then; `started_at` is when the recording began, for
+    the command's clock, None for the true time.
+    """
+
+    values: Mapping[str, Sequence[Any]]
+    started_at: float | None = None
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """Variables for the command; what they name is written into `folder`."""
+        file = folder / "world.json"
+        file.write_text(json.dumps({"values": self.values}), "utf-8")
+        told = {"DASHCAM_WORLD": str(file)}
+        if self.started_at is not None:
+            told["DASHCAM_CLOCK_OFFSET"] = f"{self.started_at - wall():.6f}"
+        return told
+
+
+_TOLD = ("DASHCAM_WORLD", "DASHCAM_CLOCK_OFFSET")
+
+
 async def run_in(
     where: Serving,
     run: Run,
@@ -39,10 +69,12 @@ async def run_in(
     loopback: bool,
     token: str,
     start: Start = run_child,
+    world: World | None = None,
 ) -> Ended:
     """Runs `argv` with everything it calls going through `where`, and closes its run."""
     port = await where.ports.open(run.id)
     api = f"http://dashcam:{token}@127.0.0.1:{where.api_port}"
+    loading = spawn(_load_soon(where), "loading the forward proxy")
     code = await in_kit(
         where.authority.cert_pem,
         run.id,
@@ -53,6 +85,7 @@ async def run_in(
         loopback=loopback,
         start=start,
     )
+    loading.cancel()
     ended = Ended(code)
     run.metadata["exitCode"] = code
     engine = where.runtime.engine
@@ -62,6 +95,12 @@ async def run_in(
         await engine.close_run(child, exit_code=code, ended_by=ended.by)
     await engine.close_run(run.id, exit_code=code, ended_by=ended.by)
     return ended
+
+
+async def _load_soon(where: Serving) -> None:
+    """While the command loads its own modules; one that is over at once calls nobody."""
+    await asyncio.sleep(_LOAD_AFTER)
+    await where.forward.load()
 
 
 async def in_kit(
@@ -74,6 +113,7 @@ async def in_kit(
     token: str,
     loopback: bool,
     start: Start = run_child,
+    world: World | None = None,
 ) -> int:
     """Runs `argv` with the run's listener as its proxy; `start` says how."""
     with temporary_kit(ca_pem, os.environ) as kit:
@@ -86,6 +126,10 @@ async def in_kit(
             kit=kit,
             loopback=loopback,
         )
+        for name in _TOLD:
+            env.pop(name, None)  # an outer replay's
+        if world is not None:
+            env.update(world.environment(kit.folder))
         return await start(list(argv), env)
 
 

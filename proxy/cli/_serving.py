@@ -1,43 +1,140 @@
-"""Opens the ways in: the runtime, the forward proxy, the gateway and the API."""
+"""Opens the ways in: the runtime, the forward proxy, the gateway and the API.
 
-from collections.abc import AsyncIterator
+Their ports are open at once. mitmproxy and aiohttp, which take longest to load, are loaded when
+somebody comes: a command that calls nobody needs neither.
+"""
+
+import asyncio
+import importlib
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxy import runtime as composition
+from proxy.cli._doors import Doors
 from proxy.config import HostPort, Settings
+from proxy.engine.engine import Engine
+from proxy.engine.ports import port_of
 from proxy.launch.authority import Authority, load_or_create
 from proxy.runtime import Runtime
-from proxy.servers.api import Api
-from proxy.servers.app import Site
-from proxy.servers.gateway import Gateway
 
 if TYPE_CHECKING:
     from addons.interceptor import Interceptor
+    from proxy.servers.app import Site
+    from proxy.servers.listening import Listening
 
 ANY_PORT = HostPort("127.0.0.1", 0)
 
 
+class ForwardProxy:
+    """Its ports, of which one may belong to one run."""
+
+    def __init__(self, settings: Settings, engine: Engine, authority: Authority) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._authority = authority
+        self._runs: dict[int, str] = {}
+        self._doors = Doors(self._make, self._serve)
+        self.load = self._doors.load
+
+    def listen(self, host: str, port: int, *, run: str | None = None) -> int:
+        """Opens a port, of `run` if given; port 0 takes a free one. Raises ListenError."""
+        opened = self._doors.open(host, port)
+        self._engine.router.own_ports.add(opened)
+        if run is not None:
+            self._runs[opened] = run
+        return opened
+
+    def forget(self, port: int) -> None:
+        """Closes a port; connections that are open go on."""
+        if not self._doors.close(port) and self._doors.made is not None:
+            self._doors.made.forget(port)
+        self._engine.router.own_ports.discard(port)
+
+    async def stop(self) -> None:
+        """Closes every port and every connection."""
+        interceptor = await self._doors.stop()
+        if interceptor is not None:
+            await interceptor.stop()
+
+    async def _make(self) -> "Interceptor":
+        await asyncio.to_thread(importlib.import_module, "addons.interceptor")
+        from addons.interceptor import Interceptor
+        from addons.limits import ClientLimits
+
+        settings = self._settings
+        return Interceptor(
+            self._engine,
+            authority=self._authority.pem_path,
+            upstream_ca=settings.upstream_ca,
+            ignored=composition.ignored(settings),
+            limits=ClientLimits(settings.header_timeout, settings.max_header_bytes),
+        )
+
+    async def _serve(self, interceptor: "Interceptor", sockets: Sequence[socket.socket]) -> None:
+        await interceptor.serve(sockets, run=self._runs.pop(port_of(sockets), None))
+
+
+class Front:
+    """The port of the gateway and the API. `reports` gives the running replays' reports."""
+
+    def __init__(
+        self, runtime: Runtime, ports: "RunPorts", authority: Authority, token: str | None
+    ) -> None:
+        self.reports: Callable[[], list[dict[str, Any]]] = list
+        self._runtime = runtime
+        self._ports = ports
+        self._ca = authority.cert_pem.decode()
+        self._token = token
+        self._listening: list[Listening] = []
+        self._doors = Doors(self._make, self._serve)
+        self.open = self._doors.open
+        self.load = self._doors.load
+
+    async def stop(self) -> None:
+        """Stops listening, and ends open requests."""
+        await self._doors.stop()
+        for listening in self._listening:
+            await listening.stop()
+
+    async def _make(self) -> "Site":
+        await asyncio.to_thread(importlib.import_module, "proxy.servers.app")
+        from proxy.servers.api import Api
+        from proxy.servers.app import Site
+        from proxy.servers.gateway import Gateway
+
+        engine, store = self._runtime.engine, self._runtime.store
+        api = Api(engine, store, listeners=self._ports, reports=self._reports, ca=self._ca)
+        return Site(api, Gateway(engine), self._token)
+
+    def _reports(self) -> list[dict[str, Any]]:
+        return self.reports()  # which may be set later
+
+    async def _serve(self, site: "Site", sockets: Sequence[socket.socket]) -> None:
+        self._listening.append(await site.serve(sockets))
+
+
 @dataclass(slots=True)
 class RunPorts:
-    """A listener port for each run that was asked for."""
+    """A port of the forward proxy for each run that was asked for."""
 
-    interceptor: "Interceptor"
+    forward: ForwardProxy
     host: str
     _ports: dict[str, int] = field(default_factory=dict)
 
     async def open(self, run_id: str) -> int:
         """The run's own port."""
         if run_id not in self._ports:
-            self._ports[run_id] = await self.interceptor.listen(self.host, 0, run=run_id)
+            self._ports[run_id] = self.forward.listen(self.host, 0, run=run_id)
         return self._ports[run_id]
 
     def close(self, run_id: str) -> None:
         """Closes it; connections that are open go on."""
         port = self._ports.pop(run_id, None)
         if port is not None:
-            self.interceptor.forget(port)
+            self.forward.forget(port)
 
 
 @dataclass(slots=True, frozen=True)
@@ -45,11 +142,16 @@ class Serving:
     """What is open."""
 
     runtime: Runtime
-    interceptor: "Interceptor"
+    forward: ForwardProxy
     ports: RunPorts
-    api: Api
+    front: Front
     api_port: int
     authority: Authority
+
+    async def load(self) -> None:
+        """Loads what serves the ports, before anybody has to wait for it."""
+        await self.front.load()
+        await self.forward.load()
 
 
 @asynccontextmanager
@@ -57,30 +159,18 @@ async def serving(
     settings: Settings, *, api: HostPort, token: str | None, host: str = "127.0.0.1"
 ) -> AsyncIterator[Serving]:
     """Everything but the forward proxy's own port, which is for the caller to open."""
-    from addons.interceptor import Interceptor
-    from addons.limits import ClientLimits
-
     authority = load_or_create(settings.ca_dir)
     runtime = await composition.start(settings)
     try:
-        interceptor = Interceptor(
-            runtime.engine,
-            authority=authority.pem_path,
-            upstream_ca=settings.upstream_ca,
-            ignored=composition.ignored(settings),
-            limits=ClientLimits(settings.header_timeout, settings.max_header_bytes),
-        )
-        ports = RunPorts(interceptor, host)
-        handlers = Api(
-            runtime.engine, runtime.store, listeners=ports, ca=authority.cert_pem.decode()
-        )
-        site = Site(handlers, Gateway(runtime.engine), token)
-        listening = await site.open(api.host, api.port)
-        runtime.engine.router.own_ports.add(listening.port)
+        forward = ForwardProxy(settings, runtime.engine, authority)
+        ports = RunPorts(forward, host)
+        front = Front(runtime, ports, authority, token)
+        api_port = front.open(api.host, api.port)
+        runtime.engine.router.own_ports.add(api_port)
         try:
-            yield Serving(runtime, interceptor, ports, handlers, listening.port, authority)
+            yield Serving(runtime, forward, ports, front, api_port, authority)
         finally:
-            await interceptor.stop()
-            await listening.stop()
+            await forward.stop()
+            await front.stop()
     finally:
         await runtime.stop()

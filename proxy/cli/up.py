@@ -53,6 +53,7 @@ async def _serve(settings: "Settings", token: str | None) -> int:
     from proxy.cli._serving import serving
     from proxy.core.replay import Live
     from proxy.engine.replayer import Mode
+    from proxy.engine.tasks import spawn
     from proxy.errors import ConfigError
 
     local = {"127.0.0.1", "::1", "localhost"}
@@ -69,11 +70,12 @@ async def _serve(settings: "Settings", token: str | None) -> int:
                 composition.replayer, where.runtime, settings.replay, mode
             )
             replayer.on_miss = lambda text: print(text, file=sys.stderr)
-            where.api.reports = replayer.reports
+            where.front.reports = replayer.reports
         else:
             composition.replay_on_request(where.runtime, Mode(settings.match, settings.pace))
-        port = await where.interceptor.listen(settings.listen.host, settings.listen.port)
+        port = where.forward.listen(settings.listen.host, settings.listen.port)
         _announce(where, settings, port)
+        spawn(where.load(), "loading the servers")
         await _stopped()
     return 0
 

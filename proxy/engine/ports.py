@@ -1,6 +1,46 @@
-"""What to say when a port cannot be had."""
+"""Ports: how one is had, and what to say when it cannot be."""
+
+import errno
+import socket
+from collections.abc import Sequence
 
 from proxy.errors import ListenError
+
+BACKLOG = 1024  # connections that wait to be accepted
+
+
+def bound(host: str, port: int) -> Sequence[socket.socket]:
+    """Sockets that listen at every address of `host`; port 0 takes a free one, the same for all.
+
+    Raises ListenError.
+    """
+    made: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        for family, address in dict.fromkeys((row[0], row[4]) for row in found):
+            number = port_of(made) if made else port
+            try:
+                one = socket.create_server((address[0], number), family=family, backlog=BACKLOG)
+            except OSError as error:
+                if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT} and len(found) > 1:
+                    continue  # a name's address of a kind that this machine does not have
+                raise
+            one.setblocking(False)
+            made.append(one)
+    except OSError as error:
+        for one in made:
+            one.close()
+        raise listen_error(host, port, error) from error
+    if not made:
+        raise listen_error(host, port, OSError("no address of this machine has that name"))
+    return made
+
+
+def port_of(sockets: Sequence[socket.socket]) -> int:
+    """The port that they listen on."""
+    return int(sockets[0].getsockname()[1])
 
 
 def listen_error(host: str, port: int, error: OSError) -> ListenError:

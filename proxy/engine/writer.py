@@ -38,7 +38,7 @@ _BATCH_ITEMS = 256
 _BATCH_BYTES = 4 * 1024 * 1024
 _FAST_LINGER = 0.02  # seconds that the lossy mode gathers for
 _MOST_LEARNED = 5000  # tools whose schemas are remembered
-_LOAD_AFTER = 0.2  # seconds
+_LOAD_AFTER = 0.5  # seconds
 _GIVE_UP = 5.0  # seconds that a batch is tried again while the store is unavailable
 
 

@@ -2,8 +2,9 @@
 
 import hmac
 import json
+import socket
 from base64 import b64decode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from proxy.engine.ports import bound
 from proxy.errors import DashcamError, RecordingNotFound, StoreUnavailable
 from proxy.servers.api import Api, openapi
 from proxy.servers.gateway import Gateway
@@ -31,7 +33,11 @@ class Site:
 
     async def open(self, host: str, port: int) -> Listening:
         """Listens. Raises ListenError."""
-        return await listen(self._app(), host, port)
+        return await self.serve(bound(host, port))
+
+    async def serve(self, sockets: Sequence[socket.socket]) -> Listening:
+        """The same for sockets that listen already."""
+        return await listen(self._app(), sockets)
 
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[self._guard], client_max_size=_MAX_API_BODY)

@@ -1,14 +1,16 @@
-"""A listening aiohttp server: opened with one clear line on failure, errors that repeat nothing."""
+"""A listening aiohttp server, whose errors repeat nothing."""
 
 import asyncio
 import logging
+import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import override
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from proxy.engine.ports import listen_error
+from proxy.engine.ports import BACKLOG, port_of
 
 _log = logging.getLogger(__name__)
 
@@ -39,17 +41,18 @@ class Listening:
     """An open port."""
 
     runner: web.AppRunner
-    server: asyncio.Server
+    servers: list[asyncio.Server]
     port: int
 
     async def stop(self) -> None:
         """Stops listening, and ends open requests."""
-        self.server.close()
+        for server in self.servers:
+            server.close()
         await self.runner.cleanup()
 
 
-async def listen(app: web.Application, host: str, port: int) -> Listening:
-    """Serves `app`. Raises ListenError."""
+async def listen(app: web.Application, sockets: Sequence[socket.socket]) -> Listening:
+    """Serves `app` at sockets that listen already."""
     runner = web.AppRunner(
         app, access_log=None, handler_cancellation=True, auto_decompress=False, shutdown_timeout=2.0
     )
@@ -61,9 +64,5 @@ async def listen(app: web.Application, host: str, port: int) -> Listening:
     def handler() -> RequestHandler:
         return _Handler(manager, loop=loop, **manager._kwargs)  # noqa: SLF001 - as Server makes its own
 
-    try:
-        server = await loop.create_server(handler, host, port, backlog=1024)
-    except OSError as error:
-        await runner.cleanup()
-        raise listen_error(host, port, error) from error
-    return Listening(runner, server, int(server.sockets[0].getsockname()[1]))
+    servers = [await loop.create_server(handler, sock=each, backlog=BACKLOG) for each in sockets]
+    return Listening(runner, servers, port_of(sockets))

@@ -1,9 +1,11 @@
 import errno
 import os
+import socket
 
 import pytest
 
-from proxy.engine.ports import listen_error
+from proxy.engine.ports import bound, listen_error, port_of
+from proxy.errors import ListenError
 
 
 @pytest.mark.parametrize(
@@ -18,3 +20,22 @@ def test_one_line_with_what_to_do(number: int, said: str) -> None:
     assert error.message.startswith(said)
     assert "\n" not in error.message
     assert "--listen" in (error.hint or "")
+
+
+def test_every_address_of_a_name_has_the_same_port() -> None:
+    sockets = bound("localhost", 0)
+    try:
+        assert {each.getsockname()[1] for each in sockets} == {port_of(sockets)}
+        addresses = {each.getsockname()[0] for each in sockets}
+        assert "127.0.0.1" in addresses
+        socket.create_connection(("127.0.0.1", port_of(sockets))).close()
+        with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port_of(sockets)}"):
+            bound("127.0.0.1", port_of(sockets))
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def test_a_name_that_nobody_has_is_one_clear_line() -> None:
+    with pytest.raises(ListenError, match=r"cannot listen on no\.such\.name\.invalid:80"):
+        bound("no.such.name.invalid", 80)
