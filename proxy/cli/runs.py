@@ -37,6 +37,9 @@ COLUMNS = (
 @click.option("--since", type=When(), help="Started after: 2h, 3d, today, 2026-02-12T09:41.")
 @click.option("--until", type=When(), help="Started before.")
 @click.option("--text", help="Only runs with this text in an id, a label or a URL.")
+@click.option(
+    "--search", metavar="WORDS", help='Only runs in which this was said: words, "a phrase", begin*.'
+)
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many.")
 def command(cli: Cli, **filters: object) -> None:
     """List runs, newest first."""

@@ -37,7 +37,12 @@ class Route(NamedTuple):
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/runs", "list_runs", "Runs, newest first; filters label, outcome, text, limit."),
+    Route(
+        "GET",
+        "/runs",
+        "list_runs",
+        "Runs, newest first; filters label, outcome, text, search, limit.",
+    ),
     Route("POST", "/runs", "open_run", "Announces a run: id, label, metadata, parent, listen."),
     Route("GET", "/runs/{id}", "get_run", "One run, by id, unique prefix or `last`."),
     Route("POST", "/runs/{id}/close", "close_run", "Ends a run: exitCode if it had one."),
@@ -90,6 +95,7 @@ class Api:
             label=asked.get("label"),
             outcome=asked.get("outcome"),
             text=asked.get("text"),
+            search=asked.get("search"),
             since=_number(asked, "since"),
             until=_number(asked, "until"),
             limit=int(_number(asked, "limit") or 50),

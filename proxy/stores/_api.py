@@ -75,13 +75,17 @@ type Write = OpenRun | AddExchange | AddEvent | AddOutcome | CloseRun | AddGap
 
 @dataclass(slots=True, frozen=True)
 class RunQuery:
-    """Filters for `Store.runs`; times are Unix seconds, `text` is searched in ids, labels, URLs."""
+    """Filters for `Store.runs`; times are Unix seconds, `text` is searched in ids, labels, URLs.
+
+    `search` is searched in prompts and answers: all words, `"a phrase"`, `begin*`.
+    """
 
     label: str | None = None
     outcome: str | None = None  # Completed | Failed | open | a failure mode
     since: float | None = None
     until: float | None = None
     text: str | None = None
+    search: str | None = None
     limit: int = 50
 
 

@@ -1,9 +1,11 @@
 """A store in dictionaries: for tests, and for what is to be forgotten."""
 
 import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +14,7 @@ from proxy.core.chain import Checkpoint, Head
 from proxy.core.model import End, Event, Exchange, Outcome, Run, RunRow, Snapshot
 from proxy.core.outcomes import current_outcome
 from proxy.errors import RecordingNotFound, StoreError
-from proxy.stores import merging
+from proxy.stores import merging, sqlite_search
 from proxy.stores._api import (
     AddEvent,
     AddExchange,
@@ -307,7 +309,11 @@ class MemoryStore:
     def runs(self, query: RunQuery) -> list[RunRow]:
         """Newest first."""
         with self._lock:
-            found = [held for held in self._runs.values() if _wanted(held, query)]
+            found = [
+                held
+                for held in self._runs.values()
+                if _wanted(held, query) and _said(held, query.search)
+            ]
             found.sort(key=lambda held: (held.run.started_at, held.run.id), reverse=True)
             return [
                 RunRow(deepcopy(held.run), held.calls, held.errors, _reason(held))
@@ -430,6 +436,29 @@ def _parent(event: Event, numbers: _Numbers) -> int | None:
 def _reason(held: _Held) -> str | None:
     current = current_outcome(held.outcomes)
     return current.reason if current else None
+
+
+def _said(held: _Held, search: str | None) -> bool:
+    """Whether all words and phrases were said; nothing is kept for the next search."""
+    if search is None:
+        return True
+    from proxy.core import said  # noqa: PLC0415 - slow to import
+
+    wanted = sqlite_search.expression(search)
+    if wanted is None:
+        return False
+    texts = dict.fromkeys(
+        text
+        for exchange in held.exchanges.values()
+        if exchange.end is not End.INTERRUPTED
+        for text in said.texts(exchange)
+    )
+    whole = "\n".join(texts).encode("utf-8", "replace").decode()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(sqlite_search.TABLE)
+        connection.execute("INSERT INTO said (rowid, text) VALUES (1, ?)", (whole,))
+        found = connection.execute("SELECT 1 FROM said WHERE said MATCH ?", (wanted,)).fetchone()
+    return found is not None
 
 
 def _wanted(held: _Held, query: RunQuery) -> bool:

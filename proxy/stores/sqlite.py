@@ -20,6 +20,7 @@ from proxy.stores import (
     sqlite_chain,
     sqlite_delete,
     sqlite_read,
+    sqlite_search,
     sqlite_verify,
 )
 from proxy.stores._api import AddGap, Gap, Problem, Purge, RunQuery, Size, Write
@@ -229,6 +230,9 @@ class SqliteStore:
 
     def runs(self, query: RunQuery) -> list[RunRow]:
         """Newest first."""
+        if query.search is not None:
+            with self._writing("search") as connection:
+                sqlite_search.catch_up(connection)
         with self._reading() as connection:
             return sqlite_read.runs(connection, query)
 

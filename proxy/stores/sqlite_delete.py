@@ -6,7 +6,7 @@ from typing import Any
 
 from proxy.core import chain
 from proxy.core.chain import Entry, Kind
-from proxy.stores import digests, ints, sqlite_chain, zstreams
+from proxy.stores import digests, ints, sqlite_chain, sqlite_search, zstreams
 from proxy.stores.blob_reader import BlobReader, Damaged
 from proxy.stores.sqlite_connect import PAGE, patient, transaction
 from proxy.stores.timestamps import to_text
@@ -48,6 +48,7 @@ def delete_run(connection: sqlite3.Connection, run_id: str, reason: str) -> bool
             return False
         connection.execute(_KEEP_NUMBERS)  # numbers are never given out twice
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('traces', 1)")
+        sqlite_search.forget(connection, run_id)
         _delete_blobs(connection, row[0])
         connection.execute(_DELETE_TEXTS, (run_id,))
         for table in _TABLES:
@@ -123,6 +124,7 @@ def wipe(connection: sqlite3.Connection, *, large: bool = False) -> bool:
 def _write_anew(connection: sqlite3.Connection) -> bool:
     """False when there is no space for a second copy."""
     try:
+        sqlite_search.tidy(connection)
         connection.execute("VACUUM")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:

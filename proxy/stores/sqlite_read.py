@@ -5,7 +5,7 @@ from typing import Any
 
 from proxy.core.model import FAILURE_MODES, Event, Outcome, Run, RunRow
 from proxy.errors import RecordingNotFound
-from proxy.stores import merging, sqlite_chain
+from proxy.stores import merging, sqlite_chain, sqlite_search
 from proxy.stores._api import Gap, Purge, RunQuery
 from proxy.stores.sqlite_rows import (
     EVENT,
@@ -82,6 +82,8 @@ def run(connection: sqlite3.Connection, run_id: str) -> Run:
 def runs(connection: sqlite3.Connection, query: RunQuery) -> list[RunRow]:
     """Newest first."""
     where, values = runs_filter(query)
+    if query.search is not None:
+        return _said(connection, query, where, values)
     if query.text is None:
         return _rows(connection, runs_statement(where), values)
     # What is common is found among the newest; what is rare, faster from all that was said.
@@ -95,6 +97,21 @@ def runs(connection: sqlite3.Connection, query: RunQuery) -> list[RunRow]:
         if len(found) == query.limit:
             return found
     return _rows(connection, runs_statement([*where, _ALL]), values)
+
+
+def _said(
+    connection: sqlite3.Connection, query: RunQuery, where: list[str], values: dict[str, Any]
+) -> list[RunRow]:
+    """Those of late in which it was said, looked at one by one until there are enough."""
+    found: list[RunRow] = []
+    if query.text is not None:
+        where = [*where, _ONE_BY_ONE]
+    statement = runs_statement([*where, "id = :said"])
+    for run_id in sqlite_search.runs(connection, query.search or ""):
+        found += _rows(connection, statement, {**values, "said": run_id})
+        if len(found) >= query.limit:
+            break
+    return sorted(found, key=lambda row: (row.run.started_at, row.run.id), reverse=True)
 
 
 def runs_filter(query: RunQuery) -> tuple[list[str], dict[str, Any]]:

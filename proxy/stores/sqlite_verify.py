@@ -1,5 +1,6 @@
 """Is everything that was stored still what it was? Reads all of it, run by run."""
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -9,7 +10,7 @@ from typing import Any
 from proxy.core.chain import Checkpoint
 from proxy.core.model import End
 from proxy.errors import StoreError
-from proxy.stores import digests, jsontext, record, sqlite_chain_verify
+from proxy.stores import digests, jsontext, record, sqlite_chain_verify, sqlite_search
 from proxy.stores._api import Problem
 from proxy.stores.blob_reader import BLOB, Blob, BlobReader, Damaged
 from proxy.stores.sqlite_connect import snapshot_of
@@ -73,9 +74,9 @@ def _tables(connection: sqlite3.Connection) -> Iterator[Problem]:
     for name in sorted(ours.keys() | found.keys()):
         if name not in found:
             yield Problem(name, "is missing: a table, an index or a trigger")
-        elif name not in ours:
+        elif name not in ours and name not in sqlite_search.NAMES and not _SEARCH.match(name):
             yield Problem(name, "is none of Dashcam's tables, indexes and triggers")
-        elif ours[name] != found[name]:
+        elif name in ours and ours[name] != found[name]:
             yield Problem(name, "is not defined as Dashcam defines it")
 
 
@@ -89,6 +90,7 @@ def _schema() -> dict[str, str]:
         return dict(fresh.execute(_SCHEMA))
 
 
+_SEARCH = re.compile("said_(data|idx|docsize|config|content)$")
 _SCHEMA = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
 
 

@@ -73,6 +73,8 @@ def test_newest_first_in_aligned_columns(dashcam: Dashcam) -> None:
         (("--since", "2026-02-12"), ["run_c", "run_a"]),
         (("--until", "2026-02-12"), ["run_b"]),
         (("--text", "Bill"), ["run_b"]),
+        (("--search", "ok tru*"), ["run_c", "run_a", "run_b"]),
+        (("--search", "nowhere"), []),
         (("--limit", "1"), ["run_c"]),
     ],
 )

@@ -368,6 +368,12 @@ QUERIES = [
     (RunQuery(text="zzz"), set()),
     (RunQuery(text="triage", outcome="Failed"), {"r3"}),
     (RunQuery(text="", limit=2), {"r3", "r4"}),
+    (RunQuery(search="grapefruit"), {"r3", "r4"}),  # what was said
+    (RunQuery(search="grapefruit", label="triage"), {"r3"}),
+    (RunQuery(search='"grapefruit juice"', text="other"), {"r4"}),
+    (RunQuery(search='"juice grapefruit"'), set()),
+    (RunQuery(search="grape"), set()),
+    (RunQuery(search="grape* JUICE"), {"r3", "r4"}),
 ]
 
 
@@ -383,6 +389,8 @@ def test_runs_are_filtered(store: Store, query: RunQuery, expected: set[str]) ->
             call(1, "r2", error="connection refused by peer", end=End.UPSTREAM_REFUSED),
             call(1, "r3", request=crm),
             call(2, "r3", request=crm),
+            call(3, "r3", request_body=Body(b'{"drink":"grapefruit juice"}')),
+            call(4, "r4", request_body=Body(b'{"drink":"grapefruit juice"}')),
             AddOutcome(outcome("r1")),
             AddOutcome(outcome("r2", status="Failed", failure_mode="Tool Error")),
             AddOutcome(

@@ -38,6 +38,10 @@ async def test_runs_and_their_timeline(served: Served) -> None:
     filled(served)
     async with served.http.get(f"{served.url}{API}/runs?label=Support&limit=5") as answer:
         (row,) = await answer.json()
+    async with served.http.get(f"{served.url}{API}/runs?search=nowhere") as answer:
+        assert await answer.json() == []
+    async with served.http.get(f"{served.url}{API}/runs?search=ok") as answer:
+        assert [found["id"] for found in await answer.json()] == ["run_a"]
     assert (row["id"], row["calls"], row["correlationId"]) == ("run_a", 1, "c1")
     async with served.http.get(f"{served.url}{API}/runs/run_a") as answer:
         assert (await answer.json())["verdict"] is None

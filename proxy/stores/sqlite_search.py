@@ -1,0 +1,192 @@
+"""Full-text search over what was said, in an index without the texts (FTS5, contentless).
+
+The index is made at the first search and brought up to date at each one: recording does not wait
+for it, and who never searches has none. A document is what a run has said since the last time, so
+that a conversation which every request repeats is in it once. To take a document out again SQLite
+needs its words: they are read from the exchanges once more, in the same way. Where that is not
+sure, the whole index goes, and the next search makes it anew.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from functools import cache
+from hashlib import blake2b
+
+from proxy.core.model import End
+from proxy.errors import StoreError
+from proxy.stores.blob_reader import BlobReader
+from proxy.stores.sqlite_connect import patient, transaction
+from proxy.stores.sqlite_rows import EXCHANGE, read_exchange
+
+_PAGE = 400  # events that are looked at in one transaction
+_MATCHES = 500  # documents that are read at once
+TABLE = """
+CREATE VIRTUAL TABLE said USING fts5(
+  text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2'
+)
+"""
+_TABLES = f"""
+{TABLE};
+CREATE TABLE searched (upto INTEGER PRIMARY KEY, run_id TEXT NOT NULL);
+CREATE INDEX searched_by_run ON searched (run_id, upto);
+INSERT OR REPLACE INTO meta VALUES ('searched', 0);
+"""  # noqa: S608 - constants
+NAMES = frozenset({"said", "searched", "searched_by_run"})  # and said_*, which SQLite makes
+_HERE = "SELECT 1 FROM sqlite_schema WHERE name = 'said'"
+_MARK = "SELECT value FROM meta WHERE name = 'searched'"
+_RUNS = """
+SELECT run_id, max(id) FROM (SELECT run_id, id FROM agent_events WHERE id > ? ORDER BY id LIMIT ?)
+GROUP BY run_id
+"""
+_LAST = "SELECT max(id) FROM (SELECT id FROM agent_events WHERE id > ? ORDER BY id LIMIT ?)"
+_EXCHANGES = f"""
+SELECT {EXCHANGE} FROM exchanges WHERE run_id = ? AND event_id <= ? AND ending <> ?
+ORDER BY event_id
+"""  # noqa: S608 - a constant
+_ENDS = "SELECT upto FROM searched WHERE run_id = ? ORDER BY upto"
+MATCHES = """
+SELECT rowid FROM said WHERE said MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?
+"""
+RUN_OF = "SELECT run_id FROM searched WHERE upto = ?"
+_WORD = re.compile(r'"([^"]*)"|(\S+)')
+_PARTS = re.compile(r"[^\W_]+")
+
+
+def expression(text: str) -> str | None:
+    """The FTS5 query for what people type: all words, `"a phrase"`, `begin*`; None for no word."""
+    wanted = []
+    for phrase, word in _WORD.findall(text):
+        parts = _PARTS.findall(phrase or word)
+        if parts:
+            star = "*" if word.endswith("*") else ""
+            wanted.append(f'"{" ".join(parts)}"{star}')
+    return " ".join(wanted) or None
+
+
+def catch_up(connection: sqlite3.Connection) -> None:
+    """Takes into the index what has been stored since; short transactions, one after the other."""
+    with patient(connection):
+        while True:
+            with transaction(connection):
+                _prepare(connection)
+                (mark,) = connection.execute(_MARK).fetchone()
+                (last,) = connection.execute(_LAST, (mark, _PAGE)).fetchone()
+                if last is None:
+                    return
+                for run_id, upto in connection.execute(_RUNS, (mark, _PAGE)).fetchall():
+                    _add(connection, run_id, upto)
+                connection.execute("UPDATE meta SET value = ? WHERE name = 'searched'", (last,))
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Makes the tables; anew, if another version of Dashcam has made them."""
+    if connection.execute(_HERE).fetchone() is not None:
+        if _is_ours(connection):
+            return
+        _drop(connection)
+    try:
+        for statement in _TABLES.split(";")[:-1]:
+            connection.execute(statement)
+    except sqlite3.OperationalError as error:
+        if "no such module" not in str(error):
+            raise
+        raise StoreError(
+            "this SQLite cannot search texts: it was built without FTS5",
+            hint="--text finds runs by id, label and URL",
+        ) from error
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('searcher', ?)", (_version(),))
+
+
+def _add(connection: sqlite3.Connection, run_id: str, upto: int) -> None:
+    ends = [row[0] for row in connection.execute(_ENDS, (run_id,))]
+    try:
+        *_, new = _documents(connection, run_id, [*ends, upto])
+    except StoreError:  # damaged: `verify` says so, and the others can still be searched
+        return
+    if new:
+        connection.execute("INSERT INTO said (rowid, text) VALUES (?, ?)", (upto, new))
+        connection.execute("INSERT INTO searched VALUES (?, ?)", (upto, run_id))
+
+
+def _documents(connection: sqlite3.Connection, run_id: str, ends: Sequence[int]) -> Iterator[str]:
+    """What a run said for the first time up to each of these events. Damaged when unreadable."""
+    from proxy.core import said  # noqa: PLC0415 - slow to import
+
+    reader = BlobReader(connection)
+    seen: set[bytes] = set()
+    rows = connection.execute(_EXCHANGES, (run_id, ends[-1], End.INTERRUPTED.value)).fetchall()
+    at = 0
+    for end in ends:
+        found: list[str] = []
+        while at < len(rows) and rows[at][3] <= end:
+            for text in said.texts(read_exchange(rows[at], reader)):
+                mark = blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+                if mark not in seen:
+                    seen.add(mark)
+                    found.append(text.encode("utf-8", "replace").decode())
+            at += 1
+        yield "\n".join(found)
+
+
+def runs(connection: sqlite3.Connection, text: str) -> Iterator[str]:
+    """The ids of the runs in which all of `text` was said at a time, those of late first."""
+    wanted = expression(text)
+    if wanted is None or connection.execute(_HERE).fetchone() is None:
+        return
+    seen: set[str] = set()
+    after = 2**62
+    while True:
+        found = connection.execute(MATCHES, (wanted, after, _MATCHES)).fetchall()
+        for (upto,) in found:
+            row = connection.execute(RUN_OF, (upto,)).fetchone()
+            if row is not None and row[0] not in seen:
+                seen.add(row[0])
+                yield row[0]
+        if len(found) < _MATCHES:
+            return
+        after = found[-1][0]
+
+
+def forget(connection: sqlite3.Connection, run_id: str) -> None:
+    """Takes a run's words out, in the transaction that deletes it; `tidy` has to follow."""
+    if connection.execute(_HERE).fetchone() is None:
+        return
+    ends = [row[0] for row in connection.execute(_ENDS, (run_id,))]
+    if not ends:
+        return
+    try:
+        documents = list(_documents(connection, run_id, ends)) if _is_ours(connection) else []
+    except StoreError:  # it is damaged, and its words are not to be had
+        documents = []
+    if not all(documents) or len(documents) != len(ends):
+        _drop(connection)
+        return
+    connection.executemany(
+        "INSERT INTO said (said, rowid, text) VALUES ('delete', ?, ?)",
+        zip(ends, documents, strict=True),
+    )
+    connection.execute("DELETE FROM searched WHERE run_id = ?", (run_id,))
+
+
+def tidy(connection: sqlite3.Connection) -> None:
+    """Writes the index anew: words that nobody says any more are in it until then."""
+    if connection.execute(_HERE).fetchone() is not None:
+        connection.execute("INSERT INTO said (said) VALUES ('optimize')")
+
+
+def _drop(connection: sqlite3.Connection) -> None:
+    connection.execute("DROP TABLE said")
+    connection.execute("DROP TABLE searched")
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    row = connection.execute("SELECT value FROM meta WHERE name = 'searcher'").fetchone()
+    return bool(row == (_version(),))
+
+
+@cache
+def _version() -> str:
+    from importlib import metadata  # noqa: PLC0415 - slow to import
+
+    return metadata.version("dashcam")
