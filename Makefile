@@ -39,7 +39,7 @@ gauntlet: setup ## the release numbers: kills, power cuts, tamperings by the tho
 	$(RUN)/python scripts/gauntlet.py
 
 bench: setup    ## the forward path against mitmdump; TOOLS is the folder of the load tools
-	$(RUN)/python benchmarks/forward.py --tools $(TOOLS) --write docs/benchmarks.md
+	$(RUN)/python -m benchmarks.forward --tools $(TOOLS) --write docs/benchmarks.md
 
 format: setup   ## put the code in its form
 	$(RUN)/ruff format .

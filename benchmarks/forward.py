@@ -1,176 +1,185 @@
-"""The forward path against mitmdump: HTTPS interception, JSON and streams, recording on.
+"""The forward path, the gateway and replay against mitmdump, recording on.
 
-    python benchmarks/forward.py --tools DIR [--rounds 5] [--seconds 4] [--write docs/benchmarks.md]
+    python -m benchmarks.forward --tools DIR [--only https] [--rounds 5] [--seconds 4] [--write FILE]
 
-DIR holds `lg` and `up`, a load generator and an upstream that are no bottleneck (or their C sources,
-which are built into a temporary folder: gcc and libssl-dev). Each proxy runs alone on one core, load
-and upstream on the other. Every round asks all proxies in a random order; what is printed is the
-median of the rounds' ratios to bare `mitmdump`, with the least and the greatest.
+DIR holds `lg` and `up`, a load generator and an upstream that are no bottleneck, or their sources.
+What is printed is the median of the rounds' ratios, with the least and the greatest.
 """
 
 import argparse
 import contextlib
-import json
-import os
 import platform
-import random
 import shutil
-import socket
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import trustme
 
-BIN = Path(sys.executable).parent
-TICKS = os.sysconf("SC_CLK_TCK")
-BASE = "mitmdump"
-
-
-class Case(NamedTuple):
-    """What the load generator asks for."""
-
-    title: str
-    base: str  # the proxy that the others are compared with
-    options: tuple[str, ...]
-    path: str = "/v1/chat/completions"
-
-
-class Target(NamedTuple):
-    """A proxy: its command, and whose certificates its clients trust."""
-
-    name: str
-    command: Sequence[str]
-    env: Mapping[str, str]
-    port: int
-    ca: Path
-
-
-CASES = (
-    Case("HTTPS, JSON, keep-alive, 16 connections", BASE, ("-k", "16")),
-    Case("HTTPS, JSON, keep-alive, 64 connections", BASE, ("-k", "64")),
-    Case(
-        "HTTPS, SSE of 100 chunks, 16 connections",
-        "mitmdump streaming",
-        ("-k", "16"),
-        "/v1?stream=1",
-    ),
-    Case("HTTPS, a new TLS connection for each request, 8 at once", BASE, ("-k", "8", "-F")),
+from benchmarks._load import (
+    BIN,
+    HEAD,
+    Case,
+    Load,
+    Target,
+    build,
+    free_port,
+    rounds,
+    started,
+    write_body,
 )
 
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def build(tools: Path, folder: Path) -> None:
-    """`lg` and `up` in `folder`, built if need be."""
-    for name in ("lg", "up"):
-        if (tools / name).is_file():
-            shutil.copy(tools / name, folder / name)
-        else:
-            command = ["gcc", "-O2", "-w", "-o", str(folder / name), str(tools / f"{name}.c")]
-            subprocess.run([*command, "-lssl", "-lcrypto", "-lpthread"], check=True)
+JSON, SSE = "/v1/chat/completions", "/v1/chat/completions?stream=1"
+MITM, STREAMING = "mitmdump", "mitmdump, streaming"
+REVERSE, REVERSE_STREAMING = "mitmdump reverse", "mitmdump reverse, streaming"
+MITM_REPLAY, REVERSE_REPLAY = "mitmdump --server-replay", "mitmdump reverse --server-replay"
+FAST, DURABLE, GATEWAY, REPLAY = (
+    "dashcam fast",
+    "dashcam durable",
+    "dashcam gateway",
+    "dashcam replay",
+)
+_RECORDED = "200"  # exchanges that are replayed
+_STREAM = ("--set", "stream_large_bodies=1")
 
 
-def tree(pid: int) -> list[int]:
-    """A process and all below it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
-    return [pid, *(one for child in children for one in tree(int(child)))]
+class Place(NamedTuple):
+    """Where a run of the benchmark has its files, and where its upstream listens."""
+
+    folder: Path
+    plain: int
+    secure: int
+
+    @property
+    def trust(self) -> Path:
+        """The certificate authority of the upstream."""
+        return self.folder / "ca.pem"
+
+    def through(self, port: int, ca: Path) -> list[str]:
+        """The load generator's options for HTTPS through a proxy."""
+        upstream = ["-a", f"127.0.0.1:{self.secure}", "-s", "-N", "localhost"]
+        return [*upstream, "-x", f"127.0.0.1:{port}", "-C", str(ca)]
+
+    def mitmdump(self, name: str, *options: str, mode: str = "") -> Target:
+        port, confdir = free_port(), self.folder / "mitmproxy"
+        command = [str(BIN / "mitmdump"), "-q", "--set", f"confdir={confdir}"]
+        command += ["--set", f"ssl_verify_upstream_trusted_ca={self.trust}"]
+        command += ["--listen-host", "127.0.0.1", "-p", str(port), *options]
+        if mode:
+            return Target(name, [*command, "--mode", mode], port, ["-a", f"127.0.0.1:{port}"])
+        ca = confdir / "mitmproxy-ca-cert.pem"
+        return Target(name, command, port, self.through(port, ca))
+
+    def dashcam(self, name: str, *options: str, store: str = "", gateway: bool = False) -> Target:
+        port, api, home = free_port(), free_port(), self.folder / "home"
+        command = [str(BIN / "dashcam"), "up", *options, "--listen", f"127.0.0.1:{port}"]
+        command += [
+            "--api",
+            f"127.0.0.1:{api}",
+            "--upstream",
+            f"bench=http://127.0.0.1:{self.plain}",
+        ]
+        env = {
+            "DASHCAM_HOME": str(home),
+            "DASHCAM_UPSTREAM_CA": str(self.trust),
+            "DASHCAM_STORE": f"sqlite:///{self.folder / (store or name) / 'dashcam.db'}",
+        }
+        if gateway:
+            return Target(name, command, api, ["-a", f"127.0.0.1:{api}"], env, "/bench")
+        return Target(name, command, port, self.through(port, home / "ca" / "ca-cert.pem"), env)
 
 
-def cpu(pid: int) -> float:
-    """Seconds that a process and those below it have computed."""
-    total = 0
-    for one in tree(pid):
-        fields = Path(f"/proc/{one}/stat").read_text("ascii").rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+def https(place: Place) -> tuple[list[Target], tuple[Case, ...]]:
+    """HTTPS that is opened, recorded and passed on."""
+    targets = [
+        place.mitmdump(MITM),
+        place.mitmdump(STREAMING, *_STREAM),
+        place.dashcam(FAST, "--durability", "fast"),
+        place.dashcam(DURABLE, "--durability", "durable"),
+    ]
+    ours = (FAST, DURABLE)
+    return targets, (
+        Case("HTTPS, JSON, keep-alive, 16 connections", MITM, ours, ("-k", "16"), JSON),
+        Case("HTTPS, JSON, keep-alive, 64 connections", MITM, ours, ("-k", "64"), JSON),
+        Case("HTTPS, JSON, 1 connection", MITM, ours, ("-k", "1"), JSON),
+        Case("HTTPS, SSE of 100 chunks, 16 connections", STREAMING, ours, ("-k", "16"), SSE),
+        Case("HTTPS, a new TLS connection each, 8 at once", MITM, ours, ("-k", "8", "-F"), JSON),
+    )
+
+
+def gateway(place: Place) -> tuple[list[Target], tuple[Case, ...]]:
+    """By base URL."""
+    mode = f"reverse:http://127.0.0.1:{place.plain}"
+    targets = [
+        place.mitmdump(REVERSE, mode=mode),
+        place.mitmdump(REVERSE_STREAMING, *_STREAM, mode=mode),
+        place.dashcam(GATEWAY, "--durability", "fast", gateway=True),
+    ]
+    return targets, (
+        Case("gateway, JSON, 16 connections", REVERSE, (GATEWAY,), ("-k", "16"), JSON),
+        Case("gateway, SSE of 100 chunks", REVERSE_STREAMING, (GATEWAY,), ("-k", "16"), SSE),
+    )
+
+
+def replay(place: Place) -> tuple[list[Target], tuple[Case, ...]]:
+    """Answers from a recording of 200 exchanges, made here through both proxies."""
+    flows, mode = place.folder / "flows", f"reverse:http://127.0.0.1:{place.plain}"
+    reverse_flows = place.folder / "reverse-flows"
+    by_url = f"{REPLAY}, gateway"
+    for recorder in (
+        place.mitmdump("recording", "-w", str(flows)),
+        place.mitmdump("recording", "-w", str(reverse_flows), mode=mode),
+        place.dashcam("recording", store=REPLAY),
+        place.dashcam("recording", store=by_url, gateway=True),
+    ):
+        with started(recorder, 0):
+            command = [str(place.folder / "lg"), *recorder.options, "-u", _RECORDED, "-k", "1"]
+            command += ["-b", str(place.folder / "body.json"), "-p", recorder.prefix + JSON]
+            subprocess.run(
+                [*command, "-n", _RECORDED, "-d", "60"], check=True, stdout=subprocess.DEVNULL
+            )
+    again = ("--set", "server_replay_reuse=true", "--set", "server_replay_extra=kill")
+    ours = ("--replay", "last", "--reuse", "--match", "exact")
+    targets = [
+        place.mitmdump(MITM_REPLAY, "--server-replay", str(flows), *again),
+        place.mitmdump(REVERSE_REPLAY, "--server-replay", str(reverse_flows), *again, mode=mode),
+        place.dashcam(REPLAY, *ours),
+        place.dashcam(by_url, *ours, gateway=True),
+    ]
+    asked = ("-k", "16", "-u", _RECORDED)
+    return targets, (
+        Case("replay through HTTPS, 16 connections", MITM_REPLAY, (REPLAY,), asked, JSON),
+        Case("replay by base URL, 16 connections", REVERSE_REPLAY, (by_url,), asked, JSON),
+    )
+
+
+type Group = Callable[[Place], tuple[list[Target], tuple[Case, ...]]]
+GROUPS: dict[str, Group] = {"https": https, "gateway": gateway, "replay": replay}
 
 
 @contextlib.contextmanager
-def started(command: Sequence[str], core: int, env: Mapping[str, str], port: int) -> Iterator[int]:
-    """A process on one core, once its port is open; yields its id."""
-    with subprocess.Popen(
-        ["taskset", "-c", str(core), *command],
-        env={**os.environ, **env},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            deadline = time.monotonic() + 120
-            while True:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                    break
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit(f"{command[0]} did not start")
-                time.sleep(0.1)
-            yield process.pid
-        finally:
-            process.terminate()
-
-
-def targets(folder: Path, upstream_ca: Path) -> list[Target]:
-    made = []
-    confdir = folder / "mitmproxy"
-    for name, more in (
-        (BASE, ()),
-        ("mitmdump streaming", ("--set", "stream_large_bodies=1")),
-    ):
-        port = free_port()
-        trust = ("--set", f"ssl_verify_upstream_trusted_ca={upstream_ca}")
-        command = [str(BIN / "mitmdump"), "-q", "--set", f"confdir={confdir}", *trust, *more]
-        command += ["--listen-host", "127.0.0.1", "-p", str(port)]
-        made.append(Target(name, command, {}, port, confdir / "mitmproxy-ca-cert.pem"))
-    home = folder / "home"
-    for durability in ("fast", "durable"):
-        port = free_port()
-        command = [str(BIN / "dashcam"), "up", "--durability", durability]
-        command += ["--listen", f"127.0.0.1:{port}", "--api", f"127.0.0.1:{free_port()}"]
-        env = {
-            "DASHCAM_HOME": str(home),
-            "DASHCAM_UPSTREAM_CA": str(upstream_ca),
-            "DASHCAM_STORE": f"sqlite:///{folder / durability / 'dashcam.db'}",
-        }
-        made.append(
-            Target(f"dashcam {durability}", command, env, port, home / "ca" / "ca-cert.pem")
-        )
-    return made
-
-
-class Load(NamedTuple):
-    """What drives the load: the program, the upstream's host:port, seconds, the request's body."""
-
-    program: Path
-    where: str
-    seconds: float
-    body: Path
-
-
-def measured(load: Load, case: Case, target: Target, pid: int) -> dict[str, Any]:
-    """One round of one proxy: requests a second, CPU a request, latency."""
-    before = cpu(pid)
-    command = ["taskset", "-c", "1", str(load.program), "-a", load.where, "-s"]
-    command += ["-x", f"127.0.0.1:{target.port}", "-C", str(target.ca), "-N", "localhost"]
-    command += ["-d", str(load.seconds), "-b", str(load.body), "-p", case.path]
-    said = subprocess.run([*command, *case.options], capture_output=True, text=True, check=False)
-    found: dict[str, Any] = json.loads(said.stdout)
-    if not found.get("ok") or found.get("err"):
-        raise SystemExit(f"{target.name}: {said.stdout} {said.stderr}")
-    return {**found, "cpu_us": (cpu(pid) - before) / found["ok"] * 1e6}
-
-
-def ratios(rounds: Sequence[Mapping[str, dict[str, Any]]], name: str, base: str, field: str) -> str:
-    found = sorted(one[name][field] / one[base][field] for one in rounds)
-    return f"{statistics.median(found):.2f} [{found[0]:.2f}-{found[-1]:.2f}]"
+def upstream(tools: Path) -> Iterator[Place]:
+    """A folder with an upstream at work."""
+    folder = Path(tempfile.mkdtemp(prefix="dashcam-bench-"))
+    try:
+        build(tools, folder)
+        place = Place(folder, free_port(), free_port())
+        authority = trustme.CA()
+        issued = authority.issue_cert("localhost", "127.0.0.1")
+        authority.cert_pem.write_to_path(place.trust)
+        issued.private_key_pem.write_to_path(folder / "key.pem")
+        issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+        write_body(folder / "body.json")
+        command = [str(folder / "up"), str(place.plain), str(place.secure)]
+        command += [str(folder / "cert.pem"), str(folder / "key.pem")]
+        with started(Target("upstream", command, place.secure, ()), 1):
+            yield place
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:
@@ -178,76 +187,41 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--tools", type=Path, required=True)
+    parser.add_argument("--only", choices=GROUPS, action="append")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="dashcam-bench-"))
-    try:
-        text = run(folder, options.tools, options.rounds, options.seconds)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    rows: list[str] = []
+    with upstream(options.tools) as place:
+        load = Load(place.folder / "lg", options.seconds, place.folder / "body.json")
+        for name in options.only or GROUPS:
+            targets, cases = GROUPS[name](place)
+            with contextlib.ExitStack() as stack:
+                pids = {one.name: stack.enter_context(started(one, 0)) for one in targets}
+                by_name = {one.name: one for one in targets}
+                for case in cases:
+                    rows += rounds(load, case, by_name, pids, options.rounds)
+    said = (
+        f"Python {platform.python_version()}, mitmproxy {version('mitmproxy')}, aiohttp "
+        f"{version('aiohttp')}, {platform.machine()}; one core for the proxy. A request of 2.5 kB, "
+        "each with a word of its own, an answer of 2 kB or 100 events; recorded in SQLite by "
+        f"Dashcam, by mitmdump not at all. Median [least-greatest] of {options.rounds} interleaved "
+        f"rounds of {options.seconds:g} s. CPU counts until the process rests: what it puts off is "
+        "in it."
+    )
+    text = "\n".join([said, "", HEAD, *rows, ""])
     sys.stdout.write(text)
     if options.write:
-        options.write.write_text(text, "utf-8")
+        _insert(options.write, text)
 
 
-def run(folder: Path, tools: Path, rounds: int, seconds: float) -> str:
-    build(tools, folder)
-    authority = trustme.CA()
-    upstream_ca, cert, key = (folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
-    issued = authority.issue_cert("localhost", "127.0.0.1")
-    authority.cert_pem.write_to_path(upstream_ca)
-    issued.private_key_pem.write_to_path(key)
-    issued.cert_chain_pems[0].write_to_path(cert)
-    body = folder / "body.json"
-    messages = [{"role": "user", "content": "words of a prompt @@@@@@@@ " * 85}]
-    body.write_text(json.dumps({"model": "gpt-5-mini", "messages": messages}), "utf-8")
-    plain, secure = free_port(), free_port()
-    proxies = targets(folder, upstream_ca)
-    upstream = [str(folder / "up"), str(plain), str(secure), str(cert), str(key)]
-    lines = [
-        "# Benchmarks",
-        "",
-        (
-            f"Python {platform.python_version()}, mitmproxy {version('mitmproxy')}, "
-            f"{platform.machine()}, one core for the proxy; median [least-greatest] of {rounds} "
-            f"interleaved rounds of {seconds:g} s."
-        ),
-        (
-            f"A request of {body.stat().st_size / 1000:.1f} kB, recorded in SQLite by Dashcam, "
-            "by mitmdump not at all."
-        ),
-        "",
-        "| | compared with | requests/s | CPU a request | median latency |",
-        "|---|---|---|---|---|",
-    ]
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(started(upstream, 1, {}, secure))
-        pids = {
-            one.name: stack.enter_context(started(one.command, 0, one.env, one.port))
-            for one in proxies
-        }
-        load = Load(folder / "lg", f"127.0.0.1:{secure}", seconds, body)
-        for case in CASES:
-            names = [one for one in proxies if one.name == case.base or one.name.startswith("dash")]
-            found: list[dict[str, dict[str, Any]]] = []
-            for number in range(rounds + 1):  # the first one warms up
-                done = {}
-                for one in random.sample(names, len(names)):
-                    done[one.name] = measured(load, case, one, pids[one.name])
-                if number:
-                    found.append(done)
-                sys.stderr.write(f"{case.title}: round {number} of {rounds}\n")
-            for one in names:
-                if one.name != case.base:
-                    rate = ratios(found, one.name, case.base, "rps")
-                    work = ratios(found, one.name, case.base, "cpu_us")
-                    late = ratios(found, one.name, case.base, "lat_p50")
-                    lines.append(
-                        f"| {case.title}, `{one.name}` | {case.base} | {rate} | {work} | {late} |"
-                    )
-    return "\n".join(lines) + "\n"
+def _insert(path: Path, text: str) -> None:
+    """Puts the table between the marks of a page that says what it means."""
+    begin, end = "<!-- table -->\n", "<!-- /table -->\n"
+    page = path.read_text("utf-8")
+    before, _, rest = page.partition(begin)
+    path.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", "utf-8")
 
 
 if __name__ == "__main__":

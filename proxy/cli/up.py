@@ -36,19 +36,22 @@ base URL: http://127.0.0.1:8081/openai/v1, /anthropic, /mine.""",
 @click.option("--replay", metavar="RUN", multiple=True, help="Answer from this recording.")
 @click.option("--pace", metavar="PACE", help="instant, recorded, or a factor.")
 @click.option("--match", metavar="HOW", help="exact, normalised or sequence.")
+@click.option("--reuse", is_flag=True, help="Replay a recorded call again when all are used up.")
 @click.option("--upstream-ca", metavar="FILE", help="A PEM file of CAs that upstreams may have.")
 @click.option("--upstream", metavar="NAME=URL", multiple=True, help="An upstream by name.")
 @click.option("--ignore", metavar="HOST", multiple=True, help="A host to leave alone.")
-def command(cli: Cli, *, upstream_ca: str | None, upstream: Sequence[str], **flags: Any) -> int:
+def command(
+    cli: Cli, *, upstream_ca: str | None, upstream: Sequence[str], reuse: bool, **flags: Any
+) -> int:
     """See the help."""
     if upstream_ca:
         flags["upstream_ca"] = Path(upstream_ca)
     settings = cli.settings(**flags, upstream=list(upstream) or None)
     token = os.environ.get("DASHCAM_TOKEN") or None
-    return asyncio.run(_serve(settings, token))
+    return asyncio.run(_serve(settings, token, reuse=reuse))
 
 
-async def _serve(settings: "Settings", token: str | None) -> int:
+async def _serve(settings: "Settings", token: str | None, *, reuse: bool) -> int:
     from proxy import runtime as composition
     from proxy.cli._serving import serving
     from proxy.core.replay import Live
@@ -65,7 +68,9 @@ async def _serve(settings: "Settings", token: str | None) -> int:
     composition.raise_file_limit()
     async with serving(settings, api=settings.api, token=token, host=settings.listen.host) as where:
         if settings.replay:
-            mode = Mode(settings.match, settings.pace, live=Live(hosts=settings.replay_allow))
+            mode = Mode(
+                settings.match, settings.pace, reuse, live=Live(hosts=settings.replay_allow)
+            )
             replayer = await asyncio.to_thread(
                 composition.replayer, where.runtime, settings.replay, mode
             )

@@ -100,8 +100,6 @@ def _session_header(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
 
 def _baggage(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
     lines = [value for name, value in head.headers if name.lower() == b"baggage"]
-    if not lines:
-        return None
     members = b",".join(lines).decode("utf-8", "replace")
     found = {
         unquote(key.strip()): unquote(value.partition(";")[0].strip())
@@ -124,6 +122,13 @@ WITNESSES: Mapping[str, Witness] = {
     "baggage": _baggage,
     "traceparent": _trace,
 }
+# What the witnesses that look at headers look for; most requests carry none of it.
+_LOOKED_FOR: Mapping[str, frozenset[bytes]] = {
+    "correlation-header": frozenset(CORRELATION_HEADERS),
+    "session-header": frozenset(SESSION_HEADERS),
+    "baggage": frozenset({b"baggage"}),
+    "traceparent": frozenset({b"traceparent"}),
+}
 # Witnesses whose word is the run's id itself, not only something to derive one from.
 _DIRECT = frozenset({"dashcam-run", "listener", "proxy-user"})
 
@@ -132,7 +137,10 @@ def identify(
     head: RequestHead, own: Own, peer: Peer, order: tuple[str, ...] = tuple(WITNESSES)
 ) -> Identity:
     """Asks the witnesses in `order`; falls back on the client's process, which is left to find."""
+    given = {name.lower() for name, _ in head.headers}
     for name in order:
+        if name in _LOOKED_FOR and given.isdisjoint(_LOOKED_FOR[name]):
+            continue
         said = WITNESSES[name](head, own, peer)
         if said:
             return Identity(name, said, run_id_for(name, said))

@@ -4,6 +4,8 @@ import os
 import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]  # ten bits each
+_SHIFTS = range(120, -1, -10)
 
 
 def wall() -> float:
@@ -19,5 +21,5 @@ def ticks() -> int:
 def new_id(prefix: str) -> str:
     """`prefix_` and a ULID (github.com/ulid/spec): 48 bits of milliseconds, 80 bits random."""
     value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
-    digits = [_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}_{''.join(digits)}"
+    pairs = _PAIRS
+    return f"{prefix}_" + "".join([pairs[(value >> shift) & 1023] for shift in _SHIFTS])

@@ -37,6 +37,7 @@ from proxy.engine.router import Router
 from proxy.errors import ConfigError
 
 _WIDTH = 100
+_QUICK = 65536  # bytes of a request that is compared without the help of a thread
 _KEPT = 50  # misses of a session, with their bodies
 
 
@@ -113,7 +114,9 @@ class Replayer:
             name = tx.exchange.own.replay
             said = f"there is no recording {name!r} to answer this request from"
             return answers.refused(request, body, answers.MISS_STATUS, "replay-miss", said)
-        found = await asyncio.to_thread(session.playback.decide, request, body, own=tx.exchange.own)
+        decide = partial(session.playback.decide, request, body, own=tx.exchange.own)
+        quick = len(body) <= _QUICK and session.playback.fixtures.at_hand
+        found = decide() if quick else await asyncio.to_thread(decide)
         if isinstance(found, Hit):
             tx.exchange.served_from = found.exchange.id
             differed = partial(session.playback.differed, found.fixture)

@@ -24,6 +24,7 @@ type Shape = tuple[int, int] | None
 
 _NO_FIXTURE: Final = frozenset((End.MISSED, End.CLIENT_INVALID))
 _NONE: Final[Sequence[int]] = ()
+_AT_HAND: Final = 16 * 1024 * 1024  # bytes of bodies that are kept although they could be loaded
 
 
 class Fixture:
@@ -50,6 +51,11 @@ class Fixture:
     def shape(self) -> Shape:
         """What can be told of its request without parsing it; see `normalised.shape`."""
         return normalised.shape(self.request())
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether its bodies are in memory."""
+        return self._load is None
 
     @property
     def head(self) -> RequestHead:
@@ -116,6 +122,7 @@ class Fixtures:
         self._steps = steps
         self._redact = redact
         self.loads = loads
+        self.at_hand = all(fixture.at_hand for fixture in fixtures)  # nothing is to be loaded
         self.origins = Origins(self)
 
     @classmethod
@@ -135,7 +142,7 @@ class Fixtures:
             steps: the step of a request, given its head and decoded body.
             ignore_rules: what does not count, on both sides.
             redact: what recording did to requests; done to live ones before they are compared.
-            load: gives an exchange by its id. If given, bodies are not kept here.
+            load: gives an exchange by its id. If given, only the first megabytes are kept here.
 
         Raises:
             ConfigError: an ignore rule cannot be used.
@@ -144,6 +151,7 @@ class Fixtures:
         fixtures: list[Fixture] = []
         by_exact: dict[Hashable, list[int]] = defaultdict(list)
         by_place: dict[Place, list[int]] = defaultdict(list)
+        room = _AT_HAND
         for exchange in exchanges:
             if exchange.end in _NO_FIXTURE:
                 continue
@@ -152,7 +160,9 @@ class Fixtures:
             request = whole.request()
             by_exact[_exact(request, digested=load is not None)].append(position)
             by_place[normalised.place(request)].append(position)
-            if load is not None:
+            room -= len(exchange.request_body.data) + len(exchange.response_body.data)
+            room -= sum(len(frame.data) for frame in exchange.frames)
+            if load is not None and room < 0:
                 bare = replace(exchange, request_body=Body(), response_body=Body(), frames=())
                 size, shape = whole.size, whole.shape
                 whole = Fixture(position, bare, steps, rules, load)

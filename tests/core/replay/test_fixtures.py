@@ -10,7 +10,8 @@ from proxy.errors import ConfigError
 from tests.core.recorded import JSON, exchange, step
 
 
-def test_bodies_need_not_be_kept() -> None:
+def test_bodies_need_not_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("proxy.core.replay.fixtures._AT_HAND", 0)
     recorded = [exchange(n, {"n": n, "day": "2026-11-22"}, {"answer": n}) for n in range(1, 6)]
     whole = {one.id: one for one in recorded}
     loaded: list[str] = []
@@ -32,6 +33,26 @@ def test_bodies_need_not_be_kept() -> None:
     answer = session.decide(recorded[3].request, b'{"day":"2027-01-01","n":4}')
     assert isinstance(answer, Hit)
     assert answer.exchange is recorded[3]
+
+
+def test_the_first_bodies_are_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = [exchange(n, {"n": n}, {"answer": n}) for n in range(1, 4)]
+    whole = {one.id: one for one in recorded}
+    size = sum(len(one.request_body.data) + len(one.response_body.data) for one in recorded[:2])
+    monkeypatch.setattr("proxy.core.replay.fixtures._AT_HAND", size)
+    loaded: list[str] = []
+
+    def load(exchange_id: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - an Exchange
+        loaded.append(exchange_id)
+        return whole[exchange_id]
+
+    fixtures = Fixtures.of(iter(recorded), steps=step, load=load)
+    assert [one.load().response_body for one in fixtures.all] == [
+        one.response_body for one in recorded
+    ]
+    assert loaded == ["r1-3"]
+    assert not fixtures.at_hand
+    assert Fixtures.of(iter(recorded[:2]), steps=step, load=load).at_hand
 
 
 def test_bodies_are_not_held_twice() -> None:

@@ -1,0 +1,171 @@
+"""What the benchmarks share: processes on their cores, load, CPU, ratios.
+
+Each proxy runs alone on one core, load and upstream on the other. Every round asks all proxies in a
+random order, so that ratios within a round mean something on a machine that others use as well.
+"""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+BIN = Path(sys.executable).parent
+_TICKS = os.sysconf("SC_CLK_TCK")
+_VARIANTS = "4096"  # of the body: nobody may answer or store by having seen it before
+
+
+class Target(NamedTuple):
+    """A proxy: its command, the port that opens when it is ready, how load reaches it."""
+
+    name: str
+    command: Sequence[str]
+    port: int
+    options: Sequence[str]  # of the load generator
+    env: Mapping[str, str] = {}
+    prefix: str = ""  # of every path
+
+
+class Case(NamedTuple):
+    """What the load generator asks for, of whom, and with whom they are compared."""
+
+    title: str
+    base: str
+    others: tuple[str, ...]
+    options: tuple[str, ...]
+    path: str = "/v1/chat/completions"
+
+
+class Load(NamedTuple):
+    """The load generator, how many seconds a round lasts, the body."""
+
+    program: Path
+    seconds: float
+    body: Path
+
+
+def free_port() -> int:
+    """A port that nobody has."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def build(tools: Path, folder: Path) -> None:
+    """`lg` and `up` in `folder`, built if need be (gcc and libssl-dev)."""
+    for name in ("lg", "up"):
+        if (tools / name).is_file():
+            shutil.copy(tools / name, folder / name)
+        else:
+            command = ["gcc", "-O2", "-w", "-o", str(folder / name), str(tools / f"{name}.c")]
+            subprocess.run([*command, "-lssl", "-lcrypto", "-lpthread"], check=True)
+
+
+def write_body(path: Path) -> Path:
+    """A chat request of some 2.5 kB, with a word that differs from one request to the next."""
+    text = "@@@@@@@@ " + "and these are words of a prompt, one after the other " * 42
+    messages = [{"role": "user", "content": text}]
+    path.write_text(json.dumps({"model": "gpt-5-mini", "messages": messages}), "utf-8")
+    return path
+
+
+@contextlib.contextmanager
+def started(target: Target, core: int) -> Iterator[int]:
+    """The process on one core, once its port is open; yields its id."""
+    with subprocess.Popen(
+        ["taskset", "-c", str(core), *target.command],
+        env={**os.environ, **target.env},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while True:
+                with (
+                    contextlib.suppress(OSError),
+                    socket.create_connection(("127.0.0.1", target.port), 1),
+                ):
+                    break
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise SystemExit(f"{target.name} did not start")
+                time.sleep(0.1)
+            yield process.pid
+        finally:
+            process.terminate()
+
+
+def rounds(
+    load: Load, case: Case, targets: Mapping[str, Target], pids: Mapping[str, int], count: int
+) -> list[str]:
+    """The rows of a case: requests a second, CPU and latency as ratios to its base."""
+    names = [case.base, *case.others]
+    found: list[dict[str, dict[str, Any]]] = []
+    for number in range(count + 1):  # the first one warms up
+        done = {name: _asked(load, case, targets[name], pids[name]) for name in _shuffled(names)}
+        if number:
+            found.append(done)
+        sys.stderr.write(f"{case.title}: round {number} of {count}\n")
+    base = statistics.median(one[case.base]["cpu_us"] for one in found)
+    return [
+        f"| {case.title} | `{name}` | `{case.base}` ({base / 1000:.1f} ms) | "
+        f"{_ratio(found, name, case.base, 'rps')} | {_ratio(found, name, case.base, 'cpu_us')} | "
+        f"{_ratio(found, name, case.base, 'lat_p50')} | {_ratio(found, name, case.base, 'ttfb_p50')} |"
+        for name in case.others
+    ]
+
+
+HEAD = (
+    "| what | who | compared with (its CPU a request) | requests/s | CPU a request"
+    " | median latency | median first byte |\n|---|---|---|---|---|---|---|"
+)
+
+
+def _shuffled(names: Sequence[str]) -> list[str]:
+    return random.sample(list(names), len(names))
+
+
+def _asked(load: Load, case: Case, target: Target, pid: int) -> dict[str, Any]:
+    before = _cpu(pid)
+    command = ["taskset", "-c", "1", str(load.program), *target.options, "-u", _VARIANTS]
+    command += ["-d", str(load.seconds), "-b", str(load.body), "-p", target.prefix + case.path]
+    said = subprocess.run([*command, *case.options], capture_output=True, text=True, check=False)
+    found: dict[str, Any] = json.loads(said.stdout)
+    if not found.get("ok") or found.get("err"):
+        raise SystemExit(f"{target.name}: {said.stdout} {said.stderr}")
+    return {**found, "cpu_us": (_settled(pid) - before) / found["ok"] * 1e6}
+
+
+def _settled(pid: int) -> float:
+    """The CPU seconds once the process rests: what it puts off belongs to the requests, too."""
+    last = -1.0
+    while (now := _cpu(pid)) - last > 0.02:
+        last = now
+        time.sleep(0.3)
+    return now
+
+
+def _tree(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+    return [pid, *(one for child in children for one in _tree(int(child)))]
+
+
+def _cpu(pid: int) -> float:
+    """Seconds that a process and those below it have computed."""
+    total = 0
+    for one in _tree(pid):
+        fields = Path(f"/proc/{one}/stat").read_text("ascii").rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / _TICKS
+
+
+def _ratio(found: Sequence[Mapping[str, Any]], name: str, base: str, field: str) -> str:
+    ratios = sorted(one[name][field] / one[base][field] for one in found)
+    return f"{statistics.median(ratios):.2f} [{ratios[0]:.2f}-{ratios[-1]:.2f}]"
