@@ -9,6 +9,7 @@ import argparse
 import gc
 import json
 import random
+import sqlite3
 import sysconfig
 import tempfile
 import time
@@ -17,9 +18,10 @@ from pathlib import Path
 
 from proxy.core.model import Body, Event, Exchange, Part, RequestHead, ResponseHead, Run
 from proxy.engine.understand import event_of
-from proxy.stores import open_store
+from proxy.stores import open_store, sqlite_search
 from proxy.stores._api import AddExchange, CloseRun, OpenRun, RunQuery, Write
 from proxy.stores.sqlite import SqliteStore
+from proxy.stores.sqlite_connect import transaction
 
 TURNS = 60
 NEW_BYTES = 4000  # of text that each turn adds
@@ -310,6 +312,24 @@ INSERT INTO exchanges SELECT :tag || id, :tag || run_id, seq, event_id + :events
 LATER = "strftime('%Y-%m-%dT%H:%M:%f', started_at, :seconds) || '0000Z'"
 
 
+def index(writer: sqlite3.Connection) -> None:
+    """A search index as if each run had said 200 words; the calls above say none."""
+    with transaction(writer):
+        sqlite_search.prepare(writer)
+        found = writer.execute(
+            "SELECT run_id, max(id) FROM agent_events GROUP BY run_id"
+        ).fetchall()
+        for number, (run_id, upto) in enumerate(found):
+            common = f"invoice refund {number % 10} " * 40
+            text = f"{common} word{number} " + " ".join(
+                f"w{number * 31 % 997 + n}" for n in range(80)
+            )
+            writer.execute("INSERT INTO said (rowid, text) VALUES (?, ?)", (upto, text))
+            writer.execute("INSERT INTO searched VALUES (?, ?)", (upto, run_id))
+        (last,) = writer.execute("SELECT max(id) FROM agent_events").fetchone()
+        writer.execute("UPDATE meta SET value = ? WHERE name = 'searched'", (last,))
+
+
 def many_runs(runs: int, calls: int, copies: int) -> None:
     """How long it takes to list, filter and open among many: some recorded, then copied by SQL."""
     words = ("invoice", "refund", "triage", "search", "report")
@@ -350,6 +370,7 @@ def many_runs(runs: int, calls: int, copies: int) -> None:
                 used = {key: value for key, value in values.items() if f":{key}" in statement}
                 writer.execute(statement, used)
             store.checkpoint()
+        index(writer)
         (everything,) = writer.execute("SELECT count(*) FROM exchanges").fetchone()
         size = files_bytes(Path(name) / "dashcam.db")
         print(f"{everything:,} exchanges in {runs * copies:,} runs: {size / 1e6:.0f} MB")
@@ -363,6 +384,10 @@ def many_runs(runs: int, calls: int, copies: int) -> None:
             "text in all": lambda: store.runs(RunQuery(text="example.com")),
             "text in one": lambda: store.runs(RunQuery(text=f"c1_corr-{runs // 2}")),
             "text in none": lambda: store.runs(RunQuery(text="nowhere")),
+            "said in all": lambda: store.runs(RunQuery(search="invoice")),
+            "said in a tenth": lambda: store.runs(RunQuery(search='"refund 7"')),
+            "said in one": lambda: store.runs(RunQuery(search=f"word{runs // 2}")),
+            "said in none": lambda: store.runs(RunQuery(search="nowhere")),
             "find by prefix": lambda: store.find_run(middle[:20]),
             "find last": lambda: store.find_run("last"),
             "events of a run": lambda: store.events(middle),

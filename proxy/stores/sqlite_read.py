@@ -1,6 +1,7 @@
 """The queries behind a store's reading methods. Each uses an index; a test looks at the plans."""
 
 import sqlite3
+from itertools import islice
 from typing import Any
 
 from proxy.core.model import FAILURE_MODES, Event, Outcome, Run, RunRow
@@ -102,15 +103,16 @@ def runs(connection: sqlite3.Connection, query: RunQuery) -> list[RunRow]:
 def _said(
     connection: sqlite3.Connection, query: RunQuery, where: list[str], values: dict[str, Any]
 ) -> list[RunRow]:
-    """Those of late in which it was said, looked at one by one until there are enough."""
-    found: list[RunRow] = []
+    """Those of late in which it was said."""
     if query.text is not None:
         where = [*where, _ONE_BY_ONE]
-    statement = runs_statement([*where, "id = :said"])
-    for run_id in sqlite_search.runs(connection, query.search or ""):
-        found += _rows(connection, statement, {**values, "said": run_id})
-        if len(found) >= query.limit:
-            break
+    ids = sqlite_search.runs(connection, query.search or "", where, values)
+    one = runs_statement(["id = :said"])
+    found = [
+        row
+        for run_id in islice(ids, values["limit"])
+        for row in _rows(connection, one, {"said": run_id, "limit": 1})
+    ]
     return sorted(found, key=lambda row: (row.run.started_at, row.run.id), reverse=True)
 
 

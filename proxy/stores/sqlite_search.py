@@ -9,9 +9,10 @@ sure, the whole index goes, and the next search makes it anew.
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
+from typing import Any
 
 from proxy.core.model import End
 from proxy.errors import StoreError
@@ -20,7 +21,6 @@ from proxy.stores.sqlite_connect import patient, transaction
 from proxy.stores.sqlite_rows import EXCHANGE, read_exchange
 
 _PAGE = 400  # events that are looked at in one transaction
-_MATCHES = 500  # documents that are read at once
 TABLE = """
 CREATE VIRTUAL TABLE said USING fts5(
   text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2'
@@ -45,10 +45,11 @@ SELECT {EXCHANGE} FROM exchanges WHERE run_id = ? AND event_id <= ? AND ending <
 ORDER BY event_id
 """  # noqa: S608 - a constant
 _ENDS = "SELECT upto FROM searched WHERE run_id = ? ORDER BY upto"
-MATCHES = """
-SELECT rowid FROM said WHERE said MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?
+_MATCHES = """
+SELECT s.run_id FROM said CROSS JOIN searched s ON s.upto = said.rowid
+CROSS JOIN agent_runs r ON r.id = s.run_id
+WHERE said MATCH :search AND {where} ORDER BY said.rowid DESC
 """
-RUN_OF = "SELECT run_id FROM searched WHERE upto = ?"
 _WORD = re.compile(r'"([^"]*)"|(\S+)')
 _PARTS = re.compile(r"[^\W_]+")
 
@@ -69,7 +70,7 @@ def catch_up(connection: sqlite3.Connection) -> None:
     with patient(connection):
         while True:
             with transaction(connection):
-                _prepare(connection)
+                prepare(connection)
                 (mark,) = connection.execute(_MARK).fetchone()
                 (last,) = connection.execute(_LAST, (mark, _PAGE)).fetchone()
                 if last is None:
@@ -79,7 +80,7 @@ def catch_up(connection: sqlite3.Connection) -> None:
                 connection.execute("UPDATE meta SET value = ? WHERE name = 'searched'", (last,))
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def prepare(connection: sqlite3.Connection) -> None:
     """Makes the tables; anew, if another version of Dashcam has made them."""
     if connection.execute(_HERE).fetchone() is not None:
         if _is_ours(connection):
@@ -129,23 +130,23 @@ def _documents(connection: sqlite3.Connection, run_id: str, ends: Sequence[int])
         yield "\n".join(found)
 
 
-def runs(connection: sqlite3.Connection, text: str) -> Iterator[str]:
-    """The ids of the runs in which all of `text` was said at a time, those of late first."""
+def matches(where: Sequence[str]) -> str:
+    """The runs that said `:search`, under conditions on `agent_runs r`; those of late first."""
+    return _MATCHES.format(where=" AND ".join(where) or "true")
+
+
+def runs(
+    connection: sqlite3.Connection, text: str, where: Sequence[str], values: Mapping[str, Any]
+) -> Iterator[str]:
+    """The ids of the runs that `matches` finds, each once."""
     wanted = expression(text)
     if wanted is None or connection.execute(_HERE).fetchone() is None:
         return
     seen: set[str] = set()
-    after = 2**62
-    while True:
-        found = connection.execute(MATCHES, (wanted, after, _MATCHES)).fetchall()
-        for (upto,) in found:
-            row = connection.execute(RUN_OF, (upto,)).fetchone()
-            if row is not None and row[0] not in seen:
-                seen.add(row[0])
-                yield row[0]
-        if len(found) < _MATCHES:
-            return
-        after = found[-1][0]
+    for (run_id,) in connection.execute(matches(where), {**values, "search": wanted}):
+        if run_id not in seen:
+            seen.add(run_id)
+            yield run_id
 
 
 def forget(connection: sqlite3.Connection, run_id: str) -> None:
