@@ -39,15 +39,19 @@ class Bytes(click.ParamType[int]):
 
 
 @subcommand()
+@click.argument("runs", nargs=-1, metavar="[RUN]...")
 @click.option("--older-than", type=Span(), metavar="SPAN", help="Runs that began before: 12h, 30d.")
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="All but the newest N runs.")
 @click.option("--max-size", type=Bytes(), metavar="SIZE", help="The oldest until SIZE: 500M, 2GB.")
 @click.option("--label", help="Only runs with this label.")
 @click.option("--open", "open_too", is_flag=True, help="Runs that have not ended, too.")
+@click.option("--every", type=Span(), metavar="SPAN", help="Go on, once each SPAN: 10m, 1h.")
 @click.option("--dry-run", is_flag=True, help="Only list what would go.")
 def command(
     cli: Cli,
     *,
+    runs: tuple[str, ...],
+    every: float | None,
     older_than: float | None,
     keep: int | None,
     max_size: int | None,
@@ -57,34 +61,64 @@ def command(
 ) -> None:
     """Delete old runs and give the space back.
 
-    With --older-than and --keep, only runs that both let go. With none of the three limits nothing
-    is deleted, and only unused space is given back.
+    With RUNs, deletes these. With --older-than and --keep, only runs that both let go. With none of
+    the three limits nothing is deleted, and only unused space is given back. Nothing of a deleted
+    run stays but that there was one: `dashcam verify` counts them.
     """
+    limits = (older_than, keep, max_size, label, every)
+    if runs and any(limit is not None for limit in limits):
+        raise click.UsageError("RUN goes with none of the limits")
+    if every is not None and (dry_run or limits[:3] == (None, None, None)):
+        raise click.UsageError("--every needs --older-than, --keep or --max-size, and no --dry-run")
     if dry_run and max_size is not None:
         raise click.UsageError("--max-size cannot tell beforehand what --dry-run asks")
     if label and older_than is None and keep is None and max_size is None:
         raise click.UsageError("--label needs --older-than, --keep or --max-size")
     with reading(cli) as store:
-        going: list[RunRow] = []
-        if older_than is not None or keep is not None:
-            until = None if older_than is None else time.time() - older_than
-            going = chosen(store, until=until, keep=keep or 0, label=label, open_too=open_too)
-        if dry_run:
-            _list(cli, going)
-            return
-        before = _on_disk(store)
-        for row in progress(going, "deleting", len(going)):
-            patiently(partial(store.delete_run, row.run.id))
-        ids = [row.run.id for row in going]
-        if max_size is None:
-            patiently(lambda: store.gc(before=_LONG_AGO))
-        else:
-            ids += patiently(lambda: store.gc(label=label, max_bytes=max_size))
-        freed = max(0, before - _on_disk(store))
+        while True:
+            going = [_named(store, ref) for ref in runs]
+            if older_than is not None or keep is not None:
+                until = None if older_than is None else time.time() - older_than
+                going = chosen(store, until=until, keep=keep or 0, label=label, open_too=open_too)
+            if dry_run:
+                _list(cli, going)
+                return
+            reason = "deleted" if runs else "retention"
+            _clean(cli, store, going, max_size=max_size, label=label, reason=reason)
+            if every is None:
+                return
+            time.sleep(every)
+
+
+def _clean(
+    cli: Cli,
+    store: Store,
+    going: list[RunRow],
+    *,
+    max_size: int | None,
+    label: str | None,
+    reason: str,
+) -> None:
+    before = _on_disk(store)
+    for row in progress(going, "deleting", len(going)):
+        patiently(partial(store.delete_run, row.run.id, reason=reason))
+    ids = [row.run.id for row in going]
+    if max_size is None:
+        patiently(lambda: store.gc(before=_LONG_AGO))
+    else:
+        ids += patiently(lambda: store.gc(label=label, max_bytes=max_size))
+    freed = max(0, before - _on_disk(store))
     if cli.json:
         put_json({"deleted": ids, "freedBytes": freed})
     else:
         note(f"deleted {count(len(ids), 'run')}, freed {size(freed)}")
+
+
+def _named(store: Store, ref: str) -> RunRow:
+    """The row of a run by id, unique prefix, or `last`."""
+    run = store.find_run(ref)
+    query = RunQuery(text=run.id, limit=sys.maxsize)
+    return next(row for row in store.runs(query) if row.run.id == run.id)
 
 
 def chosen(

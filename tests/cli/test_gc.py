@@ -55,6 +55,34 @@ def test_what_goes(dashcam: Dashcam, args: tuple[str, ...], gone: list[str]) -> 
     assert dashcam("verify").code == 0
 
 
+def test_runs_by_name(dashcam: Dashcam) -> None:
+    dry = dashcam("gc", "run_open", "run_mid", "--dry-run")
+    assert [name for name in ALL if name in dry.out] == ["run_mid", "run_open"]
+    assert left(dashcam) == ALL
+    assert dashcam("gc", "run_op", "last").code == 0
+    assert left(dashcam) == ["run_mid", "run_old"]
+    assert dashcam("gc", "nobody").code == 1
+    assert left(dashcam) == ["run_mid", "run_old"]
+    purges = json.loads(dashcam("verify", "--json").out)["purges"]
+    assert [purge["reason"] for purge in purges] == ["deleted", "deleted"]
+
+
+def test_again_and_again(dashcam: Dashcam, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    done = dashcam("gc", "--older-than", "2d", "--every", "10m")
+    assert (done.code, pauses) == (130, [600.0, 600.0])
+    assert done.err.splitlines()[0].startswith("deleted 1 run,")
+    assert done.err.splitlines()[1].startswith("deleted 0 runs,")
+    assert left(dashcam) == ["run_new", "run_mid", "run_open"]
+
+
 def test_json(dashcam: Dashcam) -> None:
     dry = json.loads(dashcam("gc", "--keep", "2", "--json", "--dry-run").out)
     assert dry == {"wouldDelete": ["run_old"]}
@@ -80,6 +108,9 @@ def test_without_a_limit_nothing_is_deleted(dashcam: Dashcam) -> None:
     ("args", "said"),
     [
         (("--label", "Billing"), "--label needs"),
+        (("run_old", "--keep", "1"), "RUN goes with none"),
+        (("--every", "1h"), "--every needs"),
+        (("--every", "1h", "--keep", "1", "--dry-run"), "--every needs"),
         (("--max-size", "1k", "--dry-run"), "--max-size cannot tell"),
         (("--max-size", "much"), "'much' is no size"),
         (("--older-than", "long"), "'long' is no length of time"),
