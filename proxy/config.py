@@ -252,6 +252,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("replay_allow", HOSTS, [], "Hosts that a replay may contact."),
     Setting("pace", PACE, "instant", "How fast a replayed answer leaves."),
     Setting(
+        "clock",
+        _one_of("real", "recorded"),
+        "real",
+        "What time a replayed Python command sees: the true one, or that of the recording.",
+    ),
+    Setting(
         "match",
         _one_of("exact", "normalised", "sequence"),
         "normalised",
@@ -324,6 +330,7 @@ class Settings:
     replay: tuple[str, ...]
     replay_allow: tuple[str, ...]
     pace: float
+    clock: str
     match: str
     ignore_rules: tuple[str, ...]
     idle_timeout: float

@@ -1,15 +1,18 @@
 """Runs a command in the trust kit of a run, for `run` and `replay`."""
 
 import asyncio
+import json
 import os
 import secrets
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from proxy.cli._serving import Serving
 from proxy.core.model import Run
+from proxy.engine.clock import wall
 from proxy.engine.tasks import spawn
 from proxy.launch.child import run_child
 from proxy.launch.environment import child_environment
@@ -34,6 +37,30 @@ class Ended:
         return "signal" if self.exit_code > SIGNALLED else "exit"
 
 
+@dataclass(slots=True, frozen=True)
+class World:
+    """What a replayed command is told of the recorded world.
+
+    `values` are what `dashcam.value` returned then; `started_at` is when the recording began, for
+    the command's clock, None for the true time.
+    """
+
+    values: Mapping[str, Sequence[Any]]
+    started_at: float | None = None
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """Variables for the command; what they name is written into `folder`."""
+        file = folder / "world.json"
+        file.write_text(json.dumps({"values": self.values}), "utf-8")
+        told = {"DASHCAM_WORLD": str(file)}
+        if self.started_at is not None:
+            told["DASHCAM_CLOCK_OFFSET"] = f"{self.started_at - wall():.6f}"
+        return told
+
+
+_TOLD = ("DASHCAM_WORLD", "DASHCAM_CLOCK_OFFSET")
+
+
 async def run_in(
     where: Serving,
     run: Run,
@@ -42,6 +69,7 @@ async def run_in(
     loopback: bool,
     token: str,
     start: Start = run_child,
+    world: World | None = None,
 ) -> Ended:
     """Runs `argv` with everything it calls going through `where`, and closes its run."""
     port = await where.ports.open(run.id)
@@ -56,6 +84,7 @@ async def run_in(
         token=token,
         loopback=loopback,
         start=start,
+        world=world,
     )
     loading.cancel()
     ended = Ended(code)
@@ -85,6 +114,7 @@ async def in_kit(
     token: str,
     loopback: bool,
     start: Start = run_child,
+    world: World | None = None,
 ) -> int:
     """Runs `argv` with the run's listener as its proxy; `start` says how."""
     with temporary_kit(ca_pem, os.environ) as kit:
@@ -97,6 +127,10 @@ async def in_kit(
             kit=kit,
             loopback=loopback,
         )
+        for name in _TOLD:
+            env.pop(name, None)  # an outer replay's
+        if world is not None:
+            env.update(world.environment(kit.folder))
         return await start(list(argv), env)
 
 

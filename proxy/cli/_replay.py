@@ -8,7 +8,7 @@ from typing import Any
 
 from proxy import runtime as composition
 from proxy.cli._accept import RECORDING, accepted, as_json, into_config, into_file, lines, ruled
-from proxy.cli._child import metadata, new_token, run_in, say
+from proxy.cli._child import World, metadata, new_token, run_in, say
 from proxy.cli._drift import Drift, drift
 from proxy.cli._modes import LIVE, keep, missing, own_form, unnamed, with_live
 from proxy.cli._serving import ANY_PORT, Serving, serving
@@ -17,9 +17,10 @@ from proxy.cli._text import clean
 from proxy.cli.diff import ordered
 from proxy.config import Settings
 from proxy.core.matching import IgnoreRule
-from proxy.core.model import CALL_KINDS, Run, Snapshot
+from proxy.core.model import CALL_KINDS, Event, Run, Snapshot
 from proxy.core.replay import Fixtures, Report
 from proxy.core.replay.suggest import Suggestion
+from proxy.core.replay.world import values
 from proxy.engine.clock import new_id, wall
 from proxy.engine.replayer import Mode, Replayer
 from proxy.errors import ConfigError, RecordingNotFound
@@ -173,7 +174,9 @@ async def replayed(
             meta |= {"replayOf": recorded.id}
         run = Run(run_id, recorded.label, run_id, wall(), metadata=meta)
         where.runtime.engine.open_run(run)
-        ended = await run_in(where, run, argv, loopback=loopback, token=token)
+        past = [] if how == "all" else await asyncio.to_thread(_events, store, ref)
+        world = World(values(past), begun(settings, recorded))
+        ended = await run_in(where, run, argv, loopback=loopback, token=token, world=world)
         was = recorded.metadata.get("exitCode")
         made = Replayed(
             ref,
@@ -213,7 +216,7 @@ def _after(store: Store, made: Replayed, before: Snapshot | None) -> Replayed:
     played = store.snapshot(made.run.id)
     file = Path(made.ref)
     if made.mode == "verify":
-        past = load_one(file).events if is_file(made.ref) else store.events(made.ref)
+        past = _events(store, made.ref)
         calls = [
             ordered([event for event in events if event.kind in CALL_KINDS])
             for events in (past, played.events)
@@ -224,6 +227,16 @@ def _after(store: Store, made: Replayed, before: Snapshot | None) -> Replayed:
         return made
     recorded = load_one(file) if before is None else before
     return replace(made, added=keep(made.mode, file, recorded, played))
+
+
+def _events(store: Store, ref: str) -> list[Event]:
+    """The recorded timeline."""
+    return load_one(Path(ref)).events if is_file(ref) else store.events(ref)
+
+
+def begun(settings: Settings, recorded: Run) -> float | None:
+    """When the command's clock is to start: None where it shows the true time."""
+    return recorded.started_at if settings.clock == "recorded" and recorded.started_at else None
 
 
 async def empty(where: Serving, ref: str, mode: Mode) -> Replayer:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from proxy.cli._child import metadata, new_token, run_in
+from proxy.cli._child import World, metadata, new_token, run_in
 from proxy.cli._drift import Drift, drift
 from proxy.cli._modes import LIVE, chosen, keep, missing, name_of, with_live
 from proxy.cli._program import Program
-from proxy.cli._replay import NOT_STARTED, prepared
+from proxy.cli._replay import NOT_STARTED, begun, prepared
 from proxy.cli._serving import ANY_PORT, Serving, serving
 from proxy.cli._source import load_one
 from proxy.cli.diff import ordered
@@ -23,6 +23,7 @@ from proxy.core.outcomes import as_object, current_outcome
 from proxy.core.replay import Live
 from proxy.core.replay.live import NOTHING
 from proxy.core.replay.shrink import left_out
+from proxy.core.replay.world import values
 from proxy.engine.clock import new_id, wall
 from proxy.engine.replayer import Mode
 from proxy.errors import ConfigError, DashcamError
@@ -133,8 +134,15 @@ async def _run(settings: Settings, made: Tested, snapshot: Snapshot, asked: Aske
         run_id = new_id("run")
         run = Run(run_id, snapshot.run.label, run_id, wall(), metadata=metadata([], argv))
         where.runtime.engine.open_run(run)
+        world = World(values(snapshot.events), begun(settings, snapshot.run)) if replayer else None
         ended = await run_in(
-            where, run, argv, loopback=asked.loopback, token=token, start=program.run
+            where,
+            run,
+            argv,
+            loopback=asked.loopback,
+            token=token,
+            start=program.run,
+            world=world,
         )
         await asyncio.to_thread(_look, where, made, run_id)
         if replayer is not None:

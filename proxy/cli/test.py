@@ -61,6 +61,7 @@ Ends with 0 when all passed, 2 when one failed, 125 when one could not be judged
 @click.option(
     "--live", metavar="WHAT", multiple=True, help="For live modes: llm, tools:NAME, host:NAME."
 )
+@click.option("--clock", metavar="CLOCK", help="real (default), or recorded: Python's time.")
 @click.option("--checks", metavar="FILE", help="The checks, as TOML or JSON, for every recording.")
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="How many at a time.")
@@ -133,7 +134,7 @@ def _shrunk(
     from proxy.cli._trial import Asked
 
     asked = Asked(argv, None, "none", options["loopback"], options["timeout"])
-    return asyncio.run(shrunk(cli.settings(), snapshot, asked, checks))
+    return asyncio.run(shrunk(cli.settings(clock=options["clock"]), snapshot, asked, checks))
 
 
 def _test(cli: Cli, where: Path, argv: Sequence[str] | None, options: Mapping[str, Any]) -> int:
@@ -141,7 +142,9 @@ def _test(cli: Cli, where: Path, argv: Sequence[str] | None, options: Mapping[st
     from proxy.cli._trial import Asked
     from proxy.core.replay.live import parse
 
-    flags = {"upstream_ca": Path(options["upstream_ca"])} if options["upstream_ca"] else {}
+    flags: dict[str, Any] = {"clock": options["clock"]}
+    if options["upstream_ca"]:
+        flags["upstream_ca"] = Path(options["upstream_ca"])
     settings = cli.settings(**flags)
     live = parse(options["live"])
     asked = Asked(argv, None, options["mode"], options["loopback"], options["timeout"], live)

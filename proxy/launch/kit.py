@@ -15,7 +15,7 @@ from pathlib import Path
 
 from proxy.launch.bundle import write_bundle, write_extra, write_trust_store
 
-_PYTHON_FILES = ("sitecustomize.py", "dashcam_preload.py")
+_PYTHON_FILES = ("sitecustomize.py", "dashcam_preload.py", "dashcam_clock.py")
 _NODE_FILE = "node_preload.cjs"
 
 

@@ -22,6 +22,7 @@ def test_a_temporary_kit_is_private_and_removed(authority: Authority) -> None:
         assert {path.name for path in kit.python.iterdir()} == {
             "sitecustomize.py",
             "dashcam_preload.py",
+            "dashcam_clock.py",
         }
     assert not kit.folder.exists()
 

@@ -24,6 +24,7 @@ def test_what_is_public() -> None:
         "run",
         "state",
         "step",
+        "value",
     ]
     assert all(hasattr(dashcam, name) for name in dashcam.__all__)
 

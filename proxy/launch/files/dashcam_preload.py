@@ -96,7 +96,7 @@ def read_proxy(env: Mapping[str, str]) -> Proxy | None:
     host, port = _place(place, 80)
     user, _, password = credentials.partition(":")
     past = [_place(entry, None) for entry in _split(env.get("NO_PROXY") or env.get("no_proxy"))]
-    api = env.get("DASHCAM_API", "").partition("://")[2].split("/", 1)[0]
+    api = env.get("DASHCAM_API", "").partition("://")[2].split("/", 1)[0].rpartition("@")[2]
     if api:
         past.append(_place(api, 80))
     past = [(name.lstrip("*").lstrip(".") or name, number) for name, number in past]

@@ -28,7 +28,7 @@ function readProxy(env) {
   const url = new URL(text);
   if (url.protocol !== 'http:') return null;
   const past = (env.NO_PROXY || env.no_proxy || '').split(',').map((entry) => entry.trim()).filter(Boolean).map((entry) => readPlace(entry));
-  const api = /^http:\/\/([^/]+)/.exec(env.DASHCAM_API || '');
+  const api = /^http:\/\/(?:[^/@]*@)?([^/@]+)/.exec(env.DASHCAM_API || '');
   if (api) past.push(readPlace(api[1], 80));
   const user = decodeURIComponent(url.username);
   const secret = Buffer.from(`${user}:${decodeURIComponent(url.password)}`).toString('base64');

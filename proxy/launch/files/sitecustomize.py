@@ -18,6 +18,10 @@ def _install():
         import dashcam_preload  # type: ignore[import-not-found]  # noqa: PLC0415 - beside us
 
         dashcam_preload.install(os.environ)
+        if "DASHCAM_CLOCK_OFFSET" in os.environ:
+            import dashcam_clock  # type: ignore[import-not-found]  # noqa: PLC0415 - beside us
+
+            dashcam_clock.install(os.environ)
     except Exception as err:  # noqa: BLE001 - a recorder must never break what it records
         if os.environ.get("DASHCAM_DEBUG"):
             sys.stderr.write("dashcam: python preload: %r\n" % (err,))

@@ -8,6 +8,7 @@ all of this does nothing.
 from .contexts import Block, Run, group, run, step
 from .reports import Verdict, event, flush, outcome, retrieval, state
 from .settings import configure
+from .values import value
 
 __all__ = [
     "Block",
@@ -22,4 +23,5 @@ __all__ = [
     "run",
     "state",
     "step",
+    "value",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
 from urllib.parse import quote
 
@@ -96,11 +96,17 @@ def event(
         "kind": kind,
         "name": name,
         "status": status,
-        "startedAt": time.time() if started_at is None else started_at,
+        "startedAt": _now() if started_at is None else started_at,
         "endedAt": ended_at,
         "data": {**known, **(data or {})},
     }
     _post("/events", body, listable=True)
+
+
+def _now() -> float:
+    """The true time: in a replay that holds the clock, `time.time` is the recording's."""
+    clock: Callable[[], float] = getattr(time.time, "real", time.time)
+    return clock()
 
 
 def state(name: str, value: T, *, run: RunOrId | None = None) -> T:

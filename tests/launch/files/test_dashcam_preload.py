@@ -261,7 +261,16 @@ def test_what_the_proxy_takes(no_proxy: str, host: str, port: int, taken: bool) 
     assert proxy.takes(host, port) is taken
 
 
-@pytest.mark.parametrize("name", ["sitecustomize.py", "dashcam_preload.py"])
+@pytest.mark.parametrize("api", ["http://127.0.0.1:8081", "http://dashcam:t0k_n-@127.0.0.1:8081/x"])
+def test_the_api_is_past_the_proxy(api: str) -> None:
+    env = {"DASHCAM_RUN": "r", "HTTPS_PROXY": "http://127.0.0.1:4711", "DASHCAM_API": api}
+    proxy = dashcam_preload.read_proxy(env)
+    assert proxy is not None
+    assert not proxy.takes("127.0.0.1", 8081)
+    assert proxy.takes("127.0.0.1", 8082)
+
+
+@pytest.mark.parametrize("name", ["sitecustomize.py", "dashcam_preload.py", "dashcam_clock.py"])
 def test_files_parse_under_python_3_8(name: str) -> None:
     text = resources.files("proxy.launch").joinpath("files", name).read_text()
     ast.parse(text, feature_version=(3, 8))
