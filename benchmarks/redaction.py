@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from proxy.core.model import Body, Exchange, Headers, Part, RequestHead, ResponseHead
-from proxy.core.redaction import Redactor
+from proxy.core.redaction.redactor import Redactor
 
 MB = 1_000_000
 SSE = b"text/event-stream"

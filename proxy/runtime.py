@@ -15,7 +15,8 @@ from proxy.core.model import Event, Exchange, Outcome, RequestHead, Run
 from proxy.core.outcomes import judge
 from proxy.core.outcomes._api import Facts
 from proxy.core.recording import ignore_rules
-from proxy.core.redaction import Pattern, Redactor, Rules
+from proxy.core.redaction.redactor import Redactor
+from proxy.core.redaction.rules import Pattern, Rules
 from proxy.core.replay import Fixtures
 from proxy.core.wire.mcp import FROM_SERVER, STDIO
 from proxy.engine.clock import wall

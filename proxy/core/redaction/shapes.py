@@ -8,7 +8,7 @@ pattern is linear: leads have a fixed width, what may repeat has no overlap with
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from proxy.core.redaction import pseudonym
@@ -23,6 +23,24 @@ _JSON_ESCAPE = re.compile(rb"\\++(?:u00([2-7][0-9A-Fa-f])|(.))", re.DOTALL)
 _CONTROL = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 
 
+class _Formats:
+    """Formats that are tried together, compiled when they first are."""
+
+    __slots__ = ("_pattern", "_rows", "kinds")
+
+    def __init__(self, rows: Sequence[KeyFormat]) -> None:
+        self._rows = rows
+        self._pattern: re.Pattern[bytes] | None = None
+        self.kinds = tuple(row.kind for row in rows)
+
+    def match(self, data: bytes, at: int) -> re.Match[bytes] | None:
+        """The one of them whose anchor is at `at`; its one group spans the secret."""
+        if self._pattern is None:
+            ways = "|".join(map(_whole, self._rows))
+            self._pattern = re.compile(f"{re.escape(self._rows[0].lead[-1])}(?:{ways})".encode())
+        return self._pattern.match(data, at)
+
+
 class _Group(NamedTuple):
     """The formats of one anchor.
 
@@ -30,46 +48,51 @@ class _Group(NamedTuple):
     characters that a lead ends in, `peeked` those whose lead says nothing.
     """
 
-    anchor: bytes
     look: re.Pattern[bytes]
-    ends: Mapping[bytes, tuple[re.Pattern[bytes], tuple[str, ...]]]
-    peeked: tuple[re.Pattern[bytes], tuple[str, ...]] | None
+    ends: Mapping[bytes, _Formats]
+    peeked: _Formats | None
 
 
 class Shapes:
-    """The compiled table."""
+    """The table, of which each part is compiled when there is something that it may find."""
 
     def __init__(self, formats: Iterable[KeyFormat] = KEY_FORMATS) -> None:
-        by_anchor: dict[str, list[KeyFormat]] = {}
+        self._rows: dict[bytes, list[KeyFormat]] = {}
         for row in formats:
-            by_anchor.setdefault(row.lead[-1], []).append(row)
-        self._groups = tuple(_compile(anchor, rows) for anchor, rows in by_anchor.items())
+            self._rows.setdefault(row.lead[-1].encode(), []).append(row)
+            if not row.peek:
+                _end(row.lead)  # which raises for one that says nothing
+        self._groups: dict[bytes, _Group] = {}
 
     def find(self, data: bytes) -> Iterator[Find]:
         """The keys in `data`; pseudonyms and what holds one are passed over."""
-        for group in self._groups:
-            at = data.find(group.anchor)
+        for anchor in self._rows:
+            at = data.find(anchor)
             if at < 0:
                 continue
-            ends, peeked = group.ends, group.peeked
+            look, ends, peeked = self._groups.get(anchor) or self._compiled(anchor)
             reach = 0
-            for hit in group.look.finditer(data, at):
+            for hit in look.finditer(data, at):
                 at = hit.end()
                 way = ends.get(data[at - 4 : at]) or ends.get(data[at - 3 : at])
                 way = way or ends.get(data[at - 2 : at]) or peeked
                 if way is None or at <= reach:
                     continue
-                found = way[0].match(data, at - 1)
+                found = way.match(data, at - 1)
                 if found is None and peeked is not None and way is not peeked:
                     way = peeked
-                    found = way[0].match(data, at - 1)
+                    found = way.match(data, at - 1)
                 if found is None:
                     continue
                 reach = found.end()
                 at = found.start(found.lastindex or 1)
                 value = data[at:reach]
                 if not pseudonym.is_in(value):
-                    yield Find(at, reach, plain(value), way[1][(found.lastindex or 1) - 1])
+                    yield Find(at, reach, plain(value), way.kinds[(found.lastindex or 1) - 1])
+
+    def _compiled(self, anchor: bytes) -> _Group:
+        group = self._groups[anchor] = _compile(anchor.decode(), self._rows[anchor])
+        return group
 
     def kind(self, value: bytes) -> str:
         """The kind of format that the whole of `value` has, empty when none."""
@@ -107,10 +130,9 @@ def _compile(anchor: str, rows: list[KeyFormat]) -> _Group:
     if peeks:
         looks.append(f"(?={'|'.join(row.peek for row in peeks)})")
     return _Group(
-        anchor.encode(),
         re.compile(f"{re.escape(anchor)}(?:{'|'.join(looks)})".encode()),
-        {end.encode(): _alternatives(some) for end, some in by_end.items()},
-        _alternatives(peeks) if peeks else None,
+        {end.encode(): _Formats(some) for end, some in by_end.items()},
+        _Formats(peeks) if peeks else None,
     )
 
 
@@ -121,11 +143,6 @@ def _end(lead: str) -> str:
     if len(end) < 2:  # noqa: PLR2004 - one character says nothing
         raise ValueError(f"a lead that ends in less than two plain characters: {lead!r}")
     return end
-
-
-def _alternatives(rows: list[KeyFormat]) -> tuple[re.Pattern[bytes], tuple[str, ...]]:
-    pattern = re.escape(rows[0].lead[-1]) + f"(?:{'|'.join(map(_whole, rows))})"
-    return re.compile(pattern.encode()), tuple(row.kind for row in rows)
 
 
 def _whole(row: KeyFormat) -> str:

@@ -5,7 +5,8 @@ import json
 
 from proxy.core.eventstream import EventStreamParser, encode
 from proxy.core.model import Part
-from proxy.core.redaction import Redactor, amazon
+from proxy.core.redaction import amazon
+from proxy.core.redaction.redactor import Redactor
 from tests.core.redaction.matrix import exchange
 
 HEADERS = {":event-type": "chunk", ":message-type": "event"}

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from proxy.core import encoding
 from proxy.core.model import Body, Frame, Headers, Own, Part, RequestHead, header
-from proxy.core.redaction import Pattern, Redactor, Rules, payloads
+from proxy.core.redaction import payloads
 from proxy.core.redaction.bodies import Bodies, Messages
+from proxy.core.redaction.redactor import Redactor
+from proxy.core.redaction.rules import Pattern, Rules
 from tests.core.redaction.lookalikes import LOOKALIKES, exchanges
 from tests.core.redaction.matrix import (
     HEAD,
