@@ -10,10 +10,11 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
+from proxy.core.http1 import check_request
 from proxy.engine.ports import bound
-from proxy.errors import DashcamError, RecordingNotFound, StoreUnavailable
+from proxy.errors import DashcamError, FormatError, RecordingNotFound, StoreUnavailable
 from proxy.servers.api import Api, openapi
 from proxy.servers.gateway import Gateway
 from proxy.servers.listening import Listening, listen
@@ -64,6 +65,15 @@ class Site:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Next) -> web.StreamResponse:
+        try:
+            version = f"HTTP/{request.version.major}.{request.version.minor}".encode()
+            check_request(version, request.raw_headers)
+        except FormatError as error:
+            request._version = HttpVersion11  # noqa: SLF001 - aiohttp answers in the request's own
+            request._cache.pop("version", None)  # noqa: SLF001 - likewise
+            refusal = _error(400, f"the request was refused: {error}")
+            refusal.force_close()
+            return refusal
         try:
             if request.path.startswith("/api/"):
                 self._may_ask(request)

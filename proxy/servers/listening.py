@@ -10,15 +10,36 @@ from typing import override
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from proxy.core.http1 import MAX_HEAD, MAX_HEADERS
 from proxy.engine.ports import BACKLOG, port_of
 
 _log = logging.getLogger(__name__)
+HEAD = 10.0  # seconds until a new connection must have sent a request's head
+_IDLE = 600.0  # seconds that a connection may be quiet between requests
 
 
 class _Handler(RequestHandler):
-    """aiohttp's own, but what was malformed is not repeated in the answer or the log."""
+    """aiohttp's own, but what was malformed is not repeated in the answer or the log.
 
-    __slots__ = ()
+    A client that has sent no request in `HEAD` seconds is hung up on.
+    """
+
+    __slots__ = ("_hurry",)
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._hurry = asyncio.get_running_loop().call_later(HEAD, self.late)
+
+    @override
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._hurry.cancel()
+        super().connection_lost(exc)
+
+    def late(self) -> None:
+        """The time for the first request is over."""
+        if not self._request_count and self.transport is not None:
+            self.transport.close()
 
     @override
     def handle_error(
@@ -62,7 +83,15 @@ async def listen(app: web.Application, sockets: Sequence[socket.socket]) -> List
     loop = asyncio.get_running_loop()
 
     def handler() -> RequestHandler:
-        return _Handler(manager, loop=loop, **manager._kwargs)  # noqa: SLF001 - as Server makes its own
+        return _Handler(
+            manager,
+            loop=loop,
+            max_line_size=MAX_HEAD,  # as on the forward proxy
+            max_field_size=MAX_HEAD,
+            max_headers=MAX_HEADERS,
+            keepalive_timeout=_IDLE,
+            **manager._kwargs,  # noqa: SLF001 - as Server makes its own
+        )
 
     servers = [await loop.create_server(handler, sock=each, backlog=BACKLOG) for each in sockets]
     return Listening(runner, servers, port_of(sockets))

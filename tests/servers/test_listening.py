@@ -1,5 +1,8 @@
 import asyncio
 
+import pytest
+
+from proxy.servers import listening
 from tests.servers.conftest import Served
 
 
@@ -27,3 +30,34 @@ async def test_both_lengths_are_refused(served: Served) -> None:
         b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
     )
     assert b" 400 " in (await raw(served, head)).split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (b"GET /livez HTTP/2.0\r\nHost: a\r\n\r\n", b"neither HTTP/1.0 nor HTTP/1.1"),
+        (b"GET /livez HTTP/1.1\r\nHost: a, b\r\n\r\n", b"the Host header is malformed"),
+        (
+            b"GET /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            b"Transfer-Encoding is doubled or not `chunked`",
+        ),
+    ],
+)
+async def test_what_aiohttp_takes_and_we_do_not(served: Served, head: bytes, reason: bytes) -> None:
+    answer = await raw(served, head)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"the request was refused: " in answer
+    assert reason in answer
+
+
+async def test_long_headers_are_taken(served: Served) -> None:
+    head = b"GET /livez HTTP/1.1\r\nConnection: close\r\nHost: a\r\nCookie: " + b"c" * 60_000
+    assert (await raw(served, head + b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_client_that_sends_no_request_is_hung_up_on(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "HEAD", 0.05)
+    assert await raw(served, b"GET /livez HTTP/1.1\r\nHost: ") == b""
+    assert (await raw(served, b"GET /livez HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.0 200 ")
