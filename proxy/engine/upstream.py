@@ -142,7 +142,7 @@ class Pool:
         proxies: Proxies | None = None,
         certificates: Certificates | None = None,
     ) -> None:
-        self._tls = client_tls(upstream_ca)
+        self._tls = client_tls(upstream_ca) if upstream_ca is not None else None
         self._own_tls = {
             host.lower(): client_tls(upstream_ca, files)
             for host, files in (certificates or {}).items()
@@ -261,6 +261,8 @@ class Pool:
             for glob, context in self._own_tls.items():
                 if fnmatch(address.name.lower(), glob):
                     return context
+        if self._tls is None:  # the public roots take long to load, and a replay needs none
+            self._tls = client_tls(None)
         return self._tls
 
     def release(self, connection: Connection) -> None:

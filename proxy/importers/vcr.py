@@ -2,9 +2,6 @@
 
 So are its relatives': cassetter's (YAML or TOML, bodies with `type` and `content`), those of Ruby's
 VCR (`http_interactions`, `recorded_at`), and php-vcr's, which are a list.
-
-YAML is read with the safe constructor of ruamel.yaml: no tags but those of plain values (and what
-Python 2 wrote for text), no merge keys, which can grow without bounds.
 """
 
 import re
@@ -12,14 +9,9 @@ import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, BinaryIO, NoReturn, override
+from typing import Any, BinaryIO
 
 import orjson
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import SafeConstructor
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, ScalarNode
-from ruamel.yaml.scanner import Scanner
 
 from proxy.core.model import Exchange, Headers, Snapshot, header
 from proxy.errors import RecordingFormatError
@@ -27,7 +19,6 @@ from proxy.importers import _making
 from proxy.importers._making import Notes
 
 MAX_YAML = 64 * 1024 * 1024  # its parser is slow
-MAX_DEPTH = 200
 
 _START = re.compile(
     rb'^(?:-\s+request:|(?:http_)?interactions:|"?version"?:|\[\[interactions\]\]'
@@ -35,31 +26,6 @@ _START = re.compile(
     re.MULTILINE,
 )
 _OTHERS = re.compile(rb'"(?:urlPath|urlPattern|urlPathPattern|mappings|fixtures|pairs)"\s*:')
-_OLD_TEXT = ("tag:yaml.org,2002:python/unicode", "tag:yaml.org,2002:python/str")
-
-
-class _Scanner(Scanner):
-    """Gives up on deep nesting, for which its time grows with the square."""
-
-    @override
-    def fetch_more_tokens(self) -> Any:
-        if len(self.flow_context) + len(self.indents) > MAX_DEPTH:
-            raise RecordingFormatError(f"nested deeper than {MAX_DEPTH} levels")
-        return super().fetch_more_tokens()
-
-
-class _Constructor(SafeConstructor):
-    @override
-    def flatten_mapping(self, node: MappingNode) -> None:
-        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
-            raise RecordingFormatError("merge keys are not read from cassettes")
-
-    def construct_text(self, node: ScalarNode) -> str:
-        return str(self.construct_scalar(node))
-
-
-for _tag in _OLD_TEXT:
-    _Constructor.add_constructor(_tag, _Constructor.construct_text)
 
 
 def recognises(head: bytes, name: str) -> bool:
@@ -114,20 +80,9 @@ def _json(data: bytes) -> Any:
 def _yaml(data: bytes) -> Any:
     if len(data) > MAX_YAML:
         raise RecordingFormatError(f"larger than {MAX_YAML >> 20} MiB")
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor, yaml.Scanner = _Constructor, _Scanner
-    try:
-        return yaml.load(data)
-    except MarkedYAMLError as why:
-        mark = why.problem_mark or why.context_mark
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise RecordingFormatError(f"{where}not YAML: {why.problem or why.context}") from None
-    except (YAMLError, ValueError) as why:
-        _broken(why)
+    from proxy.importers import _yaml as yaml  # noqa: PLC0415 - its parser takes long to load
 
-
-def _broken(why: Exception) -> NoReturn:
-    raise RecordingFormatError(f"not YAML: {why}") from None
+    return yaml.load(data)
 
 
 def _exchanges(interactions: list[Any], notes: Notes) -> Iterator[Exchange]:
