@@ -185,7 +185,7 @@ class FastLane(Layer):
         if isinstance(decision, Forward):
             yield from self._forward(decision.address)
         elif isinstance(decision, Refuse):
-            yield from self._refuse(decision, End.REFUSED)
+            yield from self._refuse(decision, decision.end)
 
     def _request_body(self) -> Commands:
         tx, body, server = self._tx, self._body, self._server
@@ -228,7 +228,7 @@ class FastLane(Layer):
         if isinstance(decision, Serve):
             yield from self._serve(decision)
         elif isinstance(decision, Refuse):
-            yield from self._refuse(decision, End.MISSED)
+            yield from self._refuse(decision, decision.end)
         else:
             if tx.rewritten:
                 self._upstream_head = rendered(tx.exchange.request)
@@ -338,21 +338,22 @@ class FastLane(Layer):
         if server is not None:
             server.clean = answer.reusable and not early
             server.idle_since = time.monotonic()
-        yield from self._finish(End.COMPLETE)
-        if held:
+        safe = yield from self._finish(End.COMPLETE)
+        if held and safe:
             yield commands.SendData(self.context.client, held)
-        if not keep:
+        if not keep or not safe:
             yield from self._close_client()
             return
         yield from self._pump()
 
-    def _finish(self, end: End, error: str | None = None) -> Commands:
+    def _finish(self, end: End, error: str | None = None) -> Generator[commands.Command, Any, bool]:
+        """The exchange is over; whether what is held of its answer may be released."""
         tx, self._tx, self._answer, self._body, self._talk = self._tx, None, None, None, None
-        if tx is None:
-            return
-        waiter = tx.finish(end, error)
-        if waiter is not None and not waiter.done():
+        if tx is None or (waiter := tx.finish(end, error)) is None:
+            return True
+        if not waiter.done():
             yield WaitHook(functools.partial(self._engine.settled, waiter))
+        return self._engine.may_release(waiter)
 
     def _server_closed(self) -> Commands:
         server, self._server = self._server, None
@@ -465,9 +466,10 @@ class FastLane(Layer):
             tx.response_data(piece)
         if act.kind == "end":
             tx.response_trailers = act.trailers
-            yield from self._finish(act.end, act.error)
-            yield commands.SendData(self.context.client, act.wire)
-            if act.close or not keeps_alive(head):
+            safe = yield from self._finish(act.end, act.error)
+            if safe:
+                yield commands.SendData(self.context.client, act.wire)
+            if act.close or not safe or not keeps_alive(head):
                 yield from self._close_client()
             else:
                 yield from self._pump()

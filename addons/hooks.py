@@ -13,4 +13,4 @@ from mitmproxy.proxy.commands import StartHook
 class WaitHook(StartHook):  # type: ignore[no-untyped-call]  # mitmproxy's __init_subclass__
     """Calls `work` and waits for it; the layer goes on when it is done."""
 
-    work: Callable[[], Awaitable[None]]
+    work: Callable[[], Awaitable[object]]

@@ -114,7 +114,9 @@ class SlowLane:
         if flow.response.trailers:
             tx.response_trailers = flow.response.trailers.fields
         end = flow.metadata.get("dashcam_end", End.COMPLETE)
-        await self._engine.settled(tx.finish(end, flow.metadata.get("dashcam_error")))
+        waiter = tx.finish(end, flow.metadata.get("dashcam_error"))
+        if not await self._engine.settled(waiter) and flow.killable:
+            flow.kill()  # type: ignore[no-untyped-call]  # an answer that is not recorded is not given whole
 
     async def error(self, flow: http.HTTPFlow) -> None:
         """The exchange broke off."""
@@ -167,7 +169,7 @@ class SlowLane:
         flow.response = _made(refusal.status, refusal.headers, refusal.body)
         tx.response_head(ResponseHead(refusal.status, "", "HTTP/2", refusal.headers))
         tx.response_data(refusal.body)
-        flow.metadata["dashcam_end"] = End.MISSED if tx.hold else End.REFUSED
+        flow.metadata["dashcam_end"] = refusal.end
         flow.metadata["dashcam_error"] = refusal.reason
 
     def _serve(self, flow: http.HTTPFlow, tx: Tx, decision: Serve) -> None:

@@ -13,12 +13,17 @@ from mitmproxy.proxy.layer import Layer
 
 from addons.hooks import WaitHook
 from proxy.core.correlation import Peer
-from proxy.core.decisions import Decision, Forward
+from proxy.core.decisions import Decision, Forward, Refuse
 from proxy.core.model import End, RequestHead, ResponseHead
 from proxy.engine.engine import Engine
 from proxy.engine.recorder import Tx
 
 type Commands = Generator[commands.Command, Any, None]
+
+_REFUSED = {
+    "loop": "it leads to Dashcam itself",
+    "recording_unavailable": "it cannot be recorded just now",
+}
 
 
 class OpaqueTunnel(Layer):
@@ -51,13 +56,10 @@ class OpaqueTunnel(Layer):
         tx.request_end()
         decision = yield from self._decision(tx)
         if not isinstance(decision, Forward):
-            refused = End.MISSED if tx.hold else End.REFUSED
-            yield from self._over(
-                refused,
-                "the tunnel was refused: a recording cannot answer in it"
-                if tx.hold
-                else "the tunnel was refused: it leads to Dashcam itself",
-            )
+            end = decision.end if isinstance(decision, Refuse) else End.MISSED
+            reason = decision.reason if isinstance(decision, Refuse) else ""
+            why = _REFUSED.get(reason, "a recording cannot answer in it")
+            yield from self._over(end, f"the tunnel was refused: {why}")
             return
         if server.state is ConnectionState.CLOSED:
             error = server.error or (yield commands.OpenConnection(server))

@@ -50,10 +50,6 @@ class Runtime:
 
 async def start(settings: Settings) -> Runtime:
     """Opens the store and starts the engine. Raises DashcamError."""
-    if settings.durability == "strict":  # never take it for something weaker in silence
-        raise ConfigError(
-            "durability strict is not available in this version", hint="choose durable or fast"
-        )
     store = await asyncio.to_thread(open_store, settings.store, durability=settings.durability)
     redactor = redactor_of(settings, store)
     writer = Writer(

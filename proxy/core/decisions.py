@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from proxy.core.diff import Change
-from proxy.core.model import Exchange, Headers
+from proxy.core.model import End, Exchange, Headers
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,12 +38,16 @@ class Serve:
 
 @dataclass(slots=True, frozen=True)
 class Refuse:
-    """Answer ourselves: a guard's refusal (403), a replay miss (424), a request we cannot take."""
+    """Answer ourselves: a guard's refusal (403), a replay miss (424), a request we cannot take.
+
+    `end` is how the exchange ends then.
+    """
 
     status: int
     headers: Headers
     body: bytes
     reason: str
+    end: End = End.REFUSED
 
 
 type Decision = Forward | Serve | Refuse

@@ -6,6 +6,7 @@ from proxy.core.model import End, Headers, RequestHead
 
 GUARD_STATUS = 403
 MISS_STATUS = 424
+_UNAVAILABLE = 503
 
 _STATUS_OF_END = {
     End.UPSTREAM_REFUSED: 502,
@@ -35,7 +36,18 @@ def refused(head: RequestHead, request: bytes, status: int, reason: str, message
         (b"x-should-retry", b"false"),
         (b"dashcam-refused", reason.encode("ascii", "replace")),
     )
-    return Refuse(status, _headers(body, extra), body, reason)
+    end = End.MISSED if status == MISS_STATUS else End.REFUSED
+    return Refuse(status, _headers(body, extra), body, reason, end)
+
+
+def unrecordable(head: RequestHead, request: bytes) -> Refuse:
+    """The answer in strict mode when the request cannot be recorded; it may be sent again."""
+    said = "Dashcam: this call cannot be recorded just now, so it was not made"
+    body = wire.recognise(head, request).error_body(
+        _UNAVAILABLE, said, type_="recording_unavailable"
+    )
+    extra: Headers = ((b"retry-after", b"5"), (b"dashcam-refused", b"recording_unavailable"))
+    return Refuse(_UNAVAILABLE, _headers(body, extra), body, "recording_unavailable")
 
 
 def malformed(reason: str, status: int = 400) -> Refuse:

@@ -91,7 +91,7 @@ class Engine:
 
     def close_run(
         self, run_id: str, *, exit_code: int | None = None, ended_by: str = "told"
-    ) -> asyncio.Future[None]:
+    ) -> asyncio.Future[bool]:
         """Ends a run; done when its outcome is stored."""
         self.runs.close(run_id)
         return self.writer.close_run(run_id, wall(), exit_code=exit_code, ended_by=ended_by)
@@ -109,7 +109,7 @@ class Engine:
         if joined.live.group and own.group is None:
             own = replace(own, group=joined.live.group)
         tx = Tx(joined.live.run.id, joined.seq, via, lane, head, own, peer, self._finished)
-        tx.hold = self.replays is not None and self.replays.wants(own)
+        tx.hold = self.writer.strict or (self.replays is not None and self.replays.wants(own))
         self._open.add(tx)
         return tx
 
@@ -121,10 +121,17 @@ class Engine:
         return Forward(address)
 
     async def decide_held(self, tx: Tx) -> Decision:
-        """What to do with a request that is whole."""
-        if self.replays is None:
+        """What to do with a request that is whole; in strict mode it is stored before."""
+        if self.writer.strict and not await self._recordable(tx):
+            return answers.unrecordable(tx.exchange.request, tx.request_bytes)
+        if self.replays is None or not self.replays.wants(tx.exchange.own):
             return self.decide(tx)
         return await self.replays.decide(tx)
+
+    async def _recordable(self, tx: Tx) -> bool:
+        waiter = self.writer.begin(tx.begun())
+        await asyncio.wait([waiter], timeout=_COMMIT_LIMIT)
+        return waiter.done() and waiter.result()
 
     def may_dial(self, host: str) -> bool:
         """Whether anything may be connected to `host`: in replay, only what was allowed by name."""
@@ -140,7 +147,7 @@ class Engine:
         """The answer when the upstream could not be had."""
         return answers.failed(tx.exchange.request, tx.request_bytes, end, message)
 
-    def add(self, exchange: Exchange) -> asyncio.Future[None] | None:
+    def add(self, exchange: Exchange) -> asyncio.Future[bool] | None:
         """Takes an exchange that is over and went another way: over stdio.
 
         Its run must be live, or in the store; it is numbered as the run's next call.
@@ -158,20 +165,32 @@ class Engine:
             hear(exchange)
         return self.writer.exchange(Ready(exchange))
 
-    async def settled(self, waiter: asyncio.Future[None] | None) -> None:
-        """Waits until the record is safe; a store that stands still holds nobody for long."""
+    async def settled(self, waiter: asyncio.Future[bool] | None) -> bool:
+        """Waits until the record is safe; whether the end of the answer may be released.
+
+        A store that stands still holds nobody for long; in strict mode the answer is then not
+        released at all.
+        """
         if waiter is None:
-            return
+            return True
+        await self._committed(waiter)
+        return self.may_release(waiter)
+
+    def may_release(self, waiter: asyncio.Future[bool]) -> bool:
+        """Whether an answer may end that has waited for its record."""
+        return not self.writer.strict or (waiter.done() and waiter.result())
+
+    async def _committed(self, waiter: asyncio.Future[bool]) -> None:
         waited = 0.0
         while waited < _COMMIT_LIMIT and not waiter.done():
             commits = self.writer.counters.commits
             await asyncio.wait([waiter], timeout=_COMMIT_BUDGET)
             waited += _COMMIT_BUDGET
             # The very first commit has code and price tables to load before it.
-            if 0 < self.writer.counters.commits == commits:
+            if 0 < self.writer.counters.commits == commits and not self.writer.strict:
                 return
 
-    def _finished(self, tx: Tx) -> asyncio.Future[None] | None:
+    def _finished(self, tx: Tx) -> asyncio.Future[bool] | None:
         self._open.discard(tx)
         tx.abort = None
         exchange = tx.exchange

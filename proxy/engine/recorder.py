@@ -6,6 +6,7 @@ in the writer, after `finish`.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from proxy.core.correlation import Peer
 from proxy.core.decisions import Decision
@@ -21,6 +22,8 @@ from proxy.core.model import (
     ResponseHead,
 )
 from proxy.engine.clock import new_id, ticks, wall
+
+_BEGUN = "Dashcam ended before the answer did"
 
 
 class Tx:
@@ -56,7 +59,7 @@ class Tx:
         head: RequestHead,
         own: Own,
         peer: Peer,
-        finish: Callable[["Tx"], asyncio.Future[None] | None],
+        finish: Callable[["Tx"], asyncio.Future[bool] | None],
     ) -> None:
         self._start = ticks()
         self._finish = finish
@@ -126,7 +129,7 @@ class Tx:
         """A whole WebSocket message passed."""
         self.frames.append(Frame(self.now(), from_client, opcode, data))
 
-    def finish(self, end: End, error: str | None = None) -> asyncio.Future[None] | None:
+    def finish(self, end: End, error: str | None = None) -> asyncio.Future[bool] | None:
         """The exchange is over; only the first call counts.
 
         Returns what to wait for before the end of the answer is released, or None.
@@ -139,6 +142,13 @@ class Tx:
         exchange.end = end
         exchange.error = error
         return self._finish(self)
+
+    def begun(self) -> Exchange:
+        """The exchange so far, as it will stand if Dashcam ends before it does."""
+        body = _body(self._request, self.request_trailers)
+        return replace(
+            self.exchange, request_body=body, ended_us=self.now(), end=End.INTERRUPTED, error=_BEGUN
+        )
 
     def build(self) -> Exchange:
         """The finished exchange with its bodies; called once, off the forward path."""

@@ -7,7 +7,7 @@ with the recorded call that comes closest.
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -205,4 +205,4 @@ def _with_detail(refusal: Refuse, detail: Mapping[str, Any]) -> Refuse:
         (name, str(len(data)).encode()) if name == b"content-length" else (name, value)
         for name, value in refusal.headers
     )
-    return Refuse(refusal.status, headers, data, refusal.reason)
+    return replace(refusal, headers=headers, body=data)

@@ -1,7 +1,8 @@
 """The one thread that writes: redact, understand, commit in groups, then tell who waits.
 
 Nothing here may hurt the traffic. The queue is bounded in bytes; what cannot be stored is dropped
-and counted as a gap with its time and reason, so that answered = stored + gaps, exactly.
+and counted as a gap with its time and reason, so that answered = stored + gaps, exactly. Gaps
+become rows of the store as soon as it can be written to again. Futures tell whether it was stored.
 """
 
 import asyncio
@@ -19,13 +20,15 @@ from proxy.core.model import Event, Exchange, Outcome, Run
 from proxy.core.validators import Learned
 from proxy.engine.finished import Finished
 from proxy.engine.retries import Retries
-from proxy.engine.understand import events_of
+from proxy.engine.understand import event_of, events_of
 from proxy.errors import StoreError, StoreUnavailable
 from proxy.stores._api import (
     AddEvent,
     AddExchange,
+    AddGap,
     AddOutcome,
     CloseRun,
+    Gap,
     OpenRun,
     Store,
     Write,
@@ -39,6 +42,7 @@ _BATCH_BYTES = 4 * 1024 * 1024
 _FAST_LINGER = 0.02  # seconds that the lossy mode gathers for
 _MOST_LEARNED = 5000  # tools whose schemas are remembered
 _LOAD_AFTER = 0.5  # seconds
+_TELL_AGAIN = 1.0  # seconds after which the store is told of gaps again
 _GIVE_UP = 5.0  # seconds that a batch is tried again while the store is unavailable
 
 
@@ -55,26 +59,17 @@ class Redacts(Protocol):
 type Judge = Callable[[Run, list[Event], int | None, str], Outcome]
 
 
-@dataclass(slots=True, frozen=True)
-class Gap:
-    """Calls that were answered and not stored: how many, since when, why."""
-
-    at: float
-    reason: str
-
-
 @dataclass(slots=True, eq=False)
 class _Finished:
     tx: Finished
     size: int
-    waiter: asyncio.Future[None] | None
-    given_up: bool = False  # its answer was released without waiting any longer
+    waiter: asyncio.Future[bool] | None
 
 
 @dataclass(slots=True)
 class _Plain:
     writes: tuple[Write, ...]
-    waiter: asyncio.Future[None] | None = None
+    waiter: asyncio.Future[bool] | None = None
 
 
 @dataclass(slots=True)
@@ -83,10 +78,18 @@ class _Close:
     ended_at: float
     exit_code: int | None
     ended_by: str
-    waiter: asyncio.Future[None] | None = None
+    waiter: asyncio.Future[bool] | None = None
 
 
-type _Item = _Finished | _Plain | _Close | Literal["stop"]
+@dataclass(slots=True)
+class _Begun:
+    """An exchange before it is forwarded, as it will stand if Dashcam ends before it does."""
+
+    exchange: Exchange
+    waiter: asyncio.Future[bool]
+
+
+type _Item = _Begun | _Finished | _Plain | _Close | Literal["stop"]
 
 
 @dataclass(slots=True)
@@ -103,7 +106,7 @@ class Counters:
 
 
 class Writer:
-    """Owns the thread. `durability` is durable or fast; `loop` is where waiters live."""
+    """Owns the thread. `durability`: durable, strict or fast; `loop` is where waiters live."""
 
     def __init__(
         self,
@@ -123,17 +126,23 @@ class Writer:
         self._bases: dict[str, int] = {}
         self._learned: dict[str, Learned] = {}  # the schemas that tools' servers declare
         self._placeholders = 0
+        self._untold: dict[str, Gap] = {}  # gaps that the store does not know of yet, by reason
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="dashcam-writer", daemon=True)
         self._lock = threading.Lock()
         self.counters = Counters()
+
+    @property
+    def strict(self) -> bool:
+        """Whether what cannot be recorded must not happen."""
+        return self._durability == "strict"
 
     def start(self) -> None:
         """Starts the thread; what it will need is loaded beside it, while the agent starts."""
         self._thread.start()
         threading.Thread(target=_prepare, name="dashcam-loader", daemon=True).start()
 
-    def exchange(self, tx: Finished) -> asyncio.Future[None] | None:
+    def exchange(self, tx: Finished) -> asyncio.Future[bool] | None:
         """Takes a finished exchange; in durable mode returns what its answer waits for."""
         size = tx.size
         with self._lock:
@@ -142,12 +151,20 @@ class Writer:
                 self.counters.queued_bytes += size
         if full:
             self._gap(f"the queue holds {QUEUE_BYTES >> 20} MiB")
-            return None
+            return self._refused() if self.strict else None
         waiter = self._loop.create_future() if self._durability != "fast" else None
         self._queue.put(_Finished(tx, size, waiter))
         return waiter
 
-    def write(self, *writes: Write) -> asyncio.Future[None]:
+    def begin(self, exchange: Exchange) -> asyncio.Future[bool]:
+        """Takes an exchange that is to be forwarded once it is stored, as interrupted."""
+        if self.counters.queued_bytes > QUEUE_BYTES:
+            return self._refused()
+        waiter = self._loop.create_future()
+        self._queue.put(_Begun(exchange, waiter))
+        return waiter
+
+    def write(self, *writes: Write) -> asyncio.Future[bool]:
         """Writes that are not exchanges; the future is done once they are committed."""
         waiter = self._loop.create_future()
         self._queue.put(_Plain(writes, waiter))
@@ -159,7 +176,7 @@ class Writer:
 
     def close_run(
         self, run_id: str, ended_at: float, *, exit_code: int | None = None, ended_by: str = "told"
-    ) -> asyncio.Future[None]:
+    ) -> asyncio.Future[bool]:
         """Ends a run: judges it unless its caller already has, and closes it."""
         waiter = self._loop.create_future()
         self._queue.put(_Close(run_id, ended_at, exit_code, ended_by, waiter))
@@ -169,6 +186,11 @@ class Writer:
         """Writes what is queued and ends the thread."""
         self._queue.put("stop")
         self._thread.join(timeout)
+
+    def _refused(self) -> asyncio.Future[bool]:
+        waiter = self._loop.create_future()
+        waiter.set_result(False)
+        return waiter
 
     # In the thread from here on.
 
@@ -184,8 +206,13 @@ class Writer:
                     self._lose(batch, "an internal error; see the log")
 
     def _gather(self) -> tuple[list[_Item], bool]:
-        first = self._queue.get()
+        try:
+            first = self._queue.get(timeout=_TELL_AGAIN if self._untold else None)
+        except queue.Empty:
+            self._tell()
+            return [], False
         if first == "stop":
+            self._tell()
             return [], True
         batch: list[_Item] = [first]
         size = first.size if isinstance(first, _Finished) else 0
@@ -197,7 +224,8 @@ class Writer:
             except queue.Empty:
                 break
             if item == "stop":
-                return batch, True
+                self._queue.put(item)  # after this batch, and what it leaves to be told
+                return batch, False
             if isinstance(item, _Finished):
                 size += item.size
             batch.append(item)
@@ -223,9 +251,12 @@ class Writer:
                     if isinstance(write, OpenRun):
                         self._base(write.run.id)
                 writes.extend(self._clean(write) for write in item.writes)
-            elif isinstance(item, _Finished):
+            elif isinstance(item, _Finished | _Begun):
                 try:
-                    writes += self._exchange(item.tx)
+                    if isinstance(item, _Begun):
+                        writes += self._begun(item.exchange)
+                    else:
+                        writes += self._exchange(item.tx)
                 except Exception:  # noqa: BLE001 - one exchange must not cost the others
                     _log.exception("an exchange could not be prepared for the store")
                     group.remove(item)
@@ -266,6 +297,12 @@ class Writer:
                 else:
                     of = other.id
         return [AddExchange(clean, event), *map(AddEvent, others)]
+
+    def _begun(self, exchange: Exchange) -> list[Write]:
+        exchange.durability = self._durability
+        exchange.seq += self._base(exchange.run_id)
+        clean = self._redactor.exchange(exchange)
+        return [AddExchange(clean, event_of(clean))]
 
     def _placeholder(self) -> int:
         """Below zero, where no event of a store is."""
@@ -319,7 +356,9 @@ class Writer:
         with self._lock:
             self.counters.queued_bytes -= sum(item.size for item in finished)
             self.counters.stored += len(finished)
-        self._wake(group)
+        self._wake(group, stored=True)
+        if self._untold:
+            self._tell()
 
     def _lose(self, group: list[_Item], reason: str) -> None:
         finished = [item for item in group if isinstance(item, _Finished)]
@@ -327,19 +366,39 @@ class Writer:
             self.counters.queued_bytes -= sum(item.size for item in finished)
         for _ in finished:
             self._gap(reason)
-        self._wake(group)
+        self._wake(group, stored=False)
 
     def _gap(self, reason: str) -> None:
+        now = time.time()
         with self._lock:
             self.counters.gaps += 1
-            self.counters.recent.append(Gap(time.time(), reason))
+            self.counters.recent.append(Gap(now, now, 1, reason))
+            known = self._untold.get(reason)
+            gap = Gap(known.since, now, known.calls + 1, reason) if known else None
+            self._untold[reason] = gap or Gap(now, now, 1, reason)
 
-    def _wake(self, group: list[_Item]) -> None:
+    def _tell(self) -> None:
+        """Writes down what is missing, if the store can take it now."""
+        with self._lock:
+            told, self._untold = self._untold, {}
+        if not told:
+            return
+        try:
+            self._store.write([AddGap(gap) for gap in told.values()])
+        except StoreError as error:
+            _log.warning("gaps are not written down yet: %s", error.message)
+            with self._lock:
+                for reason, gap in told.items():
+                    more = self._untold.get(reason)
+                    until, calls = (more.until, more.calls) if more else (gap.until, 0)
+                    self._untold[reason] = Gap(gap.since, until, gap.calls + calls, reason)
+
+    def _wake(self, group: list[_Item], *, stored: bool) -> None:
         waiters = [
             item.waiter for item in group if not isinstance(item, str) and item.waiter is not None
         ]
         if waiters and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_resolve, waiters)
+            self._loop.call_soon_threadsafe(_resolve, waiters, stored)
 
 
 def _prepare() -> None:
@@ -349,7 +408,7 @@ def _prepare() -> None:
     validators.prepare()
 
 
-def _resolve(waiters: list[asyncio.Future[None]]) -> None:
+def _resolve(waiters: list[asyncio.Future[bool]], stored: bool) -> None:
     for waiter in waiters:
         if not waiter.done():
-            waiter.set_result(None)
+            waiter.set_result(stored)

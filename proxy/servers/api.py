@@ -247,7 +247,7 @@ class Api:
                 "lastCommit": counters.last_commit or None,
                 "replaying": self._replaying,
                 "openRuns": len(self.engine.runs.live),
-                "recentGaps": [{"at": gap.at, "reason": gap.reason} for gap in counters.recent],
+                "recentGaps": [{"at": gap.since, "reason": gap.reason} for gap in counters.recent],
             }
         )
 

@@ -100,7 +100,7 @@ class _Passage:
         if isinstance(decision, Serve):
             return await self._serve(decision)
         if isinstance(decision, Refuse):
-            return await self._refuse(decision, End.MISSED if tx.hold else End.REFUSED)
+            return await self._refuse(decision, decision.end)
         return await self._forward(decision)
 
     async def _forward(self, decision: Forward) -> web.StreamResponse:
@@ -257,7 +257,10 @@ class _Passage:
         return _Written(keep=keep and self._request.keep_alive)
 
     async def _finish(self, end: End, error: str | None = None) -> None:
-        await self._engine.settled(self._tx.finish(end, error))
+        safe = await self._engine.settled(self._tx.finish(end, error))
+        transport = self._request.transport
+        if not safe and isinstance(transport, asyncio.Transport):
+            transport.abort()  # an answer that is not recorded is not given whole
 
     async def _write(self, data: bytes) -> None:
         transport = self._request.transport

@@ -1,11 +1,14 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Sequence
 
 import pytest
 
 from proxy.core.model import End, header
-from tests.addons.conftest import OK, Proxy, Reader, Writer
+from proxy.errors import StoreError
+from proxy.stores._api import AddExchange, Write
+from tests.addons.conftest import OK, RUN, Proxy, Reader, Writer
 
 HEAD = b"GET /x HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -255,3 +258,33 @@ async def test_dashcam_does_not_call_itself(proxy: Proxy) -> None:
     (exchange,) = await proxy.exchanges()
     assert exchange.response is not None
     assert header(exchange.response.headers, b"dashcam-refused") == b"loop"
+
+
+@pytest.mark.parametrize("breaks", ["before", "after"])
+async def test_strict_mode_gives_no_answer_that_is_not_recorded(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, breaks: str
+) -> None:
+    monkeypatch.setattr(proxy.engine.writer, "_durability", "strict")
+    write = proxy.store.write
+
+    def full(batch: Sequence[Write]) -> None:
+        ends = [one.exchange.end for one in batch if isinstance(one, AddExchange)]
+        if breaks == "before" or End.COMPLETE in ends:
+            raise StoreError("no space left on the device")
+        write(batch)
+
+    reader, writer = await proxy.tunnel()
+    with monkeypatch.context() as patch:
+        patch.setattr(proxy.store, "write", full)
+        writer.write(
+            b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+        answer = await reader.read()
+    writer.close()
+    if breaks == "before":
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert proxy.upstream.heads == []
+    else:
+        assert len(proxy.upstream.heads) == 1
+        assert answer != OK
+        assert [one.end for one in proxy.store.exchanges(RUN)] == [End.INTERRUPTED]

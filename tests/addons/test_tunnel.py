@@ -20,7 +20,7 @@ class Refusing:
         return False
 
     async def decide(self, tx: Tx) -> Decision:
-        return Refuse(424, (), b"", "miss")
+        return Refuse(424, (), b"", "miss", End.MISSED)
 
 
 async def shout(head: bytes, reader: Reader, writer: Writer) -> bool:

@@ -11,7 +11,7 @@ HEAD = RequestHead("POST", "https", "a.test", 443, "/")
 def made() -> tuple[Tx, list[Tx]]:
     finished: list[Tx] = []
 
-    def finish(tx: Tx) -> asyncio.Future[None] | None:
+    def finish(tx: Tx) -> asyncio.Future[bool] | None:
         finished.append(tx)
         return None
 

@@ -164,7 +164,7 @@ class Redactor:
                     finds = (*finds, *self._scanner.known(pair[1]))
                 known[pair] = self._clean(pair[1], finds) if finds else pair[1]
         out = tuple([(pair[0], known[pair]) for pair in headers])
-        if len(fresh) and any(len(value) > _MAX_CACHED_VALUE for _, value in fresh):
+        if fresh and any(len(value) > _MAX_CACHED_VALUE for _, value in fresh):
             self._clean_headers = {}
         return out
 
