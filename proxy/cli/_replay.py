@@ -164,19 +164,15 @@ async def replayed(
         replayer.mode = with_live(mode, how, mode.live)
         replayer.on_miss = lambda text: say(*text.splitlines())
         run_id = new_id("run")
-        meta = metadata([], argv) | ({"parent": recorded.id} if recorded.id else {})
-        if fork:
-            calls = max((one.seq for one in replayer.recordings[ref].all), default=0)
-            if mode.at > calls:
-                raise ConfigError(f"there is no call {mode.at}: {recorded.id} has {calls}")
-            meta |= {"forkOf": recorded.id, "forkAt": mode.at}
-        elif recorded.id:
-            meta |= {"replayOf": recorded.id}
+        calls = max((one.seq for one in replayer.recordings[ref].all), default=0)
+        meta = metadata([], argv) | _descent(recorded, mode.at if fork else None, calls)
         run = Run(run_id, recorded.label, run_id, wall(), metadata=meta)
         where.runtime.engine.open_run(run)
         past = [] if how == "all" else await asyncio.to_thread(_events, store, ref)
         world = World(values(past), begun(settings, recorded))
         ended = await run_in(where, run, argv, loopback=loopback, token=token, world=world)
+        if replayer.pinned:
+            where.runtime.engine.writer.put(OpenRun(ruled(run, [*replayer.pinned])))
         was = recorded.metadata.get("exitCode")
         made = Replayed(
             ref,
@@ -196,6 +192,18 @@ async def replayed(
         if how not in LIVE:
             return made
         return await asyncio.to_thread(_after, store, made, missing(file) if new and file else None)
+
+
+def _descent(recorded: Run, at: int | None, calls: int) -> dict[str, Any]:
+    """What a replay, or a fork at call `at`, says of the run that it is made of."""
+    if not recorded.id:
+        return {}
+    if at is None:
+        return {"parent": recorded.id, "replayOf": recorded.id}
+    if at > calls:
+        raise ConfigError(f"there is no call {at}: {recorded.id} has {calls}")
+    rules = {key: recorded.metadata[key] for key in ("ignore",) if key in recorded.metadata}
+    return {"parent": recorded.id, "forkOf": recorded.id, "forkAt": at, **rules}
 
 
 async def _write(

@@ -23,7 +23,8 @@ Examples:
 Calls before N are served from the recording. From N on every call is real, tools with effects
 included; with --live only what it names, and the rest still comes from the recording. The result
 is a run of its own, a child of RUN: `dashcam diff` compares the two. --model, --base-url and
---set change the model calls that go live, and nothing else. Ends with 0; with 2 when CMD went
+--set change the model calls that go live, and nothing else; without --as-is these have temperature
+0 and a seed too, where the model takes them. Ends with 0; with 2 when CMD went
 another way before N, or missed something; with 125 when it never got to N.""",
 )
 @click.option(
@@ -37,6 +38,7 @@ another way before N, or missed something; with 125 when it never got to N.""",
 @click.option(
     "--live", metavar="WHAT", multiple=True, help="Only this goes live: llm, tools:NAME, host:NAME."
 )
+@click.option("--as-is", is_flag=True, help="Live model calls without temperature 0 and a seed.")
 @click.option("--match", metavar="HOW", help="exact, normalised (default) or sequence.")
 @click.option("--upstream-ca", metavar="FILE", help="A PEM file of CAs that upstreams may have.")
 @click.option(
@@ -54,6 +56,7 @@ def command(
     base_url: str | None,
     changes: Sequence[str],
     live: Sequence[str],
+    as_is: bool,
     upstream_ca: str | None,
     loopback: bool,
     **flags: Any,
@@ -74,6 +77,7 @@ def command(
         live=named,
         at=at,
         rewrite=Rewrite(model, base_url, fields(changes)),
+        steady=not as_is,
     )
     done = asyncio.run(replayed(settings, ref, argv=argv, mode=mode, loopback=loopback, fork=True))
     if cli.json:

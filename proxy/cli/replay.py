@@ -41,6 +41,7 @@ be started.""",
     "--live", metavar="WHAT", multiple=True, help="What goes live: llm, tools:NAME, host:NAME."
 )
 @click.option("--mode", type=click.Choice(CHOICES), default="none", help="See below.")
+@click.option("--as-is", is_flag=True, help="Live model calls without temperature 0 and a seed.")
 @click.option("--suggest", is_flag=True, help="Say which ignore rules would make misses match.")
 @click.option("--accept", is_flag=True, help="Write suggested rules into the recording.")
 @click.option("--accept-config", is_flag=True, help="Write them into the settings file.")
@@ -59,6 +60,7 @@ def command(
     argv: Sequence[str],
     live: Sequence[str],
     mode: str,
+    as_is: bool,
     suggest: bool,
     accept: bool,
     accept_config: bool,
@@ -80,7 +82,9 @@ def command(
         flags["upstream_ca"] = Path(upstream_ca)
     settings = cli.settings(**flags)
     how = chosen(mode, there=not is_file(ref) or Path(ref).exists())
-    played = Mode(settings.match, settings.pace, reuse, parse(live, settings.replay_allow))
+    named = parse(live, settings.replay_allow)
+    steady = how == "none" and not as_is
+    played = Mode(settings.match, settings.pace, reuse, named, steady=steady)
     done = asyncio.run(
         replayed(
             settings,

@@ -11,8 +11,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import orjson
+
+from proxy.core import loose, wire
 from proxy.core.decisions import Decision, Forward, Refuse, Serve
-from proxy.core.model import Own
+from proxy.core.matching import IgnoreRule
+from proxy.core.model import Own, RequestHead, header
 from proxy.core.replay import (
     Fixtures,
     GoLive,
@@ -29,7 +33,8 @@ from proxy.core.replay import (
     plain,
 )
 from proxy.core.replay.live import NOTHING, is_llm
-from proxy.core.replay.rewrite import rewritten
+from proxy.core.replay.rewrite import model_of, rewritten
+from proxy.core.replay.steady import rules, steady
 from proxy.core.replay.suggest import Suggestion, suggestions
 from proxy.engine import answers
 from proxy.engine.recorder import Tx
@@ -47,6 +52,7 @@ class Mode:
 
     What `live` names goes to the world, from the recorded call `at` on; model calls that do so are
     changed by `rewrite` first. What `missing` names goes there when the recording has no answer.
+    With `steady` live model calls get temperature 0 and a seed, where that is possible.
     """
 
     match: str = "normalised"
@@ -56,6 +62,7 @@ class Mode:
     at: int = 1
     rewrite: Rewrite | None = None
     missing: Live = NOTHING
+    steady: bool = False
 
     def playback(self, fixtures: Fixtures) -> Playback:
         """A new session of a recording."""
@@ -95,6 +102,7 @@ class Replayer:
     load: Callable[[str], Fixtures] | None = None
     on_miss: Callable[[str], None] | None = None
     sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
+    pinned: dict[IgnoreRule, None] = field(default_factory=dict)  # of calls that were made steady
     _asked: set[str] = field(default_factory=set)  # hosts of calls that went live
 
     def wants(self, own: Own) -> bool:
@@ -161,8 +169,9 @@ class Replayer:
 
     def _live(self, tx: Tx) -> Forward | Refuse:
         """To the world, as it is or as the user wants it changed."""
-        head, body, change = tx.exchange.request, tx.request_bytes, self.mode.rewrite
-        if change and is_llm(head, plain.request(head, body)):
+        head, body = tx.exchange.request, tx.request_bytes
+        change = self._change(head, plain.request(head, body))
+        if change:
             try:
                 changed = rewritten(head, body, change)
             except ConfigError as error:
@@ -177,6 +186,31 @@ class Replayer:
             return answers.refused(request, tx.request_bytes, 508, "loop", said)
         self._asked.add(request.host)
         return Forward(address)
+
+    def _change(self, head: RequestHead, body: bytes) -> Rewrite | None:
+        """How a live call is changed: what the user asked for, and what makes a model steady."""
+        change = self.mode.rewrite
+        if not (change or self.mode.steady) or not is_llm(head, body):
+            return None
+        signed = (header(head.headers, b"authorization") or b"").startswith(b"AWS4-")
+        if not self.mode.steady or signed:
+            return change
+        try:
+            asked = loose.obj(orjson.loads(body))
+        except orjson.JSONDecodeError:
+            return change
+        protocol = wire.recognise(head, body)
+        model = (change.model if change else None) or model_of(head, asked)
+        given = dict(change.fields) if change else {}
+        fields = {
+            path: value
+            for path, value in steady(protocol.name, asked, model).items()
+            if path not in given
+        }
+        self.pinned.update(dict.fromkeys(rules(fields, protocol.step(head, body))))
+        if not fields:
+            return change
+        return replace(change or Rewrite(), fields={**given, **fields})
 
     def _missed(self, session: Session, tx: Tx, miss: Miss) -> Refuse:
         request = tx.exchange.request

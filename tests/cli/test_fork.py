@@ -148,3 +148,26 @@ def test_values_are_json_or_text(tmp_path: Path) -> None:
     assert fields(given) == {"a": 1, "b": "x=y", "c": {"d": True}, "e": "", "f": "a\nb", "g": "[1"}
     with pytest.raises(click.UsageError, match="K=V"):
         fields(["=1"])
+
+
+def test_live_model_calls_are_steady_and_replay_as_the_agent_makes_them(
+    dashcam: Dashcam, upstream: Upstream
+) -> None:
+    agent = Agent(upstream.http)
+    words = ("chat:gpt-4o:one", "get:/fixed?size=3")
+    assert dashcam("run", "--id", "r2", "--", *agent(*words)).code == 0
+    plain = dashcam("fork", "r2", "--at", "1", "--as-is", "--", *agent(*words))
+    assert plain.code == 0, plain.err
+    done = dashcam("fork", "r2", "--at", "1", "--json", "--", *agent(*words))
+    assert done.code == 0, done.err
+    seen = [json.loads(bytes(one.body.data)) for one in upstream.world.seen if one.body.data]
+    settings = [(one.get("temperature"), one.get("seed")) for one in seen]
+    assert settings == [(None, None), (None, None), (0, 1)]
+    upstream.stop()
+    child = report(done)["runId"]
+    store = open_store(URL, create=False)
+    calls = [event for event in store.events(child) if "seq" in event.data]
+    store.close()
+    assert calls[0].data["notes"] == ["changed: temperature, seed"]
+    replayed = dashcam("replay", child, "--", *agent(*words))
+    assert replayed.code == 0, replayed.err

@@ -94,6 +94,13 @@ def rewritten(head: RequestHead, body: bytes, change: Rewrite) -> Rewritten:
     return Rewritten(replace(head, headers=_framed(head.headers, len(decoded))), decoded)
 
 
+def model_of(head: RequestHead, asked: Mapping[str, Any]) -> str:
+    """The model that a request names in its body or its path; empty if it names none."""
+    named = asked.get("model")
+    found = _IN_PATH.search(head.path)
+    return named if isinstance(named, str) else found[0] if found else ""
+
+
 def _with_fields(
     head: RequestHead, asked: dict[str, Any], change: Rewrite, protocol: str
 ) -> RequestHead:
