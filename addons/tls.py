@@ -4,6 +4,7 @@ Leaf certificates come from mitmproxy's certificate store under our CA. Contexts
 certificate and reused, so that sessions resume. Clients that speak both are offered HTTP/1.1.
 """
 
+import functools
 import ipaddress
 from fnmatch import fnmatch
 from pathlib import Path
@@ -33,12 +34,17 @@ class Tls:
         certificates: Certificates | None = None,
     ) -> None:
         self._store = store
-        self._upstream_context = _verifying_context(upstream_ca)
+        self._upstream_ca = upstream_ca
         self._own_contexts = {
             host.lower(): _verifying_context(upstream_ca, files)
             for host, files in (certificates or {}).items()
         }
         self._contexts: dict[certs.Cert, SSL.Context] = {}
+
+    @functools.cached_property
+    def _upstream_context(self) -> SSL.Context:
+        """Made when the slow lane first dials: the public roots take long to load."""
+        return _verifying_context(self._upstream_ca)
 
     def tls_clienthello(self, data: ClientHelloData) -> None:
         """The client's handshake comes first: replay must work without an upstream."""
