@@ -18,6 +18,7 @@ from proxy.core.model import End, Exchange, Own, RequestHead, Run
 from proxy.engine import answers
 from proxy.engine.clock import ticks, wall
 from proxy.engine.finished import Ready
+from proxy.engine.histogram import Histogram
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
 from proxy.engine.runs import RunBook
@@ -64,6 +65,7 @@ class Engine:
     limits: Limits = Limits()
     replays: Replays | None = None
     on_finish: list[Callable[[Exchange], None]] = field(default_factory=list)
+    waits: Histogram = field(default_factory=Histogram)  # of answers for their records
     _open: set[Tx] = field(default_factory=set)
     _sweeper: asyncio.Task[None] | None = None
 
@@ -173,7 +175,9 @@ class Engine:
         """
         if waiter is None:
             return True
+        since = ticks()
         await self._committed(waiter)
+        self.waits.add((ticks() - since) / 1e6)
         return self.may_release(waiter)
 
     def may_release(self, waiter: asyncio.Future[bool]) -> bool:

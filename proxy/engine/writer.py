@@ -101,7 +101,9 @@ class Counters:
     late: int = 0  # stored, but after the answer had been let go
     commits: int = 0
     queued_bytes: int = 0
+    bytes: int = 0  # of all exchanges that came
     last_commit: float = 0.0
+    trouble: str | None = None  # why what comes is not stored; None while it is
     recent: deque[Gap] = field(default_factory=lambda: deque(maxlen=100))
 
 
@@ -133,6 +135,11 @@ class Writer:
         self.counters = Counters()
 
     @property
+    def alive(self) -> bool:
+        """Whether the thread is at work."""
+        return self._thread.is_alive()
+
+    @property
     def strict(self) -> bool:
         """Whether what cannot be recorded must not happen."""
         return self._durability == "strict"
@@ -147,6 +154,7 @@ class Writer:
         size = tx.size
         with self._lock:
             full = self.counters.queued_bytes + size > QUEUE_BYTES
+            self.counters.bytes += size
             if not full:
                 self.counters.queued_bytes += size
         if full:
@@ -335,6 +343,7 @@ class Writer:
             try:
                 self._store.write(writes)
             except StoreUnavailable as error:
+                self.counters.trouble = error.message
                 if time.monotonic() >= deadline:
                     _log.error("the store is unavailable: %s", error.message)
                     self._lose(group, error.message)
@@ -342,6 +351,7 @@ class Writer:
                 time.sleep(pause)
                 pause = min(pause * 2, 0.25)
             except StoreError as error:
+                self.counters.trouble = error.message
                 _log.error("the store refused a batch: %s", error.message)
                 self._lose(group, error.message)
                 return
@@ -349,6 +359,7 @@ class Writer:
                 break
         self.counters.commits += 1
         self.counters.last_commit = time.time()
+        self.counters.trouble = None
         self._settle(group)
 
     def _settle(self, group: list[_Item]) -> None:
@@ -385,7 +396,9 @@ class Writer:
             return
         try:
             self._store.write([AddGap(gap) for gap in told.values()])
+            self.counters.trouble = None
         except StoreError as error:
+            self.counters.trouble = error.message
             _log.warning("gaps are not written down yet: %s", error.message)
             with self._lock:
                 for reason, gap in told.items():

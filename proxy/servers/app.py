@@ -17,8 +17,10 @@ from proxy.engine.ports import bound
 from proxy.errors import DashcamError, FormatError, RecordingNotFound, StoreUnavailable
 from proxy.servers.api import Api, openapi
 from proxy.servers.gateway import Gateway
+from proxy.servers.health import PATHS, Health
 from proxy.servers.listening import Listening, listen
 
+_GUARDED = frozenset(PATHS) - {"/livez", "/readyz"}
 _MAX_API_BODY = 16 * 1024 * 1024
 
 type Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -43,9 +45,9 @@ class Site:
     def _app(self) -> web.Application:
         app = web.Application(middlewares=[self._guard], client_max_size=_MAX_API_BODY)
         app.add_routes(self.api.routes())
+        app.add_routes(Health(self.api.engine, self.api.store).routes())
         app.add_routes(
             [
-                web.get("/livez", _alive),
                 web.get("/api/v1/openapi.json", _openapi),
                 web.route("*", "/{name}/{tail:.*}", self._gateway),
                 web.route("*", "/{name}", self._gateway),
@@ -75,7 +77,7 @@ class Site:
             refusal.force_close()
             return refusal
         try:
-            if request.path.startswith("/api/"):
+            if request.path.startswith("/api/") or request.path in _GUARDED:
                 self._may_ask(request)
             return await handler(request)
         except web.HTTPException as error:
@@ -125,10 +127,6 @@ def _given(request: web.Request) -> bytes:
         except ValueError:
             return b""
     return b""
-
-
-async def _alive(_request: web.Request) -> web.Response:
-    return web.Response(text="ok\n")
 
 
 async def _openapi(_request: web.Request) -> web.Response:
