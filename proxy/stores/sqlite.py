@@ -34,7 +34,7 @@ from proxy.stores.sqlite_connect import (
     snapshot_of,
     transaction,
 )
-from proxy.stores.sqlite_errors import StoreFull, is_passing, translated
+from proxy.stores.sqlite_errors import RAISED, StoreFull, is_passing, translated
 from proxy.stores.sqlite_rows import read_exchange
 from proxy.stores.sqlite_write import Batch, Memory
 from proxy.stores.timestamps import text_or_none
@@ -335,7 +335,7 @@ class SqliteStore:
             self._look_after_file()
             try:
                 yield self._writer
-            except sqlite3.Error as error:
+            except RAISED as error:
                 self._memory.forget()
                 self._suspect = not is_passing(error)
                 raise translated(error, self._place, doing=doing) from error
@@ -392,7 +392,7 @@ class SqliteStore:
             except BaseException:
                 connection.close()
                 raise
-        except sqlite3.Error as error:
+        except RAISED as error:
             raise translated(error, self._place, doing="open") from error
         self._inode = self._path.stat().st_ino
         return connection

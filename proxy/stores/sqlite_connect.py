@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import LifoQueue
 
 from proxy.errors import StoreError, StoreMismatch
-from proxy.stores.sqlite_errors import translated
+from proxy.stores.sqlite_errors import RAISED, translated
 
 PAGE = 1024
 STEPS = 2  # how many migrations there are; kept here so that opening need not import them
@@ -44,7 +44,7 @@ def connect(path: Path, *, durability: str = "durable") -> sqlite3.Connection:
             "trusted_schema = OFF",
         ):
             connection.execute(f"PRAGMA {pragma}")
-    except sqlite3.Error:
+    except RAISED:
         connection.close()
         raise
     return connection
@@ -159,7 +159,7 @@ class Readers:
                 connection = connect(self._path)
                 connection.execute("PRAGMA query_only = ON")
             yield connection
-        except sqlite3.Error as error:
+        except RAISED as error:
             raise translated(error, self._place, doing="read") from error
         finally:
             self._free.put(connection)

@@ -59,14 +59,24 @@ _NAMES = {getattr(sqlite3, name): name for name in ERRORS if hasattr(sqlite3, na
 _PASSING = {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_INTERRUPT", "SQLITE_CONSTRAINT"}
 
 
-def is_passing(error: sqlite3.Error) -> bool:
+def is_passing(error: sqlite3.Error | UnicodeDecodeError) -> bool:
     """Whether the connection is as good as before: it was somebody else, the disk, or the data."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and _NAMES.get(code & 0xFF) in _PASSING
 
 
-def translated(error: sqlite3.Error, place: str, *, doing: str = "use") -> StoreError:
+# What calls of the module raise; a message that quotes damaged bytes is itself no UTF-8.
+RAISED = (sqlite3.Error, UnicodeDecodeError)
+
+
+def translated(
+    error: sqlite3.Error | UnicodeDecodeError, place: str, *, doing: str = "use"
+) -> StoreError:
     """Our error for SQLite's; `place` is how the store is shown to people."""
+    if isinstance(error, UnicodeDecodeError):
+        return StoreError(
+            f"cannot {doing} the store {place}: it is damaged", hint=_HINTS["SQLITE_CORRUPT"]
+        )
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # raised by the Python module itself, for instance for a closed database
         return StoreError(f"cannot {doing} the store {place}: {error}")

@@ -34,14 +34,14 @@ def test_how_a_file_is_made(
     assert pragma(writer, "busy_timeout") == 100
     with closing(sqlite3.connect(path)) as other:
         assert pragma(other, "application_id") == sqlite_connect.APPLICATION_ID
-        assert pragma(other, "user_version") == 1
+        assert pragma(other, "user_version") == sqlite_connect.STEPS
         assert pragma(other, "journal_mode") == "wal"
 
 
 @pytest.mark.parametrize(
     "newer",
     [
-        "PRAGMA user_version = 2",
+        f"PRAGMA user_version = {sqlite_connect.STEPS + 1}",
         (
             "INSERT INTO _sqlite_migrations (migration_set, name, applied_at)"
             " VALUES ('dashcam', 'm999', 'later')"
@@ -57,7 +57,9 @@ def test_a_newer_store_is_refused(
         other.commit()
     with pytest.raises(StoreMismatch) as refused:
         opened()
-    assert "written by a newer Dashcam (layout 2, this one knows 1)" in refused.value.message
+    steps = sqlite_connect.STEPS
+    said = f"written by a newer Dashcam (layout {steps + 1}, this one knows {steps})"
+    assert said in refused.value.message
     assert "\n" not in refused.value.message
     assert refused.value.hint is not None
 

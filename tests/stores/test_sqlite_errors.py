@@ -76,6 +76,14 @@ def test_which_errors_leave_the_connection_as_it_was() -> None:
     assert not sqlite_errors.is_passing(sqlite3.ProgrammingError("closed"))
 
 
+def test_a_message_that_quotes_damaged_bytes() -> None:
+    with pytest.raises(UnicodeDecodeError) as raised:
+        b"malformed \xd9 ".decode()
+    error = sqlite_errors.translated(raised.value, "x.db", doing="open")
+    assert error.message == "cannot open the store x.db: it is damaged"
+    assert isinstance(raised.value, sqlite_errors.RAISED)
+
+
 def test_an_error_of_the_module_itself() -> None:
     connection = sqlite3.connect(":memory:")
     connection.close()

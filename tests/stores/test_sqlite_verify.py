@@ -1,11 +1,19 @@
+# ruff: noqa: S311 - the same damage each time, not secrets
+import os
+import random
 from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 import zstandard
 
 from proxy.core.model import Body, Outcome, Own, RequestHead
-from proxy.stores._api import AddExchange, AddOutcome
+from proxy.errors import StoreError
+from proxy.stores._api import AddExchange, AddOutcome, RunQuery
 from proxy.stores.sqlite import SqliteStore
+
+FLIPS = 2000 if os.environ.get("DASHCAM_GAUNTLET") else 20
 
 type Call = Callable[..., AddExchange]
 
@@ -117,6 +125,25 @@ def test_a_torn_file_is_found(filled: SqliteStore) -> None:
     again = SqliteStore(filled.url, path, create=False, durability="durable")
     assert any(problem.where == "file" for problem in again.verify())
     again.close()
+
+
+def test_whatever_is_damaged_is_said(filled: SqliteStore, tmp_path: Path) -> None:
+    """A bit anywhere: it is found, or it is where nothing is, or the file cannot be opened."""
+    filled.close()
+    data = filled._path.read_bytes()
+    found = 0
+    for seed in range(FLIPS):
+        rng = random.Random(seed)
+        at = rng.choice([n for n in range(100, len(data), 7) if data[n]])
+        place = tmp_path / f"flip{seed}.db"
+        place.write_bytes(data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :])
+        with (
+            suppress(StoreError),  # all that it may raise
+            closing(SqliteStore("", place, create=False, durability="durable")) as store,
+        ):
+            found += bool(store.verify())
+            store.runs(RunQuery())
+    assert found > FLIPS // 4
 
 
 def test_a_file_damaged_all_over_has_an_end(
