@@ -99,6 +99,7 @@ class Memory:
     runs: dict[str, _RunState] = field(default_factory=dict)
     groups: dict[tuple[str, str], int] = field(default_factory=dict)
     texts: set[tuple[str, str]] = field(default_factory=set)
+    provisional: set[str] = field(default_factory=set)  # exchanges stored before their end
     version: int = -1  # of the file, as this connection sees it: changes when others write
     epoch: int = -1  # of the store: changes when anybody deletes
     event: int = 0  # the last number given out
@@ -110,6 +111,7 @@ class Memory:
         self.runs.clear()
         self.groups.clear()
         self.texts.clear()
+        self.provisional.clear()
         self.version = self.epoch = -1
 
 
@@ -152,6 +154,8 @@ class Batch:
             memory.head = sqlite_chain.head_of(self._connection)
         if len(memory.runs) > _RUNS:
             memory.runs.clear()
+        if len(memory.provisional) > _SEEN_TEXTS:
+            memory.provisional.clear()
         memory.blobs.begin(self._connection)
 
     def apply(self, write: Write) -> None:
@@ -348,6 +352,10 @@ class Batch:
         self._exchanges.append((*columns, stored.record, stored.digest))
         self._chain_event(state, exchange, stored.digest)
         self._pending.add(exchange.id)
+        if exchange.end is End.INTERRUPTED:
+            self._memory.provisional.add(exchange.id)
+        else:
+            self._memory.provisional.discard(exchange.id)
         self._count(state, event.status, ended_at or event.started_at)
         for text in merging.searched(exchange):
             self._find_by(run_id, text)
@@ -361,12 +369,16 @@ class Batch:
         self._chain(state, kind, row[0], sqlite_chain.event_mark(state.salt, row, digest))
 
     def _earlier(self, exchange_id: str) -> tuple[int, int, str] | None:
-        """What is stored of the same exchange. Only a careful batch looks; others just fail."""
+        """What is stored of the same exchange. Only a careful batch looks; others just fail.
+
+        Except for one that this process has stored before its end: its end is on its way.
+        """
+        looks = self._careful or exchange_id in self._memory.provisional
         if exchange_id in self._pending:
-            if not self._careful:
+            if not looks:
                 raise sqlite3.IntegrityError("an exchange twice in a batch")
             self.flush()
-        if not self._careful:
+        if not looks:
             return None
         row: tuple[int, int, str] | None = self._connection.execute(
             "SELECT seq, event_id, ending FROM exchanges WHERE id = ?", (exchange_id,)

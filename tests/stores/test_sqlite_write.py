@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from proxy.core.model import Own
+from proxy.core.model import End, Own
 from proxy.stores import sqlite_write
 from proxy.stores._api import AddExchange
 from proxy.stores.sqlite import SqliteStore
@@ -45,6 +45,23 @@ def test_an_exchange_that_is_stored_already_is_looked_at_again(
     ends = [one for one in statements if one in {"COMMIT", "ROLLBACK"}]
     assert ends == ["ROLLBACK", "COMMIT"]
     assert store.last_seq("run_a") == 2
+
+
+def test_the_end_of_an_exchange_that_was_stored_before_costs_no_second_try(
+    store: SqliteStore, call: Call, statements: list[str]
+) -> None:
+    store.write([call(1, end=End.INTERRUPTED)])
+    statements.clear()
+    store.write([call(1), call(2, end=End.INTERRUPTED), call(2)])
+    ends = [one for one in statements if one in {"COMMIT", "ROLLBACK"}]
+    assert ends == ["COMMIT"]
+    assert [found.end for found in store.exchanges("run_a")] == [End.COMPLETE, End.COMPLETE]
+    assert store._memory.provisional == set()
+    store.write([call(3, end=End.INTERRUPTED)])
+    store._memory.forget()
+    store.write([call(3)])
+    assert [found.seq for found in store.exchanges("run_a")] == [1, 2, 3]
+    assert store.verify() == []
 
 
 def test_what_is_remembered_is_bounded(
