@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -147,6 +148,7 @@ async def _run(settings: Settings, made: Tested, snapshot: Snapshot, asked: Aske
         await asyncio.to_thread(_look, where, made, run_id)
         if replayer is not None:
             made.report = replayer.report().as_json()
+            made.misses = _news(made.misses, snapshot.run)
         made.output = program.output
         made.errors = program.errors[-_TAIL:]
         made.exit_code = ended.exit_code
@@ -162,6 +164,20 @@ async def _run(settings: Settings, made: Tested, snapshot: Snapshot, asked: Aske
             if made.verdict == PASSED:
                 played = await asyncio.to_thread(where.runtime.store.snapshot, run_id)
                 await asyncio.to_thread(keep, asked.mode, made.file, snapshot, played)
+
+
+def _news(misses: Sequence[str], run: Run) -> list[str]:
+    """The misses without those of calls that were dropped from the recording, one for each."""
+    known = Counter(left_out(run))
+    kept = []
+    for miss in misses:
+        first = miss.partition("\n")[0]
+        step = next((one for one, n in known.items() if n and first.endswith(f"({one})")), None)
+        if step is None:
+            kept.append(miss)
+        else:
+            known[step] -= 1
+    return kept
 
 
 def _live(settings: Settings, asked: Asked, snapshot: Snapshot) -> Live:

@@ -256,6 +256,7 @@ def test_a_shrunk_recording_has_what_the_failure_needs(
     assert before.code == 2, "the call that was dropped is no recovery"
     assert "recovers: nothing new was done about recorded call 4" in before.out
     assert "follows" not in before.out
+    assert "no recorded call" not in before.out, "that it is dropped is no news"
     fixed = agent(FIXED[0], telemetry, *FIXED[1:])
     assert dashcam("test", "--", *fixed).code == 0
 
