@@ -1,7 +1,8 @@
 """Space that is kept for the moment when the disk is full.
 
 Even a deletion needs some: SQLite writes it to its log first. So a large enough store has a file
-beside it that holds nothing; it is given up for what makes space, and for saying what was lost.
+beside it that holds nothing; it is given up for a deletion, and for nothing else: what is recorded
+would fill it, too, and then nothing could be deleted any more.
 """
 
 import contextlib

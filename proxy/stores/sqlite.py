@@ -23,7 +23,7 @@ from proxy.stores import (
     sqlite_search,
     sqlite_verify,
 )
-from proxy.stores._api import AddGap, Gap, Problem, Purge, RunQuery, Size, Write
+from proxy.stores._api import Gap, Problem, Purge, RunQuery, Size, Write
 from proxy.stores.blob_reader import BlobReader
 from proxy.stores.sqlite_connect import (
     DURABILITIES,
@@ -87,16 +87,7 @@ class SqliteStore:
     # --- writing -----------------------------------------------------------------------------
 
     def write(self, batch: Sequence[Write]) -> None:
-        """One transaction. A batch that cannot be stored (StoreError) may have one bad write.
-
-        One that only tells of gaps may use the space that is kept for a full disk.
-        """
-        if all(isinstance(write, AddGap) for write in batch):
-            self._with_reserve(lambda: self._write(batch))
-        else:
-            self._write(batch)
-
-    def _write(self, batch: Sequence[Write]) -> None:
+        """One transaction. A batch that cannot be stored (StoreError) may have one bad write."""
         with self._writing("write to") as connection:
             try:
                 try:
@@ -125,13 +116,10 @@ class SqliteStore:
 
     def checkpoint(self) -> None:
         """Empties the write-ahead log, if nobody else needs it just now."""
-        self._with_reserve(self._empty_log)
-        reserve.keep(self._path)
-
-    def _empty_log(self) -> None:
         with self._writing("checkpoint") as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._unchecked = 0
+        reserve.keep(self._path)
 
     def delete_run(self, run_id: str, *, reason: str = "deleted") -> None:
         """Removes the run and every byte only it used.
@@ -341,7 +329,7 @@ class SqliteStore:
                 raise translated(error, self._place, doing=doing) from error
 
     def _with_reserve(self, act: Callable[[], None]) -> None:
-        """Does what makes space, or says what was lost, on a full disk, too."""
+        """Does what makes space, on a full disk, too."""
         try:
             act()
         except StoreFull:
@@ -410,6 +398,7 @@ class SqliteStore:
             finally:
                 self._writer.execute("ROLLBACK")
             self._unchecked = 0
+            reserve.keep(self._path)
 
     def _let_go(self) -> None:
         self._readers.close()
