@@ -67,6 +67,7 @@ class Connect(Layer):
         self._input = b""
         self._inside: Layer | None = None
         self._wakeup: commands.RequestWakeup | None = None
+        self._waits = False  # nobody has said anything in the tunnel
         self._let_go: Server | None = None  # it was connected to in vain
 
     @override
@@ -78,7 +79,7 @@ class Connect(Layer):
         elif isinstance(event, events.ConnectionEvent) and event.connection is self._let_go:
             pass
         else:
-            if self._wakeup is not None and isinstance(event, events.DataReceived):
+            if self._waits and isinstance(event, events.DataReceived):
                 yield from self._spoken(event)
             yield from self._inside.handle_event(event)
 
@@ -109,6 +110,7 @@ class Connect(Layer):
         else:
             self._inside = NextLayer(self.context)
             if not rest and self._rules.may_dial(host):
+                self._waits = True
                 self._wakeup = commands.RequestWakeup(self._rules.limits.silence)
                 yield self._wakeup
         yield from self._inside.handle_event(events.Start())
@@ -118,14 +120,14 @@ class Connect(Layer):
 
     def _silent(self) -> Commands:
         """The client waits: perhaps for the server to begin."""
-        if self._wakeup is not None and self.context.client.state is ConnectionState.OPEN:
+        if self._waits and self.context.client.state is ConnectionState.OPEN:
             error = yield commands.OpenConnection(self.context.server)
             if error:
                 yield from self._become_opaque()
 
     def _spoken(self, event: events.DataReceived) -> Commands:
         """The first bytes in the tunnel: who says them tells what it is."""
-        self._wakeup = None
+        self._waits = False
         if event.connection is self.context.server:
             yield from self._become_opaque()
         elif self.context.server.state is not ConnectionState.CLOSED:
@@ -134,7 +136,7 @@ class Connect(Layer):
             yield commands.CloseConnection(self._let_go)
 
     def _become_opaque(self) -> Commands:
-        self._wakeup = None
+        self._waits = False
         self._inside = self._rules.opaque(self.context)
         yield from self._inside.handle_event(events.Start())
 

@@ -6,21 +6,35 @@ connect anew (GOAWAY; RFC 9113, 6.8): it knows then that what it has just sent w
 """
 
 from collections.abc import Generator
+from dataclasses import dataclass
 from typing import Any, override
 
 from hyperframe.frame import GoAwayFrame
+from mitmproxy import http
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.layers.http import HttpStream
 from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
+    RequestProtocolError,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
 )
 
+from addons import h1_upstream as _  # noqa: F401 - its clients take the place of mitmproxy's
+
 STREAMS = 100
 FAILED = "dashcam_failed"  # in a flow's metadata: the answer for its client, an http.Response
+
+
+@dataclass
+class Abort(events.Event):
+    """The upstream is given up on for one flow."""
+
+    flow: http.HTTPFlow
+    message: str
 
 
 class Http2Layer(HttpLayer):
@@ -39,7 +53,10 @@ class Http2Layer(HttpLayer):
     def _handle_event(self, event: events.Event) -> Generator[commands.Command, Any, None]:
         if self._gone:
             return
-        yield from super()._handle_event(event)
+        if isinstance(event, Abort):
+            yield from self._abort(event)
+        else:
+            yield from super()._handle_event(event)
         if self._begun >= STREAMS and not self.streams:
             self._gone = True
             goodbye = GoAwayFrame(0, last_stream_id=self._last).serialize()
@@ -56,6 +73,18 @@ class Http2Layer(HttpLayer):
             yield from self._failed(child, event)
         else:
             yield from super().event_to_child(child, event)
+
+    def _abort(self, event: Abort) -> layer.CommandGenerator[None]:
+        for number, stream in list(self.streams.items()):
+            if stream.flow is event.flow:
+                upstream = self.connections.get(stream.context.server)
+                failed = ResponseProtocolError(
+                    number, event.message, ErrorCode.GENERIC_SERVER_ERROR
+                )
+                yield from self.event_to_child(stream, failed)
+                if upstream is not None:  # an HTTP/1.1 connection is closed by it
+                    gone = RequestProtocolError(number, event.message, ErrorCode.CANCEL)
+                    yield from self.event_to_child(upstream, gone)
 
     def _failed(
         self, child: layer.Layer, event: ResponseProtocolError

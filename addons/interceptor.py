@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mitmproxy import options as moptions
+from mitmproxy.proxy import events
 
 from addons import default_addons
 from addons.handler import Handler, hook_table
 from addons.layers import Layers
 from addons.limits import USUAL, ClientLimits
+from addons.slow_lane import SlowLane
 from proxy.engine.engine import Engine
 from proxy.engine.ports import BACKLOG, bound, port_of
 from proxy.engine.tasks import spawn
@@ -64,6 +66,8 @@ class Interceptor:
             limits=limits,
         )
         (self._layers,) = (addon for addon in addons if isinstance(addon, Layers))
+        (slow_lane,) = (addon for addon in addons if isinstance(addon, SlowLane))
+        slow_lane.push = self._push
         self._table = hook_table(addons, HOOKS)
         self._options = _options()
         self._servers: dict[int, list[asyncio.Server]] = {}
@@ -111,6 +115,12 @@ class Interceptor:
         task = spawn(handler.handle_client(), "client")
         self._handlers[task] = handler
         task.add_done_callback(self._handlers.pop)
+
+    def _push(self, client: str, event: events.Event) -> None:
+        """An event for the layers of one client."""
+        for handler in self._handlers.values():
+            if handler.client.id == client:
+                handler.push(event)
 
     async def _sweep(self) -> None:
         while True:

@@ -4,12 +4,15 @@ Bodies stream through with a copy to the recorder; the end of an answer waits fo
 mitmproxy sends it after the `response` hook.
 """
 
+import functools
 import time
+from collections.abc import Callable
 
 from mitmproxy import http, tls
+from mitmproxy.proxy import events
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from addons.h2_layer import FAILED
+from addons.h2_layer import FAILED, Abort
 from addons.peers import Peers, strip
 from proxy.core.correlation import is_ours
 from proxy.core.decisions import Refuse, Serve
@@ -51,6 +54,7 @@ class SlowLane:
         self._engine = engine
         self._peers = peers
         self._asked: dict[str, tuple[str, int]] = {}  # by the server's id, while it is dialled
+        self.push: Callable[[str, events.Event], None] = lambda _client, _event: None
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """A request's head is here: correlate, decide, tee."""
@@ -63,6 +67,7 @@ class SlowLane:
         strip(flow)
         if tx.hold:
             return
+        tx.abort = functools.partial(self._abort, flow, tx)
 
         def tee(data: bytes) -> bytes:
             if data:
@@ -125,6 +130,8 @@ class SlowLane:
             return
         message = flow.error.msg if flow.error else "the connection broke off"
         end = End.UPSTREAM_TIMEOUT if tx.timed_out else _end_of(message)
+        if end is End.UPSTREAM_TRUNCATED and flow.response is None:
+            end = End.UPSTREAM_RESET  # nothing was there to be cut short
         message = message.replace("stream reset by client", "the stream was reset")
         if flow.response is None and end is not End.CLIENT_GONE:
             refusal = self._engine.failed(tx, end, tx.timed_out or message)
@@ -164,6 +171,9 @@ class SlowLane:
         """Keeps mitmproxy's handshake error on the connection, where `error` finds it."""
         if data.conn.error is None:
             data.conn.error = "the TLS handshake with the upstream failed"
+
+    def _abort(self, flow: http.HTTPFlow, tx: Tx) -> None:
+        self.push(flow.client_conn.id, Abort(flow, tx.timed_out or "the exchange was stopped"))
 
     def _answer(self, flow: http.HTTPFlow, tx: Tx, refusal: Refuse) -> None:
         flow.response = _made(refusal.status, refusal.headers, refusal.body)

@@ -1,0 +1,149 @@
+"""Every way to fail, of either side, on every lane: exactly one finished record that says it."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from proxy.core.model import End, Exchange
+from proxy.engine.engine import Limits
+from proxy.engine.router import parse
+from proxy.servers.api import Api
+from proxy.servers.app import Site
+from proxy.servers.gateway import Gateway
+from tests.addons.conftest import OK, Play, Proxy, Reader, Writer
+from tests.addons.test_slow_lane import http2
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def says(*pieces: bytes, then: str = "closes") -> Play:
+    """An upstream that says these, and then closes, resets or hangs."""
+
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        if then == "hangs":
+            await reader.read()
+        elif then == "resets":
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+        elif then == "half-closes" and writer.can_write_eof():
+            writer.write_eof()
+            await reader.read()
+        return then == "goes on"
+
+    return play
+
+
+class Fault(NamedTuple):
+    """What the upstream does, how the record ends, its status and its body."""
+
+    play: Play
+    end: End
+    status: int | None
+    kept: bytes = b""
+
+
+SHORT = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
+TRAILERS = CHUNKED + b"2\r\nok\r\n0\r\nX-T: 1\r\n\r\n"
+FAULTS = {
+    "reset before the answer": Fault(says(then="resets"), End.UPSTREAM_RESET, None),
+    "close before the answer": Fault(says(), End.UPSTREAM_RESET, None),
+    "half a head": Fault(says(b"HTTP/1.1 200"), End.UPSTREAM_RESET, None),
+    "no HTTP": Fault(says(b"SSH-2.0-x\r\n\r\n"), End.UPSTREAM_INVALID, None),
+    "hang before the answer": Fault(says(then="hangs"), End.UPSTREAM_TIMEOUT, None),
+    "hang in the answer": Fault(says(SHORT, then="hangs"), End.UPSTREAM_TIMEOUT, 200, b"half"),
+    "reset in the answer": Fault(says(SHORT, then="resets"), End.UPSTREAM_RESET, 200),
+    "short body": Fault(says(SHORT), End.UPSTREAM_TRUNCATED, 200, b"half"),
+    "cut chunks": Fault(says(CHUNKED + b"2\r\nok\r\n"), End.UPSTREAM_TRUNCATED, 200, b"ok"),
+    "bad chunk": Fault(says(CHUNKED + b"2\r\nok\r\nzz\r\n"), End.UPSTREAM_INVALID, 200, b"ok"),
+    "half-close": Fault(says(OK, then="half-closes"), End.COMPLETE, 200, b"ok"),
+    "until the close": Fault(says(b"HTTP/1.1 200 OK\r\n\r\nok"), End.COMPLETE, 200, b"ok"),
+    "trailers": Fault(says(TRAILERS, then="goes on"), End.COMPLETE, 200, b"ok"),
+}
+# There mitmproxy's HTTP/1.1 client is at work, for a client that speaks HTTP/2: when the connection
+# ends it takes what is there for the head, and a reset for a close.
+SLOW = {
+    "half a head": End.UPSTREAM_INVALID,
+    "reset in the answer": End.UPSTREAM_TRUNCATED,
+}
+
+
+@pytest.fixture
+async def gateway(proxy: Proxy) -> AsyncIterator[int]:
+    proxy.engine.router.named["mine"] = parse(f"http://127.0.0.1:{proxy.upstream.port}")
+    site = Site(Api(proxy.engine, proxy.store), Gateway(proxy.engine))
+    listening = await site.open("127.0.0.1", 0)
+    yield listening.port
+    await listening.stop()
+
+
+async def by_tunnel(proxy: Proxy, gateway: int) -> None:
+    reader, writer = await proxy.tunnel()
+    writer.write(b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    await reader.read()
+    writer.close()
+
+
+async def by_gateway(proxy: Proxy, gateway: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway)
+    writer.write(b"GET /mine/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    await reader.read()
+    writer.close()
+
+
+async def by_http2(proxy: Proxy, gateway: int) -> None:
+    async with http2(proxy) as client:
+        with contextlib.suppress(httpx.HTTPError):
+            await client.get(f"https://localhost:{proxy.upstream.tls_port}/x")
+
+
+WAYS = {"tunnel": by_tunnel, "gateway": by_gateway, "http2": by_http2}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", FAULTS)
+async def test_upstreams(proxy: Proxy, gateway: int, way: str, name: str) -> None:
+    fault = FAULTS[name]
+    finished: list[Exchange] = []
+    proxy.engine.on_finish.append(finished.append)
+    proxy.upstream.play = fault.play
+    asking = asyncio.ensure_future(WAYS[way](proxy, gateway))
+    if "hang" in name:
+        await until(lambda: bool(proxy.upstream.heads))
+        if fault.kept:
+            await until(lambda: any(tx._response for tx in proxy.engine._open))
+        proxy.engine.limits = Limits(response=0.0)
+        await asyncio.sleep(0.002)  # it is quiet for longer than that
+        proxy.engine.sweep()
+    async with asyncio.timeout(20):
+        await asking
+    (exchange,) = await recorded(proxy, finished)
+    assert len(finished) == 1
+    end = SLOW.get(name, fault.end) if way == "http2" else fault.end
+    status = exchange.response.status if exchange.response else None
+    assert (exchange.end, status) == (end, fault.status), exchange.error
+    if "reset" not in name:  # which may overtake what was sent before it
+        assert exchange.response_body.data == fault.kept
+    assert bool(exchange.error) == (end is not End.COMPLETE)
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not done():  # noqa: ASYNC110 - nobody sets an event for this
+            await asyncio.sleep(0)
+
+
+async def recorded(proxy: Proxy, finished: list[Exchange]) -> list[Exchange]:
+    """What is stored of the runs that had anything, once all that is open has ended."""
+    await proxy.exchanges()
+    runs = {one.run_id for one in finished}
+    return [one for run in runs for one in proxy.store.exchanges(run)]
