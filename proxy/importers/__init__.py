@@ -6,7 +6,7 @@ from typing import Final
 
 from proxy.core.model import Snapshot
 from proxy.errors import RecordingFormatError, RecordingNotFound
-from proxy.importers import aimock, dashcam, har, hoverfly, mitm, vcr, wiremock
+from proxy.importers import aimock, braintrust, dashcam, har, hoverfly, mitm, vcr, wiremock
 from proxy.importers._api import Importer
 
 __all__ = ["IMPORTERS", "Importer", "load"]
@@ -15,6 +15,7 @@ IMPORTERS: Final[Mapping[str, Importer]] = {
     "dashcam": Importer(dashcam.recognises, dashcam.load),
     "har": Importer(har.recognises, har.load),
     "mitm": Importer(mitm.recognises, mitm.load),
+    "braintrust": Importer(braintrust.recognises, braintrust.load),
     "hoverfly": Importer(hoverfly.recognises, hoverfly.load),
     "aimock": Importer(aimock.recognises, aimock.load),
     "wiremock": Importer(wiremock.recognises, wiremock.load),

@@ -47,7 +47,10 @@ def test_formats_that_are_not_for_reading_back_are_refused(tmp_path: Path, name:
     with pytest.raises(RecordingFormatError) as caught:
         load(path)
     assert caught.value.message == f"{path}: no format that is known here"
-    assert caught.value.hint == "Known: dashcam, har, mitm, hoverfly, aimock, wiremock, vcr."
+    assert (
+        caught.value.hint
+        == "Known: dashcam, har, mitm, braintrust, hoverfly, aimock, wiremock, vcr."
+    )
 
 
 def test_a_damaged_recording_is_called_damaged(tmp_path: Path) -> None:
