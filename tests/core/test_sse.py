@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from openai._streaming import SSEDecoder
 
 from proxy.core.sse import SSEEvent, SSEParser
 
@@ -136,8 +135,11 @@ def test_any_split_gives_the_same(stream: bytes, cuts: list[int]) -> None:
     assert parse(*pieces) == parse(stream)
 
 
+@pytest.mark.xdist_group("the providers' SDKs")  # which take long to import
 @given(stream=streams())
 def test_agrees_with_an_official_client(stream: bytes) -> None:
+    from openai._streaming import SSEDecoder
+
     theirs = [
         (event.event or "", event.data.encode())
         for event in SSEDecoder().iter_bytes(iter([stream + b"\n"]))

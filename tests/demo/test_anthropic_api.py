@@ -1,17 +1,22 @@
 """Anthropic's format, judged by Anthropic's own SDK."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from anthropic import AsyncAnthropic, BadRequestError
 
 from proxy.demo.provider import Provider
 
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+
+pytestmark = pytest.mark.xdist_group("the providers' SDKs")  # which take long to import
 TOOL: Any = {"name": "kb_search", "input_schema": {"type": "object"}}
 ASKED: Any = [{"role": "user", "content": "refund my duplicate charge"}]
 
 
-def client(provider: Provider) -> AsyncAnthropic:
+def client(provider: Provider) -> "AsyncAnthropic":
+    from anthropic import AsyncAnthropic
+
     base = f"http://127.0.0.1:{provider.ports.http}"
     return AsyncAnthropic(base_url=base, api_key="key", max_retries=0)
 
@@ -57,6 +62,8 @@ async def test_tool_uses_and_their_results_go_round(provider: Provider) -> None:
 
 
 async def test_a_request_without_a_limit_is_refused_in_the_format(provider: Provider) -> None:
+    from anthropic import BadRequestError
+
     async with client(provider) as anthropic:
         with pytest.raises(BadRequestError, match="max_tokens: Field required"):
             await anthropic.post("/v1/messages", cast_to=object, body={"messages": ASKED})

@@ -1,24 +1,31 @@
 """OpenAI's format, judged by OpenAI's own SDK."""
 
+from typing import TYPE_CHECKING
+
 import pytest
-from openai import AsyncOpenAI, BadRequestError
-from openai.types.chat import ChatCompletionMessageParam
 
 from proxy.demo.provider import Provider
 
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletionMessageParam
+
+pytestmark = pytest.mark.xdist_group("the providers' SDKs")  # which take long to import
 TOOLS = [
     {
         "type": "function",
         "function": {"name": "kb_search", "parameters": {"type": "object", "properties": {}}},
     }
 ]
-ASKED: list[ChatCompletionMessageParam] = [
+ASKED: "list[ChatCompletionMessageParam]" = [
     {"role": "system", "content": "Help."},
     {"role": "user", "content": [{"type": "text", "text": "refund my duplicate charge"}]},
 ]
 
 
-def client(provider: Provider) -> AsyncOpenAI:
+def client(provider: Provider) -> "AsyncOpenAI":
+    from openai import AsyncOpenAI
+
     base = f"http://127.0.0.1:{provider.ports.http}/v1"
     return AsyncOpenAI(base_url=base, api_key="sk-demo", max_retries=0)
 
@@ -87,6 +94,8 @@ async def test_embeddings_and_models(provider: Provider) -> None:
 
 
 async def test_a_request_without_messages_is_refused_in_the_format(provider: Provider) -> None:
+    from openai import BadRequestError
+
     async with client(provider) as openai:
         with pytest.raises(BadRequestError, match="Missing required parameter"):
             await openai.chat.completions.create(model="m", messages=None)  # type: ignore[call-overload]  # wrong on purpose

@@ -7,9 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import anthropic
 import httpx
-import openai
 import pytest
 
 from proxy.demo.provider import HOSTS, Provider
@@ -59,7 +57,11 @@ async def test_wrong_requests_are_answered(
         assert answer.json()["error"]
 
 
+@pytest.mark.xdist_group("the providers' SDKs")  # which take long to import
 async def test_keys_are_asked_for_in_each_format(provider: Provider) -> None:
+    import anthropic
+    import openai
+
     base = f"http://127.0.0.1:{provider.ports.http}"
     async with openai.AsyncOpenAI(base_url=f"{base}/v1", api_key="sk-revoked") as client:
         with pytest.raises(openai.AuthenticationError, match="Incorrect API key"):
@@ -69,7 +71,11 @@ async def test_keys_are_asked_for_in_each_format(provider: Provider) -> None:
             await other.messages.create(model="m", max_tokens=1, messages=[])
 
 
+@pytest.mark.xdist_group("the providers' SDKs")
 async def test_a_busy_provider_turns_the_first_calls_away(tmp_path: Path) -> None:
+    import anthropic
+    import openai
+
     async with Provider(tmp_path, busy=BUSY, pace=0) as busy:
         base = f"http://127.0.0.1:{busy.ports.http}"
         async with openai.AsyncOpenAI(

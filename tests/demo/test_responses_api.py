@@ -1,21 +1,28 @@
 """The Responses format, judged by OpenAI's own SDK."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from openai import AsyncOpenAI
-from openai.types.responses import ResponseCompletedEvent
+import pytest
 
 from proxy.demo.provider import Provider
 
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+pytestmark = pytest.mark.xdist_group("the providers' SDKs")  # which take long to import
 TOOL: Any = {"type": "function", "name": "kb_search", "parameters": {}, "strict": False}
 
 
-def client(provider: Provider) -> AsyncOpenAI:
+def client(provider: Provider) -> "AsyncOpenAI":
+    from openai import AsyncOpenAI
+
     base = f"http://127.0.0.1:{provider.ports.http}/v1"
     return AsyncOpenAI(base_url=base, api_key="sk-demo", max_retries=0)
 
 
 async def test_whole_and_streamed_answers_are_the_same(provider: Provider) -> None:
+    from openai.types.responses import ResponseCompletedEvent
+
     async with client(provider) as openai:
         whole = await openai.responses.create(model="m", input="a word or two more")
         stream = await openai.responses.create(model="m", input="a word or two more", stream=True)

@@ -1,16 +1,24 @@
-"""The providers' own clients, talking to bytes instead of a network: oracles for our decoding."""
+"""The providers' own clients, talking to bytes instead of a network: oracles for our decoding.
+
+They take long to import, so that tests do it in functions. Marked with `GROUP`, those tests run in
+one process, so that it is done once.
+"""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anthropic
 import httpx2
-import openai
-from google import genai
-from google.genai import types
+import pytest
 
 from proxy.core.calls import ToolUse
 from tests.conformance.wire_samples import Sample
+
+if TYPE_CHECKING:
+    import anthropic
+    import openai
+    from google import genai
+
+GROUP = pytest.mark.xdist_group("the providers' SDKs")
 
 type Answer = Callable[[httpx2.Request], httpx2.Response]
 
@@ -52,17 +60,24 @@ def streaming(body: bytes) -> Answer:
     return lambda _: httpx2.Response(200, headers=headers, content=_chunks(body))
 
 
-def openai_client(answer: Answer) -> openai.OpenAI:
+def openai_client(answer: Answer) -> "openai.OpenAI":
+    import openai
+
     http = httpx2.Client(transport=transport(answer))
     return openai.OpenAI(api_key="none", base_url="https://api.openai.com/v1", http_client=http)
 
 
-def anthropic_client(answer: Answer) -> anthropic.Anthropic:
+def anthropic_client(answer: Answer) -> "anthropic.Anthropic":
+    import anthropic
+
     http = httpx2.Client(transport=transport(answer))
     return anthropic.Anthropic(api_key="none", http_client=http)
 
 
-def genai_client(answer: Answer) -> genai.Client:
+def genai_client(answer: Answer) -> "genai.Client":
+    from google import genai
+    from google.genai import types
+
     http = httpx2.Client(transport=transport(answer))
     return genai.Client(api_key="none", http_options=types.HttpOptions(httpx_client=http))
 

@@ -2,16 +2,19 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from google import genai
 
 from proxy.core.calls import Call
 from proxy.core.wire import decode_call, gemini_interactions
 from tests.conformance.wire_samples import Sample, sample, samples
 from tests.core.wire import sdk
 
+if TYPE_CHECKING:
+    from google import genai
+
+pytestmark = sdk.GROUP
 FORMAT = gemini_interactions.FORMAT
 MODEL = "gemini-3-flash-preview"
 
@@ -20,7 +23,7 @@ def decode(one: Sample) -> Call:
     return decode_call(one.exchange, one.request, one.response)
 
 
-def client(one: Sample) -> genai.Client:
+def client(one: Sample) -> "genai.Client":
     return sdk.genai_client(sdk.replaying(one))
 
 

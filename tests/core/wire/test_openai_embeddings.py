@@ -4,13 +4,13 @@ import struct
 from dataclasses import replace
 from typing import Any
 
-import openai
 import pytest
 
 from proxy.core.wire import decode_call, openai_embeddings
 from tests.conformance.wire_samples import sample
 from tests.core.wire import sdk
 
+pytestmark = sdk.GROUP
 FORMAT = openai_embeddings.FORMAT
 
 
@@ -25,6 +25,8 @@ def test_agrees_with_the_client() -> None:
 
 
 def test_our_error_body_is_the_clients_own_error() -> None:
+    import openai
+
     answer, _ = sdk.failing(424, FORMAT.error_body(424, "no such call", type_="miss"))
     with pytest.raises(openai.APIStatusError, match="no such call"):
         sdk.openai_client(answer).embeddings.create(model="m", input="x")

@@ -2,7 +2,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from openai.types.realtime import RealtimeServerEvent, ResponseDoneEvent
 from pydantic import TypeAdapter
 
 from proxy.core.model import Frame
@@ -10,11 +9,14 @@ from proxy.core.wire import decode_call, decode_turns, openai_realtime
 from tests.conformance.wire_samples import sample
 from tests.core.wire import sdk
 
+pytestmark = sdk.GROUP
 FORMAT = openai_realtime.FORMAT
 ONE = sample("openai_realtime/two_responses")
 
 
 def test_agrees_with_the_clients_events() -> None:
+    from openai.types.realtime import RealtimeServerEvent, ResponseDoneEvent
+
     events: TypeAdapter[Any] = TypeAdapter(RealtimeServerEvent)
     done = [
         event
