@@ -4,6 +4,7 @@ Bodies have a kind: json, text, base64, or sse, whose events are the pieces of t
 a file of its own is not looked for.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
@@ -16,13 +17,16 @@ from proxy.importers import _making, _stubs
 from proxy.importers._making import Notes
 from proxy.importers._stubs import Stub, obj, objects
 
+_EMPTY = re.compile(rb'\{\s*"entries"\s*:\s*\[\s*\]')  # nothing was called
 _TYPES = {"json": b"application/json", "sse": b"text/event-stream", "text": b"text/plain"}
 
 
 def recognises(head: bytes, name: str) -> bool:  # noqa: ARG001 - the contract's
     """A JSON object with entries that have a key to match by."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    return start.startswith(b"{") and b'"entries"' in start and b'"matchKey"' in start
+    if not start.startswith(b"{"):
+        return False
+    return (b'"entries"' in start and b'"matchKey"' in start) or _EMPTY.match(start) is not None
 
 
 def load(file: BinaryIO, name: str) -> list[Snapshot]:

@@ -75,6 +75,8 @@ def test_the_file_is_told_by_its_content(tmp_path: Path) -> None:
     path.write_bytes(orjson.dumps(TAPE))
     (run,) = load_any(path)
     assert run.run.metadata["importedFrom"] == "braintrust"
+    path.write_text('{\n  "entries": [],\n  "meta": {}\n}')
+    assert load_any(path)[0].exchanges == []
 
 
 def test_what_is_none() -> None:
