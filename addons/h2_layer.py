@@ -26,6 +26,7 @@ from mitmproxy.proxy.layers.http._events import (
 from addons import h1_upstream as _  # noqa: F401 - its clients take the place of mitmproxy's
 
 STREAMS = 100
+BY_CLIENT = "dashcam_by_client"  # in a flow's metadata: its error is the client's doing
 FAILED = "dashcam_failed"  # in a flow's metadata: the answer for its client, an http.Response
 
 
@@ -67,6 +68,10 @@ class Http2Layer(HttpLayer):
     def event_to_child(
         self, child: layer.Layer | HttpStream, event: events.Event
     ) -> layer.CommandGenerator[None]:
+        if isinstance(event, RequestProtocolError) and isinstance(child, HttpStream):
+            flow = getattr(child, "flow", None)  # there is none before its head
+            if flow is not None:
+                flow.metadata[BY_CLIENT] = True
         if isinstance(event, ResponseProtocolError) and child is not self.streams.get(
             event.stream_id
         ):

@@ -12,7 +12,7 @@ from mitmproxy import http, tls
 from mitmproxy.proxy import events
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from addons.h2_layer import FAILED, Abort
+from addons.h2_layer import BY_CLIENT, FAILED, Abort
 from addons.peers import Peers, strip
 from proxy.core.correlation import is_ours
 from proxy.core.decisions import Refuse, Serve
@@ -130,6 +130,9 @@ class SlowLane:
             return
         message = flow.error.msg if flow.error else "the connection broke off"
         end = End.UPSTREAM_TIMEOUT if tx.timed_out else _end_of(message)
+        if flow.metadata.get(BY_CLIENT):  # mitmproxy says the same of either side
+            end = End.CLIENT_GONE
+            message = message.replace("peer closed", "the client closed")
         if end is End.UPSTREAM_TRUNCATED and flow.response is None:
             end = End.UPSTREAM_RESET  # nothing was there to be cut short
         message = message.replace("stream reset by client", "the stream was reset")

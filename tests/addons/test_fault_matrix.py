@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 import httpx
 import pytest
+import trustme
 
 from proxy.core.model import End, Exchange
 from proxy.engine.engine import Limits
@@ -147,3 +149,134 @@ async def recorded(proxy: Proxy, finished: list[Exchange]) -> list[Exchange]:
     await proxy.exchanges()
     runs = {one.run_id for one in finished}
     return [one for run in runs for one in proxy.store.exchanges(run)]
+
+
+POST = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+BEGUN = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
+
+
+class Leaving(NamedTuple):
+    """What a client has sent, and what it has been sent, when it leaves."""
+
+    sent: bytes
+    answer: bytes = b""
+
+
+STAGES = {
+    "in its body": Leaving(POST + b"half"),
+    "before the answer": Leaving(POST + b"all of it"),
+    "in the answer": Leaving(POST + b"all of it", BEGUN),
+}
+
+
+@pytest.mark.parametrize("way", ["tunnel", "gateway"])
+@pytest.mark.parametrize("stage", STAGES)
+async def test_clients_that_leave(proxy: Proxy, gateway: int, way: str, stage: str) -> None:
+    leaving = STAGES[stage]
+    asked = asyncio.Event()
+    finished: list[Exchange] = []
+    proxy.engine.on_finish.append(finished.append)
+
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        writer.write(leaving.answer)
+        asked.set()
+        await reader.read()
+        return False
+
+    proxy.upstream.play = play
+    if way == "tunnel":
+        reader, writer = await proxy.tunnel()
+        writer.write(leaving.sent)
+    else:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway)
+        writer.write(leaving.sent.replace(b" /x", b" /mine/x"))
+    async with asyncio.timeout(20):
+        await asked.wait()
+        if leaving.answer:
+            await reader.readuntil(b"half")
+        else:
+            sent = leaving.sent.partition(b"\r\n\r\n")[2]
+            await until(lambda: sent in {tx.request_bytes for tx in proxy.engine._open})
+    writer.transport.abort()
+    (exchange,) = await recorded(proxy, finished)
+    assert len(finished) == 1
+    assert exchange.end is End.CLIENT_GONE
+    assert exchange.request_body.data == leaving.sent.partition(b"\r\n\r\n")[2]
+    assert exchange.response_body.data == (b"half" if leaving.answer else b"")
+
+
+async def test_an_http2_client_that_leaves(proxy: Proxy) -> None:
+    asked = asyncio.Event()
+
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        asked.set()
+        await reader.read()
+        return False
+
+    proxy.upstream.play = play
+    async with http2(proxy) as client:
+        asking = asyncio.ensure_future(client.get(f"https://localhost:{proxy.upstream.tls_port}/x"))
+        async with asyncio.timeout(20):
+            await asked.wait()
+        asking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asking
+    (exchange,) = await proxy.exchanges()
+    assert exchange.end is End.CLIENT_GONE, exchange.error
+
+
+SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+HELLO = b"\x81\x02hi"  # a text message of a server's
+CLOSE = b"\x88\x02\x03\xe8"
+SOCKETS = {
+    "reset": (says(SWITCH, HELLO, then="resets"), End.UPSTREAM_TRUNCATED),
+    "close without a word": (says(SWITCH, HELLO), End.UPSTREAM_TRUNCATED),
+    "half a frame": (says(SWITCH, HELLO, b"\x81\x7e\x01"), End.UPSTREAM_TRUNCATED),
+    "goodbye": (says(SWITCH, HELLO, CLOSE), End.COMPLETE),
+    "refused": (says(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"), End.COMPLETE),
+    "client gone": (says(SWITCH, HELLO, then="hangs"), End.CLIENT_GONE),
+}
+
+
+@pytest.mark.parametrize("name", SOCKETS)
+async def test_web_sockets(proxy: Proxy, name: str) -> None:
+    proxy.upstream.play, end = SOCKETS[name]
+    finished: list[Exchange] = []
+    proxy.engine.on_finish.append(finished.append)
+    reader, writer = await proxy.tunnel()
+    writer.write(
+        b"GET /s HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+    )
+    async with asyncio.timeout(20):
+        if name == "client gone":
+            await reader.readuntil(HELLO)
+            writer.transport.abort()
+        elif name == "refused":
+            await reader.readuntil(b"\r\n\r\n")
+        else:
+            await reader.read()
+    writer.close()
+    (exchange,) = await recorded(proxy, finished)
+    assert len(finished) == 1
+    assert exchange.end is end, exchange.error
+    messages = [frame.data for frame in exchange.frames if frame.opcode == 1]
+    if name not in {"refused", "reset"}:  # a reset may overtake what was sent before it
+        assert messages == [b"hi"]
+
+
+@pytest.mark.parametrize("way", ["tunnel", "http2"])
+async def test_bad_certificates(proxy: Proxy, gateway: int, way: str) -> None:
+    stranger = trustme.CA().issue_cert("localhost")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    stranger.configure_cert(context)
+    server = await asyncio.start_server(proxy.upstream.serve, "127.0.0.1", 0, ssl=context)
+    proxy.upstream.tls_port = server.sockets[0].getsockname()[1]
+    finished: list[Exchange] = []
+    proxy.engine.on_finish.append(finished.append)
+    await WAYS[way](proxy, gateway)
+    server.close()
+    (exchange,) = await recorded(proxy, finished)
+    assert len(finished) == 1
+    assert (exchange.end, exchange.response) == (End.UPSTREAM_TLS, None)
+    assert proxy.upstream.heads == []
