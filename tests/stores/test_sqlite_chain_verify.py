@@ -144,6 +144,17 @@ def test_a_final_record_cannot_be_told_anew(sound: tuple[Path, Checkpoint], kind
     assert any("once too often" in said for said in problems_of(path, checkpoint))
 
 
+def test_a_new_secret_is_another_store(sound: tuple[Path, Checkpoint]) -> None:
+    path, checkpoint = sound
+    secret = b"n" * 32
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("UPDATE meta SET value = ? WHERE name = 'secret'", (secret,))
+    assert any("the chain is broken here" in said for said in problems_of(path))
+    tampering.relink(path, secret)
+    assert problems_of(path) == []
+    assert any("is of another store" in said for said in problems_of(path, checkpoint))
+
+
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
