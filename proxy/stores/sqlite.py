@@ -219,10 +219,19 @@ class SqliteStore:
     def runs(self, query: RunQuery) -> list[RunRow]:
         """Newest first."""
         if query.search is not None:
-            with self._writing("search") as connection:
-                sqlite_search.catch_up(connection)
+            self._index()
         with self._reading() as connection:
             return sqlite_read.runs(connection, query)
+
+    def _index(self) -> None:
+        """Brings the index of what was said up to date; recording goes on between two pages."""
+        while True:
+            with self._reading() as connection:
+                page = sqlite_search.gather(connection)
+            if page is None:
+                return
+            with self._writing("search") as connection:
+                sqlite_search.put(connection, page)
 
     def events(self, run_id: str) -> list[Event]:
         """The timeline, by start."""

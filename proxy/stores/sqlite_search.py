@@ -10,17 +10,18 @@ sure, the whole index goes, and the next search makes it anew.
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from proxy.core.model import End
 from proxy.errors import StoreError
 from proxy.stores.blob_reader import BlobReader
-from proxy.stores.sqlite_connect import patient, transaction
+from proxy.stores.sqlite_connect import patient, snapshot_of, transaction
 from proxy.stores.sqlite_rows import EXCHANGE, read_exchange
 
-_PAGE = 400  # events that are looked at in one transaction
+_PAGE = 200  # events that are looked at together
 TABLE = """
 CREATE VIRTUAL TABLE said USING fts5(
   text, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2'
@@ -44,6 +45,7 @@ _EXCHANGES = f"""
 SELECT {EXCHANGE} FROM exchanges WHERE run_id = ? AND event_id <= ? AND ending <> ?
 ORDER BY event_id
 """  # noqa: S608 - a constant
+_EXISTS = "SELECT 1 FROM agent_runs WHERE id = ?"
 _ENDS = "SELECT upto FROM searched WHERE run_id = ? ORDER BY upto"
 _MATCHES = """
 SELECT s.run_id FROM said CROSS JOIN searched s ON s.upto = said.rowid
@@ -65,19 +67,43 @@ def expression(text: str) -> str | None:
     return " ".join(wanted) or None
 
 
-def catch_up(connection: sqlite3.Connection) -> None:
-    """Takes into the index what has been stored since; short transactions, one after the other."""
-    with patient(connection):
-        while True:
-            with transaction(connection):
-                prepare(connection)
-                (mark,) = connection.execute(_MARK).fetchone()
-                (last,) = connection.execute(_LAST, (mark, _PAGE)).fetchone()
-                if last is None:
-                    return
-                for run_id, upto in connection.execute(_RUNS, (mark, _PAGE)).fetchall():
-                    _add(connection, run_id, upto)
-                connection.execute("UPDATE meta SET value = ? WHERE name = 'searched'", (last,))
+class Page(NamedTuple):
+    """What has been said by some events: from which on, up to which, and the documents."""
+
+    mark: int
+    last: int
+    documents: list[tuple[int, str, str]]  # the last event of each, its run, its words
+
+
+def gather(connection: sqlite3.Connection) -> Page | None:
+    """Reads the next events that the index does not have; None when it has all."""
+    with snapshot_of(connection):
+        here = connection.execute(_HERE).fetchone() is not None
+        mark = connection.execute(_MARK).fetchone()[0] if here else 0
+        (last,) = connection.execute(_LAST, (mark, _PAGE)).fetchone()
+        if last is None:
+            return None
+        documents = []
+        for run_id, upto in connection.execute(_RUNS, (mark, _PAGE)).fetchall():
+            ends = [row[0] for row in connection.execute(_ENDS, (run_id,))] if here else []
+            with suppress(StoreError):  # damaged: `verify` says so, and the others can be searched
+                *_, new = _documents(connection, run_id, [*ends, upto])
+                if new:
+                    documents.append((upto, run_id, new))
+    return Page(mark, last, documents)
+
+
+def put(connection: sqlite3.Connection, page: Page) -> None:
+    """Takes a page into the index, in one short transaction; not if another one was faster."""
+    with patient(connection), transaction(connection):
+        prepare(connection)
+        if connection.execute(_MARK).fetchone() != (page.mark,):
+            return
+        for upto, run_id, text in page.documents:
+            if connection.execute(_EXISTS, (run_id,)).fetchone() is not None:
+                connection.execute("INSERT INTO said (rowid, text) VALUES (?, ?)", (upto, text))
+                connection.execute("INSERT INTO searched VALUES (?, ?)", (upto, run_id))
+        connection.execute("UPDATE meta SET value = ? WHERE name = 'searched'", (page.last,))
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -97,17 +123,6 @@ def prepare(connection: sqlite3.Connection) -> None:
             hint="--text finds runs by id, label and URL",
         ) from error
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('searcher', ?)", (_version(),))
-
-
-def _add(connection: sqlite3.Connection, run_id: str, upto: int) -> None:
-    ends = [row[0] for row in connection.execute(_ENDS, (run_id,))]
-    try:
-        *_, new = _documents(connection, run_id, [*ends, upto])
-    except StoreError:  # damaged: `verify` says so, and the others can still be searched
-        return
-    if new:
-        connection.execute("INSERT INTO said (rowid, text) VALUES (?, ?)", (upto, new))
-        connection.execute("INSERT INTO searched VALUES (?, ?)", (upto, run_id))
 
 
 def _documents(connection: sqlite3.Connection, run_id: str, ends: Sequence[int]) -> Iterator[str]:

@@ -1,6 +1,8 @@
 import gzip
 import json
 import re
+import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,6 +149,42 @@ def words_of(store: SqliteStore) -> set[str]:
     words = {row[0] for row in store._writer.execute("SELECT term FROM temp.known")}
     store._writer.execute("DROP TABLE temp.known")
     return words
+
+
+def test_two_who_search_at_once(talked: SqliteStore, call: Call) -> None:
+    """Of two who read the same page one puts it in; what was deleted meanwhile stays out."""
+    with talked._readers.one() as connection:
+        page = sqlite_search.gather(connection)
+    assert page is not None
+    assert [run_id for _, run_id, _ in page.documents] == ["run_a", "run_b", "run_c"]
+    talked.delete_run("run_a")
+    for _ in range(2):
+        sqlite_search.put(talked._writer, page)
+    assert found(talked, "refund") == ["run_c", "run_b"]
+    assert found(talked, "shelf") == []
+    assert not {word for word in words_of(talked) if "shelf" in word}
+
+
+def test_recording_goes_on_while_the_index_is_made(
+    talked: SqliteStore, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_search, "_PAGE", 1)
+    real, others = sqlite_search.gather, iter(range(100, 103))
+
+    def gather(connection: sqlite3.Connection) -> sqlite_search.Page | None:
+        for number in others:  # in another thread, as the recorder is
+            batch = [chat(call, number, "run_d", f"meanwhile {number}")]
+            writing = threading.Thread(target=talked.write, args=(batch,))
+            writing.start()
+            writing.join(10)
+            assert not writing.is_alive()
+            break
+        return real(connection)
+
+    monkeypatch.setattr(sqlite_search, "gather", gather)
+    assert found(talked, "meanwhile") == ["run_d"]
+    assert found(talked, "102") == ["run_d"]
+    assert found(talked, "invoice") == ["run_c", "run_a"]
 
 
 def test_an_index_that_is_not_sure_goes(
