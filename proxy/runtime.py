@@ -5,6 +5,7 @@ import fnmatch
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from proxy.config import Settings
@@ -61,7 +62,7 @@ async def start(settings: Settings) -> Runtime:
     )
     router = Router.of(settings.upstream)
     engine = Engine(
-        runs=RunBook(order=settings.correlation, label=settings.label),
+        runs=RunBook(settings.correlation, settings.label, shared=settings.workers > 1),
         writer=writer,
         pool=Pool(
             upstream_ca=settings.upstream_ca,
@@ -114,11 +115,13 @@ def replayer(runtime: Runtime, recordings: Sequence[str], mode: Mode) -> Replaye
     return made
 
 
-def replay_on_request(runtime: Runtime, mode: Mode) -> None:
-    """Answers requests that name a recording (`Dashcam-Replay`) from it; records the others."""
-    runtime.engine.replays = Replayer(
-        runtime.engine.router, mode, load=lambda ref: fixtures(runtime, ref)
-    )
+def replay_on_request(runtime: Runtime, mode: Mode, *, possible: bool = True) -> None:
+    """Answers requests that name a recording (`Dashcam-Replay`) from it; records the others.
+
+    Where that is not possible those requests are refused.
+    """
+    load = partial(fixtures, runtime) if possible else None
+    runtime.engine.replays = Replayer(runtime.engine.router, mode, load=load)
 
 
 def fixtures(runtime: Runtime, ref: str) -> Fixtures:

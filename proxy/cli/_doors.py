@@ -23,9 +23,9 @@ class Doors[T]:
         self._waiting: dict[int, Sequence[socket.socket]] = {}
         self._making: asyncio.Task[T] | None = None
 
-    def open(self, host: str, port: int) -> int:
+    def open(self, host: str, port: int, *, shared: bool = False) -> int:
         """Listens; port 0 takes a free one. Raises ListenError."""
-        sockets = bound(host, port)
+        sockets = bound(host, port, shared=shared)
         number = port_of(sockets)
         self._waiting[number] = sockets
         for each in sockets:

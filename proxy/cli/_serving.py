@@ -39,9 +39,9 @@ class ForwardProxy:
         self._doors = Doors(self._make, self._serve)
         self.load = self._doors.load
 
-    def listen(self, host: str, port: int, *, run: str | None = None) -> int:
+    def listen(self, host: str, port: int, *, run: str | None = None, shared: bool = False) -> int:
         """Opens a port, of `run` if given; port 0 takes a free one. Raises ListenError."""
-        opened = self._doors.open(host, port)
+        opened = self._doors.open(host, port, shared=shared)
         self._engine.router.own_ports.add(opened)
         if run is not None:
             self._runs[opened] = run
@@ -165,7 +165,7 @@ async def serving(
         forward = ForwardProxy(settings, runtime.engine, authority)
         ports = RunPorts(forward, host)
         front = Front(runtime, ports, authority, token)
-        api_port = front.open(api.host, api.port)
+        api_port = front.open(api.host, api.port, shared=settings.workers > 1)
         runtime.engine.router.own_ports.add(api_port)
         try:
             yield Serving(runtime, forward, ports, front, api_port, authority)

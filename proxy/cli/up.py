@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,8 @@ base URL: http://127.0.0.1:8081/openai/v1, /anthropic, /mine.""",
 )
 @click.option("--listen", metavar="HOST:PORT", help="The forward proxy (127.0.0.1:8080).")
 @click.option("--api", metavar="HOST:PORT", help="The gateway and the API (127.0.0.1:8081).")
-@click.option("--durability", metavar="MODE", help="durable or fast.")
+@click.option("--workers", metavar="N", help="How many processes share the ports (1).")
+@click.option("--durability", metavar="MODE", help="durable, strict or fast.")
 @click.option("--replay", metavar="RUN", multiple=True, help="Answer from this recording.")
 @click.option("--pace", metavar="PACE", help="instant, recorded, or a factor.")
 @click.option("--match", metavar="HOW", help="exact, normalised or sequence.")
@@ -48,10 +50,42 @@ def command(
         flags["upstream_ca"] = Path(upstream_ca)
     settings = cli.settings(**flags, upstream=list(upstream) or None)
     token = os.environ.get("DASHCAM_TOKEN") or None
-    return asyncio.run(_serve(settings, token, reuse=reuse))
+    if settings.workers == 1:
+        return asyncio.run(_serve(settings, token, reuse=reuse))
+    return _shared(settings, token)
 
 
-async def _serve(settings: "Settings", token: str | None, *, reuse: bool) -> int:
+def _shared(settings: "Settings", token: str | None) -> int:
+    """Several workers on the same ports."""
+    from proxy.cli._workers import reserved, supervise
+    from proxy.errors import ConfigError
+
+    if settings.replay:
+        raise ConfigError(
+            "a replay goes on in one process, which knows what was served",
+            hint="leave --workers away, or start a process for each replay",
+        )
+    listen, kept = reserved(settings.listen)
+    api, kept_too = reserved(settings.api)
+    settings = replace(settings, listen=listen, api=api)
+
+    def work(number: int, alive: int) -> int:
+        return asyncio.run(_serve(settings, token, number=number, alive=alive))
+
+    code = supervise(settings.workers, work)
+    for each in (*kept, *kept_too):
+        each.close()
+    return code
+
+
+async def _serve(
+    settings: "Settings",
+    token: str | None,
+    *,
+    reuse: bool = False,
+    number: int = 0,
+    alive: int | None = None,
+) -> int:
     from proxy import runtime as composition
     from proxy.cli._serving import serving
     from proxy.core.replay import Live
@@ -77,11 +111,14 @@ async def _serve(settings: "Settings", token: str | None, *, reuse: bool) -> int
             replayer.on_miss = lambda text: print(text, file=sys.stderr)
             where.front.reports = replayer.reports
         else:
-            composition.replay_on_request(where.runtime, Mode(settings.match, settings.pace))
-        port = where.forward.listen(settings.listen.host, settings.listen.port)
-        _announce(where, settings, port)
+            mode = Mode(settings.match, settings.pace)
+            composition.replay_on_request(where.runtime, mode, possible=settings.workers == 1)
+        shared = settings.workers > 1
+        port = where.forward.listen(settings.listen.host, settings.listen.port, shared=shared)
+        if number == 0:
+            _announce(where, settings, port)
         spawn(where.load(), "loading the servers")
-        await _stopped()
+        await _stopped(alive)
     return 0
 
 
@@ -100,10 +137,12 @@ def _announce(where: "Serving", settings: "Settings", port: int) -> None:
         print(f"dashcam: {line}", file=sys.stderr, flush=True)
 
 
-async def _stopped() -> None:
-    """Waits for SIGINT or SIGTERM."""
+async def _stopped(alive: int | None) -> None:
+    """Waits for SIGINT or SIGTERM, or for the end of the pipe `alive`."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    if alive is not None:
+        loop.add_reader(alive, stop.set)
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # on Windows; Ctrl-C ends it there anyway
             loop.add_signal_handler(number, stop.set)

@@ -9,10 +9,13 @@ from proxy.errors import ListenError
 BACKLOG = 1024  # connections that wait to be accepted
 
 
-def bound(host: str, port: int) -> Sequence[socket.socket]:
+def bound(
+    host: str, port: int, *, shared: bool = False, listens: bool = True
+) -> Sequence[socket.socket]:
     """Sockets that listen at every address of `host`; port 0 takes a free one, the same for all.
 
-    Raises ListenError.
+    Those that are `shared` let other processes listen there, too; without `listens` they only keep
+    the port. Raises ListenError.
     """
     made: list[socket.socket] = []
     try:
@@ -22,7 +25,7 @@ def bound(host: str, port: int) -> Sequence[socket.socket]:
         for family, address in dict.fromkeys((row[0], row[4]) for row in found):
             number = port_of(made) if made else port
             try:
-                one = socket.create_server((address[0], number), family=family, backlog=BACKLOG)
+                one = _server(family, (str(address[0]), number), shared=shared, listens=listens)
             except OSError as error:
                 if error.errno in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT} and len(found) > 1:
                     continue  # a name's address of a kind that this machine does not have
@@ -36,6 +39,21 @@ def bound(host: str, port: int) -> Sequence[socket.socket]:
     if not made:
         raise listen_error(host, port, OSError("no address of this machine has that name"))
     return made
+
+
+def _server(family: int, address: tuple[str, int], *, shared: bool, listens: bool) -> socket.socket:
+    if listens:
+        return socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=shared)
+    one = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        one.bind(address)
+    except OSError:
+        one.close()
+        raise
+    return one
 
 
 def port_of(sockets: Sequence[socket.socket]) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from proxy.core.correlation import Identity, Peer, identify
+from proxy.core.correlation import Identity, Peer, identify, run_id_for
 from proxy.core.model import Own, RequestHead, Run
 from proxy.engine import processes
 from proxy.engine.clock import new_id, wall
@@ -33,10 +33,15 @@ class Joined:
 
 @dataclass(slots=True)
 class RunBook:
-    """Assigns requests to runs. `order` is the list of witnesses; `label` the default label."""
+    """Assigns requests to runs. `order` is the list of witnesses; `label` the default label.
+
+    With `shared`, other processes have calls of the same runs: the store gives the numbers, and
+    ids are such that every process derives them alike.
+    """
 
     order: tuple[str, ...]
     label: str = "agent"
+    shared: bool = False
     live: dict[str, LiveRun] = field(default_factory=dict)
     _by_process: dict[str, str] = field(default_factory=dict)
 
@@ -65,7 +70,7 @@ class RunBook:
         live.seq += 1
         live.in_flight += 1
         live.last_activity = wall()
-        return Joined(live, live.seq, news)
+        return Joined(live, 0 if self.shared else live.seq, news)
 
     def leave(self, run_id: str) -> None:
         """A call of the run has ended."""
@@ -89,6 +94,8 @@ class RunBook:
         ]
 
     def _of_process(self, identity: Identity) -> str:
+        if self.shared:
+            return run_id_for(identity.witness, identity.correlation_id)
         run_id = self._by_process.get(identity.correlation_id)
         if run_id is None:
             run_id = self._by_process[identity.correlation_id] = new_id("run")

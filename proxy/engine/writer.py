@@ -308,7 +308,8 @@ class Writer:
 
     def _begun(self, exchange: Exchange) -> list[Write]:
         exchange.durability = self._durability
-        exchange.seq += self._base(exchange.run_id)
+        if exchange.seq:
+            exchange.seq += self._base(exchange.run_id)
         clean = self._redactor.exchange(exchange)
         return [AddExchange(clean, event_of(clean))]
 

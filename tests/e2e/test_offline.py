@@ -43,7 +43,7 @@ def raw(first, then=b""):
             head = plain.recv(65536)
             if then:
                 plain.sendall(then)
-                plain.settimeout(0.1)
+                plain.settimeout(0.3)
                 plain.recv(65536)
         except OSError:
             pass
@@ -109,11 +109,15 @@ print("\\n" + json.dumps(told))
 
 OFFLINE: tuple[tuple[str, ...], ...] = (
     ("replay", FILE),
-    ("replay", FILE, "--match", "exact", "--pace", "recorded", "--report", "r.json", "--json"),
-    ("replay", FILE, "--match", "sequence", "--reuse", "--no-loopback", "--mode", "once"),
+    ("replay", FILE, "--match", "exact"),
+    ("replay", FILE, "--match", "sequence", "--reuse"),
+    ("replay", FILE, "--pace", "recorded", "--report", "report.json", "--json"),
+    ("replay", FILE, "--no-loopback", "--mode", "none"),
+    ("replay", FILE, "--mode", "once"),
     ("replay", FILE, "--live", "tools:search", "--live", "host:nowhere.test", "--live", "llm"),
     ("replay", FILE, "--live", "host:nowhere.test", "--mode", "new"),
     ("replay", FILE, "--live", "host:nowhere.test", "--mode", "verify"),
+    ("test", FILE),
     ("test", FILE, "--mode", "once", "--live", "host:elsewhere.test"),
 )
 UNNAMED: tuple[tuple[str, ...], ...] = (

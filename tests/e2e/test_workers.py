@@ -1,0 +1,66 @@
+"""`dashcam up --workers`: processes that share a port and a store, and the numbers of a run."""
+
+import os
+import select
+import signal
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from tests.upstream.dashcam import Dashcam, Service
+
+ENOUGH = 200  # tries until chance has had its say
+
+
+def asked(service: Service, trust: ssl.SSLContext, number: int) -> None:
+    """One call on a connection of its own, of the run `shared`."""
+    proxy = service.proxy.replace("://", "://shared:x@")
+    with httpx.Client(proxy=proxy, verify=trust, trust_env=False, timeout=60) as client:
+        assert client.get(f"https://upstream.test/fixed?size=9&number={number}").is_success
+
+
+def workers(service: Service) -> list[int]:
+    pid = service.process.pid
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def stored(service: Service, wanted: int) -> Iterator[int]:
+    """What workers say that they have stored, until together it is `wanted`."""
+    seen: set[int] = set()
+    for _ in range(ENOUGH):
+        seen.add(service.get("/status").json()["stored"])
+        if sum(seen) >= wanted and len(seen) > 1:
+            break
+    yield from seen
+
+
+def test_workers_share_a_port_and_number_a_run_together(dashcam: Dashcam) -> None:
+    trust = ssl.create_default_context(cafile=dashcam("ca", "path").out.strip())
+    with dashcam.up("--workers", "2") as service:
+        first = workers(service)
+        assert len(first) == 2
+        for number in range(16):
+            asked(service, trust, number)
+        assert len(set(stored(service, 16))) == 2  # both had some
+        died = os.pidfd_open(first[0])
+        os.kill(first[0], signal.SIGKILL)
+        assert select.select([died], [], [], 30)[0]
+        os.close(died)
+        for number in range(16, 16 + ENOUGH):
+            asked(service, trust, number)  # whoever is there takes it
+            if len(set(workers(service)) - {first[0]}) == 2:
+                break
+        assert len(set(workers(service)) - {first[0]}) == 2
+        assert "another takes its place" in service.said
+        assert service.stop() == 0
+    numbers = [call["seq"] for call in dashcam.calls("shared")]
+    assert numbers == [*range(1, len(numbers) + 1)]
+    assert len(numbers) >= 17
+    dashcam("verify")
+
+
+def test_a_replay_has_one_process(dashcam: Dashcam) -> None:
+    done = dashcam("up", "--workers", "2", "--replay", "last", code=2)
+    assert "one process" in done.err
