@@ -185,12 +185,13 @@ class SqliteStore:
         """What the files take, and how much of it is free."""
         with self._reading() as connection:
             free = int(connection.execute("PRAGMA freelist_count").fetchone()[0]) * PAGE
-        log = self._path.with_name(self._path.name + "-wal")
+        return Size(self._path.stat().st_size, self._log_size(), free)
+
+    def _log_size(self) -> int:
         try:
-            wal = log.stat().st_size
+            return self._path.with_name(self._path.name + "-wal").stat().st_size
         except FileNotFoundError:
-            wal = 0
-        return Size(self._path.stat().st_size, wal, free)
+            return 0
 
     def close(self) -> None:
         """Empties the write-ahead log and lets go; finishes a deletion."""
@@ -392,6 +393,7 @@ class SqliteStore:
         except RAISED as error:
             raise translated(error, self._place, doing="open") from error
         self._inode = self._path.stat().st_ino
+        self._unchecked = self._log_size()  # what those before have left, who may have crashed
         return connection
 
     def _checkpoint(self) -> None:
