@@ -26,6 +26,8 @@ _HIGH_WATER = 256 * 1024
 _IDLE_SECONDS = 50.0
 STALE = 4.0  # seconds of idleness after which a connection is not trusted with a POST
 _IDLE_PER_HOST = 64
+_REACHED_SECONDS = 30.0  # that the address of a host is not looked up again
+_MOST_REACHED = 1000
 
 
 type Certificates = Mapping[str, tuple[Path, Path | None]]
@@ -151,6 +153,7 @@ class Pool:
         self._connect_timeout = connect_timeout
         self._proxies = proxies or Proxies()
         self._idle: dict[Address, deque[Connection]] = defaultdict(deque)
+        self._reached: dict[tuple[str, int], tuple[str, float]] = {}  # at which address, until when
 
     async def acquire(
         self, address: Address, borrower: Borrower, *, repeatable: bool = True
@@ -223,13 +226,30 @@ class Pool:
             raise UpstreamError(*explain(error, address, hop)) from error
 
     async def _straight(self, address: Address, *, secure: bool) -> Connection:
+        """To where the host was reached a moment ago, if it was; else its name is looked up."""
+        key = (address.host, address.port)
+        found, until = self._reached.get(key, ("", 0.0))
+        if time.monotonic() < until:
+            try:
+                return await self._connect(address, found, secure=secure)
+            except OSError:
+                del self._reached[key]  # it may have moved
+        connection = await self._connect(address, address.host, secure=secure)
+        if len(self._reached) >= _MOST_REACHED:
+            self._reached.clear()
+        assert connection.transport is not None  # noqa: S101 - it is connected
+        name = connection.transport.get_extra_info("peername")
+        self._reached[key] = (name[0], time.monotonic() + _REACHED_SECONDS)
+        return connection
+
+    async def _connect(self, address: Address, where: str, *, secure: bool) -> Connection:
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: Connection(address),
-            address.host,
+            where,
             address.port,
             ssl=self._context(address) if secure else None,
             server_hostname=address.name if secure else None,
-            happy_eyeballs_delay=_delay(address.host),
+            happy_eyeballs_delay=_delay(where),
         )
         return connection
 

@@ -188,3 +188,30 @@ def test_each_failure_has_its_end_and_names_the_host(error: OSError, end: End) -
     said, message = explain(error, at(443))
     assert said is end
     assert "127.0.0.1:443" in message
+
+
+async def test_a_host_that_was_just_reached_is_not_looked_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = Pool()
+    loop = asyncio.get_running_loop()
+    asked: list[object] = []
+    look_up = loop.getaddrinfo
+
+    async def counted(host: object, *rest: object, **more: object) -> object:
+        asked.append(host)
+        return await look_up(host, *rest, **more)  # type: ignore[arg-type]  # as they came
+
+    monkeypatch.setattr(loop, "getaddrinfo", counted)
+    async with echo() as (port, connections):
+        address = Address("http", "localhost", port, "localhost")
+        for _ in range(3):
+            pool.discard(await pool.dial(address, Listener()))
+        assert asked == ["localhost"]
+        # It has moved: what was known is of no use, and the name is looked up once more.
+        pool._reached["localhost", port] = ("127.0.0.3", pool._reached["localhost", port][1])
+        pool.discard(await pool.dial(address, Listener()))
+        assert asked == ["localhost", "localhost"]
+        assert len(connections) == 4
+        assert pool._reached["localhost", port][0] == "127.0.0.1"
+        pool.close()
