@@ -47,8 +47,8 @@ async def test_whole_and_streamed_answers_are_the_same(provider: Provider) -> No
 
 async def test_tool_calls_and_their_results_go_round(provider: Provider) -> None:
     async with client(provider) as openai:
-        whole = await openai.chat.completions.create(model="m", messages=ASKED, tools=TOOLS)  # type: ignore[arg-type]  # plain dicts are what the SDK sends
-        async with openai.chat.completions.stream(model="m", messages=ASKED, tools=TOOLS) as stream:  # type: ignore[arg-type]  # as above
+        whole = await openai.chat.completions.create(model="m", messages=ASKED, tools=TOOLS)
+        async with openai.chat.completions.stream(model="m", messages=ASKED, tools=TOOLS) as stream:
             streamed = (await stream.get_final_completion()).choices[0].message.tool_calls
         calls = whole.choices[0].message.tool_calls
         assert calls is not None
@@ -63,7 +63,7 @@ async def test_tool_calls_and_their_results_go_round(provider: Provider) -> None
             model="m",
             messages=[
                 *ASKED,
-                {"role": "assistant", "tool_calls": [call.model_dump()]},  # type: ignore[list-item]  # as above
+                {"role": "assistant", "tool_calls": [call.model_dump()]},
                 {
                     "role": "tool",
                     "tool_call_id": call.id,
@@ -98,4 +98,4 @@ async def test_a_request_without_messages_is_refused_in_the_format(provider: Pro
 
     async with client(provider) as openai:
         with pytest.raises(BadRequestError, match="Missing required parameter"):
-            await openai.chat.completions.create(model="m", messages=None)  # type: ignore[call-overload]  # wrong on purpose
+            await openai.chat.completions.create(model="m", messages=None)
