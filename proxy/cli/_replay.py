@@ -22,6 +22,7 @@ from proxy.core.replay import Fixtures, Report
 from proxy.core.replay.suggest import Suggestion
 from proxy.core.replay.world import values
 from proxy.engine.clock import new_id, wall
+from proxy.engine.loading import Loading
 from proxy.engine.replayer import Mode, Replayer
 from proxy.errors import ConfigError, RecordingNotFound
 from proxy.importers import load
@@ -151,7 +152,8 @@ async def replayed(
     if file is not None and (how in {"new", "all"} or accept == RECORDING):
         own_form(file)
     token = new_token()
-    async with serving(settings, api=ANY_PORT, token=token) as where:
+    loading = Loading(everything=True)
+    async with serving(settings, api=ANY_PORT, token=token, loading=loading) as where:
         store = where.runtime.store
         new = how == "all" and file is not None and not file.exists()
         if new and file is not None:

@@ -16,6 +16,7 @@ from proxy import runtime as composition
 from proxy.cli._doors import Doors
 from proxy.config import HostPort, Settings
 from proxy.engine.engine import Engine
+from proxy.engine.loading import Loading
 from proxy.engine.ports import port_of
 from proxy.launch.authority import Authority, load_or_create
 from proxy.runtime import Runtime
@@ -156,11 +157,20 @@ class Serving:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, *, api: HostPort, token: str | None, host: str = "127.0.0.1"
+    settings: Settings,
+    *,
+    api: HostPort,
+    token: str | None,
+    host: str = "127.0.0.1",
+    loading: Loading | None = None,
 ) -> AsyncIterator[Serving]:
-    """Everything but the forward proxy's own port, which is for the caller to open."""
+    """Everything but the forward proxy's own port, which is for the caller to open.
+
+    `loading` answers until the caller has set a replayer: the API's port is open before.
+    """
     authority = load_or_create(settings.ca_dir)
     runtime = await composition.start(settings)
+    runtime.engine.replays = loading
     try:
         forward = ForwardProxy(settings, runtime.engine, authority)
         ports = RunPorts(forward, host)

@@ -26,6 +26,7 @@ from proxy.core.replay.live import NOTHING
 from proxy.core.replay.shrink import left_out
 from proxy.core.replay.world import values
 from proxy.engine.clock import new_id, wall
+from proxy.engine.loading import Loading
 from proxy.engine.replayer import Mode
 from proxy.errors import ConfigError, DashcamError
 from proxy.stores._api import RunQuery
@@ -124,7 +125,8 @@ async def _run(settings: Settings, made: Tested, snapshot: Snapshot, asked: Aske
     token = new_token()
     program = Program(asked.limit)
     apart = replace(settings, store="memory:")  # the user's store is none of a test's business
-    async with serving(apart, api=ANY_PORT, token=token) as where:
+    loading = None if asked.mode == "all" else Loading(everything=True)
+    async with serving(apart, api=ANY_PORT, token=token, loading=loading) as where:
         replayer = None
         if asked.mode != "all":  # which records, as `run` does
             mode = with_live(

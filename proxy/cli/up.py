@@ -89,6 +89,7 @@ async def _serve(
     from proxy import runtime as composition
     from proxy.cli._serving import serving
     from proxy.core.replay import Live
+    from proxy.engine.loading import Loading
     from proxy.engine.replayer import Mode
     from proxy.engine.tasks import spawn
     from proxy.errors import ConfigError
@@ -100,7 +101,11 @@ async def _serve(
             hint="set DASHCAM_TOKEN to a secret that callers must send, or stay on 127.0.0.1",
         )
     composition.raise_file_limit()
-    async with serving(settings, api=settings.api, token=token, host=settings.listen.host) as where:
+    loading = Loading(everything=bool(settings.replay))
+    host = settings.listen.host
+    async with serving(
+        settings, api=settings.api, token=token, host=host, loading=loading
+    ) as where:
         if settings.replay:
             mode = Mode(
                 settings.match, settings.pace, reuse, live=Live(hosts=settings.replay_allow)
