@@ -100,6 +100,7 @@ class Engine:
 
     def begin(self, head: RequestHead, peer: Peer, *, via: str, lane: str) -> Tx:
         """A request's head has come in."""
+        self.writer.prepare()
         headers = forwarded(head.headers)
         own = NO_OWN
         if headers is not head.headers:  # some of them were for us, or for the proxy hop

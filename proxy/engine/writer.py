@@ -41,8 +41,7 @@ _BATCH_ITEMS = 256
 _BATCH_BYTES = 4 * 1024 * 1024
 _FAST_LINGER = 0.02  # seconds that the lossy mode gathers for
 _MOST_LEARNED = 5000  # tools whose schemas are remembered
-_LOAD_AFTER = 0.5  # seconds
-_TELL_AGAIN = 1.0  # seconds after which the store is told of gaps again
+_IDLE = 1.0  # seconds after which the store is tidied up, and told of gaps again
 _GIVE_UP = 5.0  # seconds that a batch is tried again while the store is unavailable
 
 
@@ -128,6 +127,8 @@ class Writer:
         self._bases: dict[str, int] = {}
         self._learned: dict[str, Learned] = {}  # the schemas that tools' servers declare
         self._placeholders = 0
+        self._prepared = False
+        self._untidy = False
         self._untold: dict[str, Gap] = {}  # gaps that the store does not know of yet, by reason
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="dashcam-writer", daemon=True)
@@ -145,9 +146,14 @@ class Writer:
         return self._durability == "strict"
 
     def start(self) -> None:
-        """Starts the thread; what it will need is loaded beside it, while the agent starts."""
+        """Starts the thread."""
         self._thread.start()
-        threading.Thread(target=_prepare, name="dashcam-loader", daemon=True).start()
+
+    def prepare(self) -> None:
+        """Loads what the first exchange will need, beside it: a model takes its time to answer."""
+        if not self._prepared:
+            self._prepared = True
+            threading.Thread(target=_prepare, name="dashcam-loader", daemon=True).start()
 
     def exchange(self, tx: Finished) -> asyncio.Future[bool] | None:
         """Takes a finished exchange; in durable mode returns what its answer waits for."""
@@ -215,9 +221,10 @@ class Writer:
 
     def _gather(self) -> tuple[list[_Item], bool]:
         try:
-            first = self._queue.get(timeout=_TELL_AGAIN if self._untold else None)
+            first = self._queue.get(timeout=_IDLE if self._untold or self._untidy else None)
         except queue.Empty:
             self._tell()
+            self._tidy()
             return [], False
         if first == "stop":
             self._tell()
@@ -358,6 +365,7 @@ class Writer:
                 return
             else:
                 break
+        self._untidy = True
         self.counters.commits += 1
         self.counters.last_commit = time.time()
         self.counters.trouble = None
@@ -407,6 +415,14 @@ class Writer:
                     until, calls = (more.until, more.calls) if more else (gap.until, 0)
                     self._untold[reason] = Gap(gap.since, until, gap.calls + calls, reason)
 
+    def _tidy(self) -> None:
+        """Nothing is to be written just now: the store may do what it puts off."""
+        self._untidy = False
+        try:
+            self._store.checkpoint()
+        except StoreError as error:
+            _log.warning("the store was not tidied up: %s", error.message)
+
     def _wake(self, group: list[_Item], *, stored: bool) -> None:
         waiters = [
             item.waiter for item in group if not isinstance(item, str) and item.waiter is not None
@@ -416,8 +432,6 @@ class Writer:
 
 
 def _prepare() -> None:
-    """What is short is over before this begins, and what is long has not begun to call a model."""
-    time.sleep(_LOAD_AFTER)
     pricing.prepare()
     validators.prepare()
 

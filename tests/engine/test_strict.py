@@ -123,7 +123,7 @@ async def test_gaps_are_told_when_the_store_is_back(failing: Failing) -> None:
 async def test_gaps_are_told_without_another_call(
     failing: Failing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.engine.writer._TELL_AGAIN", 0.01)
+    monkeypatch.setattr("proxy.engine.writer._IDLE", 0.01)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     write = failing.write

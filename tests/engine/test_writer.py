@@ -248,3 +248,29 @@ async def test_each_turn_of_a_socket_is_stored(kind: str, tmp_path: Path) -> Non
     assert store.runs(RunQuery())[0].calls == 3
     assert store.verify() == []
     store.close()
+
+
+async def test_the_store_is_tidied_up_once_when_nothing_is_to_be_written(
+    make_tx: MakeTx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.engine.writer._IDLE", 0.01)
+    store = MemoryStore("memory:")
+    loop = asyncio.get_running_loop()
+    tidied = asyncio.Event()
+    count = 0
+
+    def checkpoint() -> None:
+        nonlocal count
+        count += 1
+        loop.call_soon_threadsafe(tidied.set)
+
+    monkeypatch.setattr(store, "checkpoint", checkpoint)
+    writer = make_writer(store)
+    writer.start()
+    waiter = writer.exchange(make_tx())
+    assert waiter is not None
+    assert await waiter
+    async with asyncio.timeout(10):
+        await tidied.wait()
+    await asyncio.to_thread(writer.stop)
+    assert count == 1
