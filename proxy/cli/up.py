@@ -91,7 +91,6 @@ async def _serve(
     from proxy.core.replay import Live
     from proxy.engine.loading import Loading
     from proxy.engine.replayer import Mode
-    from proxy.engine.tasks import spawn
     from proxy.errors import ConfigError
 
     local = {"127.0.0.1", "::1", "localhost"}
@@ -120,9 +119,9 @@ async def _serve(
             composition.replay_on_request(where.runtime, mode, possible=settings.workers == 1)
         shared = settings.workers > 1
         port = where.forward.listen(settings.listen.host, settings.listen.port, shared=shared)
+        await where.load()  # a service says that it is there when it answers at once
         if number == 0:
             _announce(where, settings, port)
-        spawn(where.load(), "loading the servers")
         await _stopped(alive)
     return 0
 

@@ -5,6 +5,7 @@ One literal table of routes; the OpenAPI document is made from it.
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -241,6 +242,7 @@ class Api:
         counters = self.engine.writer.counters
         return _json(
             {
+                "process": os.getpid(),
                 "stored": counters.stored,
                 "gaps": counters.gaps,
                 "queuedBytes": counters.queued_bytes,

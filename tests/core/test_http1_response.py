@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proxy.core.http1 import CloseBody, Head, chunk, render_headers
+from proxy.core.http1 import MAX_HEAD, CloseBody, Head, chunk, render_headers
 from proxy.core.http1_response import ResponseStream, response_head
 from proxy.core.model import Headers, ResponseHead
 from proxy.errors import FormatError
@@ -253,7 +253,7 @@ def test_nothing_is_known_before_anything_came() -> None:
         _OK + b"Content-Length: five\r\n\r\nhello",
         _OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
         _INTERIM + b"HTTP/1.1 20 OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 140_000,
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * (MAX_HEAD + 9_000),
     ],
 )
 def test_heads_that_break_http(data: bytes) -> None:

@@ -4,7 +4,6 @@ import os
 import select
 import signal
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -26,14 +25,15 @@ def workers(service: Service) -> list[int]:
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def stored(service: Service, wanted: int) -> Iterator[int]:
-    """What workers say that they have stored, until together it is `wanted`."""
-    seen: set[int] = set()
+def stored(service: Service) -> dict[int, int]:
+    """What each worker has stored, once both have been asked."""
+    seen: dict[int, int] = {}
     for _ in range(ENOUGH):
-        seen.add(service.get("/status").json()["stored"])
-        if sum(seen) >= wanted and len(seen) > 1:
+        said = service.get("/status").json()
+        seen[said["process"]] = said["stored"]
+        if len(seen) > 1:
             break
-    yield from seen
+    return seen
 
 
 def test_workers_share_a_port_and_number_a_run_together(dashcam: Dashcam) -> None:
@@ -43,7 +43,10 @@ def test_workers_share_a_port_and_number_a_run_together(dashcam: Dashcam) -> Non
         assert len(first) == 2
         for number in range(16):
             asked(service, trust, number)
-        assert len(set(stored(service, 16))) == 2  # both had some
+        shares = stored(service)
+        assert set(shares) == set(first)
+        assert sum(shares.values()) == 16
+        assert all(shares.values())  # by chance one may have nothing once in 32,768 times
         died = os.pidfd_open(first[0])
         os.kill(first[0], signal.SIGKILL)
         assert select.select([died], [], [], 30)[0]

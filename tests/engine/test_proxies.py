@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from proxy.core.decisions import Address
+from proxy.core.http1 import MAX_HEAD
 from proxy.core.model import End
 from proxy.engine.proxies import Hop, Proxies, goes_past, read
 from proxy.engine.upstream import Pool, UpstreamError
@@ -131,7 +132,7 @@ REFUSALS: tuple[tuple[bytes, str, End, str], ...] = (
     (b"HTTP/1.1 301 Go\r\n\r\n", "", End.UPSTREAM_REFUSED, r"refused the way.*301 Go"),
     (b"\x15\x03\x01\r\n\r\n", "", End.UPSTREAM_INVALID, "does not answer as a proxy does"),
     (b"nonsense\nwithout end", "", End.UPSTREAM_INVALID, "does not answer as a proxy does"),
-    (b"A: b\r\n" * 30_000, "", End.UPSTREAM_INVALID, "longer than"),
+    (b"A: b\r\n" * (MAX_HEAD // 5), "", End.UPSTREAM_INVALID, "longer than"),
     (b"", "", End.UPSTREAM_RESET, "closed the connection when it was asked for api.acme.test:443"),
     (b"HTTP/1.1 200 ", "", End.UPSTREAM_RESET, "closed the connection when it was asked"),
 )
