@@ -47,7 +47,8 @@ CALL_PARENTS: Final = frozenset(
 TOKEN_FIELDS: Final = frozenset(
     (
         "client_request_id", "correlation_id", "idempotency_key", "idempotency_token", "nonce",
-        "request_id", "request_token", "span_id", "trace_id", "traceparent", "x_request_id",
+        "prompt_cache_key", "request_id", "request_token", "span_id", "trace_id", "traceparent",
+        "x_request_id",
     )
 )  # fmt: skip
 # Fields whose number, if it is of the size of a Unix time, is one.

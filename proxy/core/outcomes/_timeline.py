@@ -7,22 +7,8 @@ from typing import Any, NamedTuple
 
 from proxy.core.model import CALL_KINDS, End, Event
 from proxy.core.outcomes._api import Facts
+from proxy.core.telemetry import has_mark
 
-# Where agents and SDKs report to. What fails there says nothing about the run.
-TELEMETRY: tuple[str, ...] = (
-    "sentry.io/",
-    "statsig.com/",
-    "statsigapi.net/",
-    "segment.io/",
-    "posthog.com/",
-    "datadoghq.com/",
-    "datadoghq.eu/",
-    "/api/v2/logs",
-    "/v1/traces",
-    "/v1/metrics",
-    "/v1/logs",
-    "/api/event_logging/",
-)
 # Below 500, only these stop an agent for sure; a 404 or 409 is often an ordinary answer.
 _STOPPING = frozenset({401, 402, 403, 407, 408, 425, 429})
 # After these an agent may try other arguments, and does not need the first ones to work.
@@ -159,4 +145,4 @@ def _stops(event: Event) -> bool:
 def telemetry(event: Event) -> bool:
     """Whether the call only reports to somebody who watches the agent."""
     url = str(event.data.get("url") or "")
-    return event.kind == "http" and any(mark in url for mark in TELEMETRY)
+    return event.kind == "http" and has_mark(url)

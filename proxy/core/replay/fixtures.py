@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
-from proxy.core import canonical
+from proxy.core import canonical, telemetry
 from proxy.core.matching import IgnoreRule, Key, MatchRequest, exact, ignore, normalised
 from proxy.core.model import Body, End, Exchange, RequestHead
 from proxy.core.replay import plain
@@ -51,6 +51,12 @@ class Fixture:
     def shape(self) -> Shape:
         """What can be told of its request without parsing it; see `normalised.shape`."""
         return normalised.shape(self.request())
+
+    @cached_property
+    def reports(self) -> bool:
+        """Whether it did nothing but report to a telemetry service."""
+        body = plain.request(self.head, self.load().request_body.data) if self.size else b""
+        return telemetry.reports(self.head, body)
 
     @property
     def at_hand(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from proxy.core import telemetry
 from proxy.core.diff import Change, changes
 from proxy.core.matching import Key, MatchRequest, normalised
 from proxy.core.model import Exchange, Own, RequestHead
@@ -13,7 +14,7 @@ from proxy.core.replay.live import NOTHING, Live
 from proxy.core.replay.near import NearMiss, nearest
 from proxy.core.replay.report import Report
 
-type How = Literal["exact", "normalised", "sequence", "again"]
+type How = Literal["exact", "normalised", "sequence", "again", "telemetry"]
 
 MATCHES: Final = ("normalised", "exact", "sequence")
 
@@ -146,7 +147,9 @@ class Playback:
 
     def _unused(self) -> Iterator[int]:
         for fixture in self.fixtures.all:
-            if fixture.position not in self._served and not self._for_the_world(fixture):
+            if fixture.position in self._served or fixture.reports:
+                continue
+            if not self._for_the_world(fixture):
                 yield fixture.position
 
     def _for_the_world(self, fixture: Fixture) -> bool:
@@ -168,13 +171,17 @@ class Playback:
             positions = self.fixtures.normally(request, normalised.key(request))
         seqs = (self.fixtures.all[position].seq for position in positions)
         return any(seq >= self.at for seq in seqs) or all(
-            fixture.position in self._served
+            fixture.position in self._served or fixture.reports
             for fixture in self.fixtures.all
             if fixture.seq < self.at
         )
 
     def _find(self, request: MatchRequest, before: int | None) -> Hit | Miss:
         """What answers a request: of the calls before `before`, if that is given."""
+        if telemetry.reports(request.head, request.body) and (
+            hit := self._received(request, before)
+        ):
+            return hit
         if self.match == "sequence":
             return self._in_sequence(request, before)
         if hit := self._exactly(request, before):
@@ -182,6 +189,17 @@ class Playback:
         if self.match == "exact":
             return self._miss(request, "no recorded call is the same byte for byte")
         return self._normally(request, before)
+
+    def _received(self, request: MatchRequest, before: int | None) -> Hit | None:
+        """Telemetry: what is in a batch, and how many there are, depends on timing alone."""
+        if hit := self._exactly(request, before):
+            return hit
+        positions = [at for at in self.fixtures.at_place(request) if self.fixtures.all[at].reports]
+        for position in positions:
+            seq = self.fixtures.all[position].seq
+            if (before is None or seq < before) and self._claim(position):
+                return self._hit(position, "telemetry")
+        return self._hit(positions[-1], "telemetry") if positions and before is None else None
 
     def _exactly(self, request: MatchRequest, before: int | None) -> Hit | None:
         positions = self.fixtures.exactly(request)

@@ -295,6 +295,12 @@ VALUES: list[tuple[Any, Any, bool]] = [
     ({"phone": "1764000000"}, {"phone": "1764000001"}, False),
     ({"idempotency_key": UUID_A}, {"idempotency_key": UUID_B}, True),
     ({"idempotencyKey": "ik_93fA0c21bQ77xx41"}, {"idempotencyKey": "ik_00zZ1c21bQ77yy42"}, True),
+    (
+        {"prompt_cache_key": "agents-sdk:run:896a11b16b3c4204804131f4d2e1e549"},
+        {"prompt_cache_key": "agents-sdk:run:827bfb0f12d0461e82611c38ca1d82f9"},
+        True,
+    ),
+    ({"prompt_cache_key": "support"}, {"prompt_cache_key": "sales"}, False),
     ({"request_id": 7}, {"request_id": 8}, False),
     ({"request_id": "R-7"}, {"request_id": "R-8"}, False),
     ({"customer_id": UUID_A}, {"customer_id": UUID_B}, False),

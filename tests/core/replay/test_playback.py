@@ -449,3 +449,43 @@ def test_what_is_missing_goes_live_where_it_is_named() -> None:
         "unused": 1,
         "passedThrough": 2,
     }
+
+
+TRACES = ("https", "api.openai.com", 443, "/v1/traces/ingest")
+
+
+def test_telemetry_is_answered_however_it_is_batched() -> None:
+    recorded = [
+        exchange(1, {"data": ["a"]}, {"n": 1}, url=TRACES),
+        chat(2, "hi"),
+        exchange(3, {"data": ["b", "c"]}, {"n": 2}, url=TRACES),
+    ]
+    session = playback(recorded)
+    batch = recorded[0]
+    assert hit(ask(session, batch, {"data": ["b", "c"]})) == 3, "the same one, where there is one"
+    assert hit(ask(session, batch, {"data": ["x"]})) == 1
+    assert hit(ask(session, batch, {"data": ["y"]})) == 3, "one more than were recorded"
+    assert hit(ask(session, chat(2, "hi"))) == 2
+    report = session.report()
+    assert (report.exit_code, report.counts["served"], report.counts["missed"]) == (0, 4, 0)
+
+
+def test_telemetry_that_was_not_sent_this_time_is_not_unused() -> None:
+    session = playback([chat(1, "hi"), exchange(2, {"data": ["a"]}, {}, url=TRACES)])
+    assert hit(ask(session, chat(1, "hi"))) == 1
+    assert session.spent
+    assert session.report().exit_code == 0
+
+
+def test_telemetry_that_was_never_recorded_is_a_miss() -> None:
+    session = playback([chat(1, "hi")])
+    assert "no recorded call" in miss(ask(session, exchange(9, {"data": []}, url=TRACES))).reason
+    assert session.report().exit_code == 2
+
+
+def test_telemetry_goes_live_after_a_fork() -> None:
+    recorded = [exchange(1, {"data": ["a"]}, {}, url=TRACES), chat(2, "hi"), chat(3, "then")]
+    session = playback(recorded, live=Live(everything=True), at=3)
+    assert hit(ask(session, recorded[1])) == 2
+    assert hit(ask(session, recorded[0], {"data": ["x"]})) == 1
+    assert isinstance(ask(session, recorded[0], {"data": ["y"]}), GoLive)
