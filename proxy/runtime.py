@@ -30,6 +30,7 @@ from proxy.engine.upstream import Pool
 from proxy.engine.writer import Writer
 from proxy.errors import ConfigError
 from proxy.importers import load as load_recording
+from proxy.importers.recording_file import opened
 from proxy.stores import open_store
 from proxy.stores._api import Store
 
@@ -127,6 +128,8 @@ def replay_on_request(runtime: Runtime, mode: Mode, *, possible: bool = True) ->
 def fixtures(runtime: Runtime, ref: str) -> Fixtures:
     """The fixtures of a run in the store, or of a recording's file."""
     if ref.endswith(".jsonl") or Path(ref).is_file():
+        if (file := opened(Path(ref))) is not None:
+            return _index(runtime, file.exchanges(), ignore_rules(file.run), file.exchange)
         snapshots = load_recording(Path(ref))
         if len(snapshots) != 1:
             raise ConfigError(f"{ref} holds {len(snapshots)} runs; a replay is of one")

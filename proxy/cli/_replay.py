@@ -26,6 +26,7 @@ from proxy.engine.loading import Loading
 from proxy.engine.replayer import Mode, Replayer
 from proxy.errors import ConfigError, RecordingNotFound
 from proxy.importers import load
+from proxy.importers.recording_file import opened
 from proxy.stores._api import OpenRun, RunQuery, Store
 
 NOT_STARTED = frozenset({126, 127})
@@ -241,7 +242,10 @@ def _after(store: Store, made: Replayed, before: Snapshot | None) -> Replayed:
 
 def _events(store: Store, ref: str) -> list[Event]:
     """The recorded timeline."""
-    return load_one(Path(ref)).events if is_file(ref) else store.events(ref)
+    if not is_file(ref):
+        return store.events(ref)
+    file = opened(Path(ref))
+    return load_one(Path(ref)).events if file is None else file.events()
 
 
 def begun(settings: Settings, recorded: Run) -> float | None:
@@ -267,6 +271,8 @@ async def prepared(where: Serving, ref: str, mode: Mode) -> Replayer:
 def find(store: Store, ref: str) -> tuple[Run, str]:
     """The run to replay, and how the runtime finds its fixtures."""
     if ref.endswith(".jsonl") or Path(ref).is_file():
+        if (file := opened(Path(ref))) is not None:
+            return file.run, ref
         snapshots = load(Path(ref))
         return snapshots[0].run, ref
     if ref == "last":

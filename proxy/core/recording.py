@@ -56,6 +56,9 @@ class Header:
     edited: bool = False
 
 
+type Item = Header | Exchange | Event | Outcome
+
+
 @dataclass(slots=True)
 class _Progress:
     """Where the reader is."""
@@ -168,7 +171,7 @@ def load(lines: Iterable[bytes]) -> Snapshot:
     return snapshot
 
 
-def read(lines: Iterable[bytes]) -> Iterator[Header | Exchange | Event | Outcome]:
+def read(lines: Iterable[bytes]) -> Iterator[Item]:
     """The header, then everything else in order, one in memory at a time.
 
     Args:
@@ -204,6 +207,17 @@ def read(lines: Iterable[bytes]) -> Iterator[Header | Exchange | Event | Outcome
         raise at.fail("the file is empty", hint="Export the run again.")
     if not ended:
         raise at.fail("the file was cut off here: its last line is missing", hint=_AGAIN)
+
+
+def exchange_of(line: bytes, header: Header) -> Exchange:
+    """The exchange in one line of a file with this header; RecordingFormatError if it has none."""
+    at = _Progress()
+    line = line[:-2] + b"\n" if line.endswith(b"\r\n") else line
+    data = _parse(at, line) if header.edited else _parse_quickly(at, line)
+    found = _record(at, data, header.run.id)
+    if not isinstance(found, Exchange):
+        raise at.fail("an exchange expected")
+    return found
 
 
 _AGAIN: Final = "Export the run again, or take the file from version control."
