@@ -22,6 +22,7 @@ from proxy.engine.tasks import spawn
 _log = logging.getLogger(__name__)
 
 _SWEEP = 1.0
+_BEHIND = 0.5  # seconds of delay that tell of a busy process rather than of slow clients
 HOOKS = (
     "next_layer",
     "client_disconnected",
@@ -124,8 +125,11 @@ class Interceptor:
 
     async def _sweep(self) -> None:
         while True:
+            before = time.monotonic()
             await asyncio.sleep(_SWEEP)
-            self.sweep(time.time())
+            # What clients have sent may wait here when this process is behind.
+            if time.monotonic() - before < _SWEEP + _BEHIND:
+                self.sweep(time.time())
 
     def sweep(self, now: float) -> None:
         """Hangs up on clients that say nothing for too long; `now` is wall time, in seconds."""

@@ -52,13 +52,13 @@ class World:
         """Variables for the command; what they name is written into `folder`."""
         file = folder / "world.json"
         file.write_text(json.dumps({"values": self.values}), "utf-8")
-        told = {"DASHCAM_WORLD": str(file)}
+        told = {"DASHCAM_WORLD": str(file), "DASHCAM_REPLAYING": "1"}
         if self.started_at is not None:
             told["DASHCAM_CLOCK_OFFSET"] = f"{self.started_at - wall():.6f}"
         return told
 
 
-_TOLD = ("DASHCAM_WORLD", "DASHCAM_CLOCK_OFFSET")
+_TOLD = ("DASHCAM_WORLD", "DASHCAM_CLOCK_OFFSET", "DASHCAM_REPLAYING")
 
 
 async def run_in(

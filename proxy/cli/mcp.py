@@ -46,7 +46,9 @@ def command(cli: Cli, *, name: str | None, replay: str | None, argv: Sequence[st
         return replayed(cli.settings(), replay, server, named=name is not None)
     if server is None:
         raise click.UsageError("which server? Give its command: dashcam mcp -- SERVER CMD...")
-    if "DASHCAM_API" in told and "DASHCAM_RUN" in told and _replays(told["DASHCAM_API"]):
+    # In a replay the server is never started, not even when Dashcam is too busy to say so.
+    replaying = "DASHCAM_API" in told and "DASHCAM_RUN" in told
+    if replaying and (told.get("DASHCAM_REPLAYING") or _replays(told["DASHCAM_API"])):
         from proxy.launch.api_client import ApiClient
         from proxy.mcp.replaying import relayed
 

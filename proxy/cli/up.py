@@ -100,6 +100,7 @@ async def _serve(
             hint="set DASHCAM_TOKEN to a secret that callers must send, or stay on 127.0.0.1",
         )
     composition.raise_file_limit()
+    stop = _told_to_stop(alive)  # from here on what has come is kept
     loading = Loading(everything=bool(settings.replay))
     host = settings.listen.host
     async with serving(
@@ -122,7 +123,7 @@ async def _serve(
         await where.load()  # a service says that it is there when it answers at once
         if number == 0:
             _announce(where, settings, port)
-        await _stopped(alive)
+        await stop.wait()
     return 0
 
 
@@ -141,8 +142,8 @@ def _announce(where: "Serving", settings: "Settings", port: int) -> None:
         print(f"dashcam: {line}", file=sys.stderr, flush=True)
 
 
-async def _stopped(alive: int | None) -> None:
-    """Waits for SIGINT or SIGTERM, or for the end of the pipe `alive`."""
+def _told_to_stop(alive: int | None) -> asyncio.Event:
+    """Set by SIGINT or SIGTERM, or at the end of the pipe `alive`."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     if alive is not None:
@@ -150,4 +151,4 @@ async def _stopped(alive: int | None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # on Windows; Ctrl-C ends it there anyway
             loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    return stop

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-NAMES = ("DASHCAM_RUN", "DASHCAM_API", "DASHCAM_REPLAY")
+NAMES = ("DASHCAM_RUN", "DASHCAM_API", "DASHCAM_REPLAY", "DASHCAM_REPLAYING")
 _GENERATIONS = 16
 
 

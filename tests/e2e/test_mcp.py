@@ -93,3 +93,16 @@ def over_stdio(recorded: list[dict[str, Any]]) -> None:
     assert tools == ["mcp:shop/add", "mcp:shop/add", "mcp:shop/slow", "mcp:shop/broken"]
     assert "mcp:shop/notifications/initialized" in {call["name"] for call in recorded}
     assert {call["url"] for call in recorded} == {"mcp+stdio://shop/"}
+
+
+def test_in_a_replay_no_server_is_started_however_busy_dashcam_is(dashcam: Dashcam) -> None:
+    """The API does not answer at all here: nobody listens there."""
+    told = {
+        "DASHCAM_RUN": "r",
+        "DASHCAM_API": "http://dashcam:token@127.0.0.1:9",
+        "DASHCAM_REPLAYING": "1",
+    }
+    done = dashcam("mcp", "--", "sh", "-c", "echo started", code=None, **told)
+    assert "started" not in done.out
+    del told["DASHCAM_REPLAYING"]
+    assert "started" in dashcam("mcp", "--", "sh", "-c", "echo started", code=None, **told).out
