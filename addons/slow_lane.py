@@ -120,7 +120,8 @@ class SlowLane:
             tx.response_trailers = flow.response.trailers.fields
         end = flow.metadata.get("dashcam_end", End.COMPLETE)
         waiter = tx.finish(end, flow.metadata.get("dashcam_error"))
-        if not await self._engine.settled(waiter) and flow.killable:
+        ours = end in {End.REFUSED, End.MISSED}  # and may be given whatever became of its record
+        if not await self._engine.settled(waiter) and flow.killable and not ours:
             flow.kill()  # type: ignore[no-untyped-call]  # an answer that is not recorded is not given whole
 
     async def error(self, flow: http.HTTPFlow) -> None:

@@ -72,8 +72,8 @@ class Doors[T]:
     async def _answered(self, port: int) -> None:
         try:
             await self.load()
-        except Exception:
-            self.close(port)  # so that nobody waits there
+        except Exception:  # whatever it is, nobody is to wait there
+            self.close(port)
             raise
 
     def _quiet(self, port: int) -> Sequence[socket.socket]:

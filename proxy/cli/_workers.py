@@ -1,5 +1,6 @@
 """Several processes that share a service's ports: started, watched, stopped together."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -70,13 +71,16 @@ class _Workers:
                 signal.signal(one, signal.SIG_DFL)  # until it has handlers of its own
             return self._work(number, self._alive)
         self.born[pid] = time.monotonic()
+        if self._stopping:  # the signal came while it was being born
+            os.kill(pid, signal.SIGTERM)
         return None
 
     def stop(self, *_signal: object) -> None:
         """Tells all of them."""
         self._stopping = True
         for pid in self.born:
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, signal.SIGTERM)
 
     def ended(self, pid: int, status: int) -> bool:
         """One has; whether another is to take its place."""

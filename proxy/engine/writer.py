@@ -97,7 +97,6 @@ class Counters:
 
     stored: int = 0
     gaps: int = 0
-    late: int = 0  # stored, but after the answer had been let go
     commits: int = 0
     queued_bytes: int = 0
     bytes: int = 0  # of all exchanges that came

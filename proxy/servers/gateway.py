@@ -5,6 +5,8 @@ request, and is otherwise bypassed.
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Mapping
 from typing import override
 
@@ -175,7 +177,8 @@ class _Passage:
                 )
             if progress.done:
                 tx.response_trailers = trip.answer.trailers
-                await self._finish(End.COMPLETE)
+                if not await self._finish(End.COMPLETE):
+                    return self._withhold()
                 await self._write(progress.held)
                 return self._done(keep=trip.answer.reusable)
 
@@ -190,8 +193,8 @@ class _Passage:
         if tx.timed_out is not None:
             return await self._broken(End.UPSTREAM_TIMEOUT, tx.timed_out)
         if trip.lost is None and trip.answer.eof():
-            await self._finish(End.COMPLETE)
-            return self._done(keep=False)
+            whole = await self._finish(End.COMPLETE)
+            return self._done(keep=False) if whole else self._withhold()
         if trip.lost is not None:
             return await self._broken(End.UPSTREAM_RESET, "the upstream reset the connection")
         if trip.answer.head is None:
@@ -212,6 +215,16 @@ class _Passage:
         """Ends the client's connection where the upstream's ended."""
         if self._request.transport is not None:
             self._request.transport.close()
+        return self._done(keep=False)
+
+    def _withhold(self) -> web.StreamResponse:
+        """An answer that is not recorded is not given whole, and cannot be taken for it."""
+        transport = self._request.transport
+        if transport is not None:
+            sock = transport.get_extra_info("socket")
+            if sock is not None:  # a reset: a close is how some answers end
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
         return self._done(keep=False)
 
     async def _fail(self, end: End, message: str) -> web.StreamResponse:
@@ -242,7 +255,8 @@ class _Passage:
                 tx.response_data(piece)
             if act.kind == "end":
                 tx.response_trailers = act.trailers
-                await self._finish(act.end, act.error)
+                if not await self._finish(act.end, act.error):
+                    return self._withhold()
                 await self._write(act.wire)
                 return self._done(keep=not act.close)
             if act.kind == "cut":
@@ -256,11 +270,9 @@ class _Passage:
     def _done(self, *, keep: bool) -> web.StreamResponse:
         return _Written(keep=keep and self._request.keep_alive)
 
-    async def _finish(self, end: End, error: str | None = None) -> None:
-        safe = await self._engine.settled(self._tx.finish(end, error))
-        transport = self._request.transport
-        if not safe and isinstance(transport, asyncio.Transport):
-            transport.abort()  # an answer that is not recorded is not given whole
+    async def _finish(self, end: End, error: str | None = None) -> bool:
+        """Whether what is held of the answer may be released; our own refusals always may."""
+        return await self._engine.settled(self._tx.finish(end, error))
 
     async def _write(self, data: bytes) -> None:
         transport = self._request.transport

@@ -173,7 +173,7 @@ def test_many_at_a_time_and_what_cannot_be_judged(
 
 
 def test_a_command_that_hangs_fails(dashcam: Dashcam, incident: Agent) -> None:
-    program = incident(*FIXED)[2] + "\nimport time\ntime.sleep(999)"
+    program = incident(*FIXED)[2] + "\nimport signal\nsignal.pause()"
     command = (sys.executable, "-c", program, incident.base, *FIXED)
     done = dashcam("test", "--timeout", "8", "--", *command)
     assert done.code == 2

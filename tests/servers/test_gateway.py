@@ -1,13 +1,16 @@
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
+import aiohttp
 import pytest
 
 from proxy.core.model import End, Exchange, header
 from proxy.engine.router import parse
+from proxy.errors import StoreError
+from proxy.stores._api import AddExchange, Write
 from tests.servers.conftest import Served
 
 type Reader = asyncio.StreamReader
@@ -254,3 +257,45 @@ async def test_the_hops_own_headers_stay_on_their_hop(served: Served, upstream: 
     names = [line.partition(b":")[0] for line in upstream.heads[0].split(b"\r\n")[1:-2]]
     assert names == [b"Host", b"X-Mine"]
     assert header((await recorded(served)).request.headers, b"x-mine") == b"2"
+
+
+async def until_closed(head: bytes, reader: Reader, writer: Writer) -> bool:
+    writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it")
+    await writer.drain()
+    return False
+
+
+@pytest.mark.parametrize("breaks", ["before", "after", "after, ended by a close"])
+async def test_strict_mode_gives_no_answer_that_is_not_recorded(
+    served: Served, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, breaks: str
+) -> None:
+    monkeypatch.setattr(served.engine.writer, "_durability", "strict")
+    if "close" in breaks:
+        upstream.play = until_closed
+    write = served.store.write
+
+    def full(batch: Sequence[Write]) -> None:
+        ends = [one.exchange.end for one in batch if isinstance(one, AddExchange)]
+        if breaks == "before" or End.COMPLETE in ends:
+            raise StoreError("no space left on the device")
+        write(batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(served.store, "write", full)
+        if breaks == "before":
+            async with served.http.post(f"{served.url}/mine/x", headers=HEADERS) as answer:
+                assert answer.status == 503
+                assert answer.headers["Retry-After"] == "5"
+            assert upstream.heads == []
+        elif breaks == "after":
+            with pytest.raises(aiohttp.ClientError):
+                async with served.http.post(f"{served.url}/mine/x", headers=HEADERS) as answer:
+                    await answer.read()
+            assert len(upstream.heads) == 1
+        else:  # aiohttp's client takes a reset for the end of such an answer
+            port = int(served.url.rpartition(":")[2])
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST /mine/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+            writer.close()
