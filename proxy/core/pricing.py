@@ -6,11 +6,10 @@ Unknown is None, never zero.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from proxy.core import loose
+from proxy.core import loose, rates
 from proxy.core.calls import Call, Usage
 
 type Overrides = Mapping[str, Mapping[str, float]]
@@ -101,9 +100,9 @@ def _known(call: Call) -> bool:
 def _override(call: Call, overrides: Overrides) -> Mapping[str, float] | None:
     names = [name for name in (call.served_model, call.model) if name]
     names += [f"{call.provider}/{name}" for name in names]
-    for pattern, rates in overrides.items():
+    for pattern, given in overrides.items():
         if any(fnmatchcase(name, pattern) for name in names):
-            return rates
+            return given
     return None
 
 
@@ -126,34 +125,31 @@ def _listed(call: Call, at: float) -> Price:
     provider = _PROVIDERS.get(call.provider or "")
     if provider is None:
         return Price()
-    when = datetime.fromtimestamp(at, UTC)
-    counts = _counts(call.usage)
+    counts, parts = _counts(call.usage), dict(_parts(call.usage.raw))
+    context = _context(call)
     for model in dict.fromkeys(name for name in (call.served_model, call.model) if name):
-        for given in (counts | dict(_parts(call.usage.raw)), counts):
-            try:
-                found = genai_prices.calc_price(
-                    genai_prices.Usage(**given),
-                    model.rpartition("/")[2] if provider == "aws" else model,  # of an ARN
-                    provider_id=provider,
-                    genai_request_timestamp=when,
-                    price_context=_context(call),
-                )
-            except LookupError:  # not a model of theirs
-                break
-            except ValueError:  # parts that exceed the whole
-                continue
-            amount = float(found.total_price)
-            return Price(amount, "genai-prices", genai_prices.__version__)
+        asked = rates.Asked(
+            provider,
+            model.rpartition("/")[2] if provider == "aws" else model,  # of an ARN
+            context,
+            int(at // 60),
+        )
+        try:
+            amount = rates.amount(asked, counts, parts)
+        except LookupError:  # not a model of theirs
+            continue
+        if amount is not None:
+            return Price(float(amount), "genai-prices", genai_prices.__version__)
     return Price()
 
 
-def _context(call: Call) -> dict[str, str]:
+def _context(call: Call) -> tuple[tuple[str, str], ...]:
     """What chooses between a model's prices, in the words of genai-prices."""
     tier, speed = call.service_tier, loose.text(call.usage.raw.get("speed"))
     context = {"service_tier": tier or "", "speed": speed or ""}
     if tier == "batch":  # Anthropic
         context["processing"] = "batch"
-    return {key: value for key, value in context.items() if value}
+    return tuple((key, value) for key, value in context.items() if value)
 
 
 def _counts(usage: Usage) -> dict[str, int]:
