@@ -1,7 +1,12 @@
-"""For all tests: how hypothesis searches, and a collector that leaves alone what stays anyway."""
+"""For all tests: how hypothesis searches, what runs where, what the collector leaves alone.
+
+With `-n`, a file's tests run in one process, which makes what they share once; files that start
+processes come first, so that all workers end together, with tests of milliseconds.
+"""
 
 import gc
 import os
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -11,6 +16,37 @@ settings.register_profile(
     "dashcam", deadline=None, max_examples=int(os.environ.get("DASHCAM_EXAMPLES", "30"))
 )
 settings.load_profile("dashcam")
+
+STARTS_PROCESSES = tuple(
+    f"tests/{name}"
+    for name in ("demo/", "e2e/", "test_dockerfile", "launch/", "cli/", "sdk/", "addons/")
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(STARTS_PROCESSES))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Files, or what an xdist_group holds together, are given out whole and in that order."""
+    from xdist.scheduler import (  # type: ignore[import-untyped]  # it has no types
+        LoadGroupScheduling,
+    )
+
+    if config.option.dist != "loadgroup":
+        return None
+    config.option.loadscopereorder = False
+    scheduler = LoadGroupScheduling(config, log)
+    group_of = scheduler._split_scope
+
+    def unit_of(nodeid: str) -> str:
+        group: str = group_of(nodeid)
+        return nodeid.partition("::")[0] if group == nodeid else group
+
+    scheduler._split_scope = unit_of
+    return scheduler
 
 
 @pytest.hookimpl(trylast=True)
