@@ -20,6 +20,7 @@ from proxy.core.redaction.redactor import Redactor
 from proxy.core.redaction.rules import Pattern, Rules
 from proxy.core.replay import Fixtures
 from proxy.core.wire.mcp import FROM_SERVER, STDIO
+from proxy.engine import logs
 from proxy.engine.clock import wall
 from proxy.engine.engine import Engine, Limits
 from proxy.engine.proxies import Proxies
@@ -43,11 +44,13 @@ class Runtime:
     store: Store
     redactor: Redactor
     engine: Engine
+    quiet: Callable[[], None]  # ends the redacting of logs
 
     async def stop(self) -> None:
         """Writes everything and lets go."""
         await self.engine.stop()
         self.store.close()
+        self.quiet()
 
 
 async def start(settings: Settings) -> Runtime:
@@ -75,7 +78,7 @@ async def start(settings: Settings) -> Runtime:
         limits=Limits(settings.response_timeout, settings.idle_timeout),
     )
     await engine.start()
-    return Runtime(settings, store, redactor, engine)
+    return Runtime(settings, store, redactor, engine, logs.install(redactor.text))
 
 
 def redactor_of(settings: Settings, store: Store) -> Redactor:

@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, override
 
 import click
@@ -124,7 +125,16 @@ def dashcam(**common: Any) -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """The console script; ends the process with the command's exit code."""
+    sys.excepthook = _crashed
     sys.exit(execute(args))
+
+
+def _crashed(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """The traceback of a bug, which may repeat what somebody sent, without secrets."""
+    from proxy.core.redaction.redactor import Redactor
+    from proxy.engine.logs import crashed
+
+    crashed(Redactor(os.urandom(32)).text, kind, error, where)
 
 
 def execute(args: Sequence[str] | None = None) -> int:

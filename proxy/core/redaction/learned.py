@@ -10,6 +10,7 @@ import base64
 import html
 import json
 from collections.abc import Iterator
+from struct import Struct
 from typing import NamedTuple
 from urllib.parse import quote, quote_from_bytes
 
@@ -17,6 +18,7 @@ from proxy.core.redaction import pseudonym, values
 from proxy.core.redaction.spans import Find
 
 _WINDOW = 8
+_word = Struct("=Q").unpack_from  # a window as a number
 _STRIDES = (4, 3, 2, 1)  # the grid's step, in windows
 _DIRECT = 24  # so many searches cost about what a pass over the finest grid does
 _LONGEST = 64 * 1024  # longer values (a certificate, a document) are not looked for elsewhere
@@ -101,8 +103,9 @@ class Learned:
             windows: dict[int, tuple[bytes, ...]] = {}
             for text in texts:
                 for at in range(step * _WINDOW):
-                    window = memoryview(text[at : at + _WINDOW]).cast("Q")[0]
-                    windows[window] = (*windows.get(window, ()), text)
+                    (window,) = _word(text, at)
+                    near = windows.get(window)
+                    windows[window] = (text,) if near is None else (*near, text)
             grids.append(_Grid(step, tuple(texts), windows))
         self._direct = (*direct, *waiting)
         self._grids = tuple(grids)
