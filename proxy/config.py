@@ -7,7 +7,7 @@ the current folder, `~` is the home folder.
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self, override
 from urllib.parse import urlsplit
@@ -356,6 +356,12 @@ class Settings:
         if plain["ca_dir"] is None:
             plain["ca_dir"] = plain["home"] / "ca"
         return cls(**plain, redaction=Redaction(**redaction), origins=origins)
+
+    def of_replay(self) -> Self:
+        """For a replay that contacts nothing: its own record can be made again at any time."""
+        origin = self.origins.get("durability")
+        told = origin is not None and origin.source != "default"
+        return self if told else replace(self, durability="fast")
 
     def value(self, name: str) -> Any:
         """The value of a row of SETTINGS."""

@@ -201,3 +201,9 @@ def test_the_table_and_the_values_have_the_same_names() -> None:
     inner = {f"redaction.{field.name}" for field in dataclasses.fields(Redaction)}
     assert named == fields | inner
     assert len({setting.env for setting in SETTINGS}) == len(SETTINGS)
+
+
+def test_the_record_of_a_replay_is_lossy_unless_told_otherwise() -> None:
+    assert load({}, {}).of_replay().durability == "fast"
+    told = load({}, {"DASHCAM_DURABILITY": "durable"})
+    assert told.of_replay().durability == "durable"

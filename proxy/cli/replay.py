@@ -83,6 +83,8 @@ def command(
     settings = cli.settings(**flags)
     how = chosen(mode, there=not is_file(ref) or Path(ref).exists())
     named = parse(live, settings.replay_allow)
+    if how == "none" and not named:
+        settings = settings.of_replay()
     steady = how == "none" and not as_is
     played = Mode(settings.match, settings.pace, reuse, named, steady=steady)
     done = asyncio.run(

@@ -49,6 +49,8 @@ def command(
     if upstream_ca:
         flags["upstream_ca"] = Path(upstream_ca)
     settings = cli.settings(**flags, upstream=list(upstream) or None)
+    if settings.replay and not settings.replay_allow:
+        settings = settings.of_replay()
     token = os.environ.get("DASHCAM_TOKEN") or None
     if settings.workers == 1:
         return asyncio.run(_serve(settings, token, reuse=reuse))

@@ -39,7 +39,10 @@ _log = logging.getLogger(__name__)
 QUEUE_BYTES = 64 * 1024 * 1024
 _BATCH_ITEMS = 256
 _BATCH_BYTES = 4 * 1024 * 1024
-_FAST_LINGER = 0.02  # seconds that the lossy mode gathers for
+# The lossy mode gives way to traffic: it writes when that pauses, or when much or old is queued.
+_PAUSE = 0.05  # seconds
+_OLD = 5.0  # seconds
+_MUCH = QUEUE_BYTES // 4
 _MOST_LEARNED = 5000  # tools whose schemas are remembered
 _IDLE = 1.0  # seconds after which the store is tidied up, and told of gaps again
 _GIVE_UP = 5.0  # seconds that a batch is tried again while the store is unavailable
@@ -63,6 +66,7 @@ class _Finished:
     tx: Finished
     size: int
     waiter: asyncio.Future[bool] | None
+    since: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)
@@ -130,6 +134,9 @@ class Writer:
         self._untidy = False
         self._untold: dict[str, Gap] = {}  # gaps that the store does not know of yet, by reason
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._heard = 0.0  # when the last exchange came
+        self._awaited = 0  # items in the queue that somebody waits for
+        self._hurry = threading.Event()  # set while there are such
         self._thread = threading.Thread(target=self._run, name="dashcam-writer", daemon=True)
         self._lock = threading.Lock()
         self.counters = Counters()
@@ -166,7 +173,9 @@ class Writer:
             self._gap(f"the queue holds {QUEUE_BYTES >> 20} MiB")
             return self._refused() if self.strict else None
         waiter = self._loop.create_future() if self._durability != "fast" else None
-        self._queue.put(_Finished(tx, size, waiter))
+        item = _Finished(tx, size, waiter)
+        self._heard = item.since
+        self._queue.put(item)
         return waiter
 
     def begin(self, exchange: Exchange) -> asyncio.Future[bool]:
@@ -174,13 +183,13 @@ class Writer:
         if self.counters.queued_bytes > QUEUE_BYTES:
             return self._refused()
         waiter = self._loop.create_future()
-        self._queue.put(_Begun(exchange, waiter))
+        self._put_awaited(_Begun(exchange, waiter))
         return waiter
 
     def write(self, *writes: Write) -> asyncio.Future[bool]:
         """Writes that are not exchanges; the future is done once they are committed."""
         waiter = self._loop.create_future()
-        self._queue.put(_Plain(writes, waiter))
+        self._put_awaited(_Plain(writes, waiter))
         return waiter
 
     def put(self, *writes: Write) -> None:
@@ -192,13 +201,26 @@ class Writer:
     ) -> asyncio.Future[bool]:
         """Ends a run: judges it unless its caller already has, and closes it."""
         waiter = self._loop.create_future()
-        self._queue.put(_Close(run_id, ended_at, exit_code, ended_by, waiter))
+        self._put_awaited(_Close(run_id, ended_at, exit_code, ended_by, waiter))
         return waiter
 
     def stop(self, timeout: float = 30.0) -> None:
         """Writes what is queued and ends the thread."""
-        self._queue.put("stop")
+        self._put_awaited("stop")
         self._thread.join(timeout)
+
+    def _put_awaited(self, item: _Item) -> None:
+        with self._lock:
+            self._awaited += 1
+            self._hurry.set()
+        self._queue.put(item)
+
+    def _took(self, item: _Item) -> None:
+        if isinstance(item, str) or (item.waiter is not None and not isinstance(item, _Finished)):
+            with self._lock:
+                self._awaited -= 1
+                if not self._awaited:
+                    self._hurry.clear()
 
     def _refused(self) -> asyncio.Future[bool]:
         waiter = self._loop.create_future()
@@ -225,25 +247,37 @@ class Writer:
             self._tell()
             self._tidy()
             return [], False
+        self._took(first)
         if first == "stop":
             self._tell()
             return [], True
         batch: list[_Item] = [first]
         size = first.size if isinstance(first, _Finished) else 0
-        if self._durability == "fast" and self._queue.qsize() < _BATCH_ITEMS:
-            time.sleep(_FAST_LINGER)
+        if self._durability == "fast" and isinstance(first, _Finished):
+            self._give_way(first.since + _OLD)
         while len(batch) < _BATCH_ITEMS and size < _BATCH_BYTES:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
                 break
+            self._took(item)
             if item == "stop":
-                self._queue.put(item)  # after this batch, and what it leaves to be told
+                self._put_awaited(item)  # after this batch, and what it leaves to be told
                 return batch, False
             if isinstance(item, _Finished):
                 size += item.size
             batch.append(item)
         return batch, False
+
+    def _give_way(self, until: float) -> None:
+        """Waits for a pause of the traffic: it has better use for the processor."""
+        while (
+            self.counters.queued_bytes < _MUCH
+            and (now := time.monotonic()) < until
+            and now < self._heard + _PAUSE
+            and not self._hurry.wait(self._heard + _PAUSE - now)
+        ):
+            pass
 
     def _store_batch(self, batch: list[_Item]) -> None:
         """Commits a batch; a run's close comes after what was queued before it."""

@@ -41,6 +41,7 @@ class Failing(MemoryStore):
         self.gate = threading.Event()
         self.gate.set()
         self.batches: list[int] = []
+        self.written = threading.Event()
 
     @override
     def write(self, batch: Sequence[Write]) -> None:
@@ -49,6 +50,7 @@ class Failing(MemoryStore):
         if self.errors:
             raise self.errors.pop(0)
         super().write(batch)
+        self.written.set()
 
 
 async def test_an_exchange_is_stored_before_its_waiter_is_done(
@@ -72,6 +74,33 @@ async def test_fast_waits_for_nobody_and_loses_nothing_on_stop(make_tx: MakeTx) 
     assert [writer.exchange(tx) for tx in made] == [None] * 49
     await asyncio.to_thread(writer.stop)
     assert [exchange.seq for exchange in store.exchanges("r")] == list(range(1, 50))
+
+
+async def test_fast_gives_way_to_traffic(make_tx: MakeTx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "_PAUSE", 3600.0)  # there is always more to come
+    store = MemoryStore("memory:")
+    writer = make_writer(store, "fast")
+    writer.start()
+    for number in range(1, 301):  # more than a batch
+        writer.exchange(make_tx(seq=number))
+    assert writer.counters.stored == 0
+    await asyncio.wait_for(writer.write(), 60)  # somebody asks: all before it is written
+    assert writer.counters.stored == 300
+
+
+@pytest.mark.parametrize("limit", ["_OLD", "_MUCH"])
+async def test_fast_gives_way_only_for_so_long_and_so_much(
+    limit: str, make_tx: MakeTx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_PAUSE", 3600.0)
+    monkeypatch.setattr(writer_module, limit, 0)
+    store = Failing()
+    writer = make_writer(store, "fast")
+    writer.start()
+    writer.exchange(make_tx(seq=1))
+    await asyncio.wait_for(asyncio.to_thread(store.written.wait), 60)
+    await asyncio.to_thread(writer.stop)
+    assert writer.counters.stored == 1
 
 
 async def test_what_queues_up_during_a_commit_is_one_commit(make_tx: MakeTx) -> None:
