@@ -1,13 +1,14 @@
 """Secrets of many formats, planted in many places, and the search for what is left of them.
 
 The samples are made here from what the providers hand out, not from the table under test. A longer
-run plants more samples of each: `DASHCAM_SECRET_SAMPLES=25`.
+run plants more samples of each, and cuts streams at every place: `DASHCAM_SECRET_SAMPLES=25`.
 """
 
 import base64
 import gzip
 import html
 import json
+import os
 import string
 from collections.abc import Callable, Iterator
 from random import Random
@@ -20,6 +21,9 @@ ALNUM = UPPER + LOWER + DIGITS
 HEX = "0123456789abcdef"
 B64 = ALNUM + "+/"
 B64U = ALNUM + "-_"
+
+SIZE = int(os.environ.get("DASHCAM_SECRET_SAMPLES", "1"))
+CUTS = 16 if SIZE == 1 else 10_000
 
 type Make = Callable[[Random], str]
 
@@ -234,11 +238,15 @@ def _gzip(secret: str) -> Exchange:
 
 
 def _deltas(secret: str) -> list[dict[str, object]]:
-    """Streamed tool arguments, one stream for every place where the secret may be cut."""
+    """Streamed tool arguments, one stream for each of CUTS places where the secret is cut.
+
+    Short secrets are cut at all of theirs, of long ones these are the first, and every so many.
+    """
     text = json.dumps({"api_key": secret})
     first = text.index(json.dumps(secret)[1:-1])
     out: list[dict[str, object]] = []
-    for index, cut in enumerate(range(first, len(text) - 1)):
+    places = range(first, len(text) - 1)
+    for index, cut in enumerate(places[:: -(-len(places) // CUTS)]):
         pieces = (text[:first], text[first:cut], text[cut:])
         out += [{"index": index, "delta": {"partial_json": piece}} for piece in pieces]
     return out
