@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, override
 from urllib.parse import urlsplit
 
-from proxy.core.correlation import WITNESSES
+from proxy.core.correlation import LATER, WITNESSES
 from proxy.core.matching.rules import read, write
 from proxy.errors import ConfigError
 
@@ -131,7 +131,7 @@ def _list_of(words: str, reader: Callable[[Any], str] = _text) -> Kind:
 
 
 def _witness(value: Any) -> str:
-    if value not in WITNESSES:
+    if value not in (*WITNESSES, *LATER):
         raise ValueError
     return str(value)
 
@@ -273,8 +273,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("idle_timeout", SECONDS, 300, "After this many quiet seconds a run is over."),
     Setting(
         "correlation",
-        _list_of("a list of " + ", ".join(WITNESSES), _witness),
-        list(WITNESSES),
+        _list_of("a list of " + ", ".join((*WITNESSES, *LATER)), _witness),
+        [*WITNESSES, *LATER],
         "What tells which run a request belongs to; the first that speaks wins.",
     ),
     Setting("connect_timeout", SECONDS, 10, "Seconds to reach an upstream."),

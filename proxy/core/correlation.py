@@ -39,6 +39,15 @@ SESSION_HEADERS: tuple[bytes, ...] = (
     b"x-langsmith-trace-id",
     _LANGSMITH,
 )
+# Headers by which agents tell their sub-agents apart, whose calls are in the same run.
+_SUB_AGENTS = frozenset(
+    (
+        b"x-claude-code-agent-id",
+        b"x-codex-turn-metadata",
+        b"x-parent-session-id",
+        b"x-session-id",
+    )
+)
 CORRELATION_HEADERS: tuple[bytes, ...] = (b"x-correlation-id", b"x-run-id")
 BAGGAGE_KEYS: tuple[str, ...] = ("run.id", "session.id")
 
@@ -100,16 +109,25 @@ def _session_header(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
 
 def _baggage(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
     lines = [value for name, value in head.headers if name.lower() == b"baggage"]
-    members = b",".join(lines).decode("utf-8", "replace")
-    found = {
-        unquote(key.strip()): unquote(value.partition(";")[0].strip())
-        for key, _, value in (member.partition("=") for member in members.split(","))
-    }
+    found = baggage_of(b",".join(lines).decode("utf-8", "replace"))
     return next((found[key] for key in BAGGAGE_KEYS if found.get(key)), None)
 
 
+def baggage_of(members: str) -> dict[str, str]:
+    """The members of W3C baggage, without their properties."""
+    return {
+        unquote(key.strip()): unquote(value.partition(";")[0].strip())
+        for key, _, value in (member.partition("=") for member in members.split(","))
+    }
+
+
 def _trace(head: RequestHead, _own: Own, _peer: Peer) -> str | None:
-    match = _TRACEPARENT.fullmatch(header(head.headers, b"traceparent") or b"")
+    return trace_of(header(head.headers, b"traceparent") or b"")
+
+
+def trace_of(traceparent: bytes) -> str | None:
+    """The trace id of a W3C `traceparent`; None when it is not a valid one."""
+    match = _TRACEPARENT.fullmatch(traceparent)
     return match[1].decode() if match else None
 
 
@@ -122,6 +140,8 @@ WITNESSES: Mapping[str, Witness] = {
     "baggage": _baggage,
     "traceparent": _trace,
 }
+# Witnesses that need bodies: they are heard off the forward path, when only the client is known.
+LATER: tuple[str, ...] = ("body-id", "history", "tool-call")
 # What the witnesses that look at headers look for; most requests carry none of it.
 _LOOKED_FOR: Mapping[str, frozenset[bytes]] = {
     "correlation-header": frozenset(CORRELATION_HEADERS),
@@ -141,7 +161,8 @@ def identify(
     for name in order:
         if name in _LOOKED_FOR and given.isdisjoint(_LOOKED_FOR[name]):
             continue
-        said = WITNESSES[name](head, own, peer)
+        witness = WITNESSES.get(name)  # none for those that are heard later
+        said = witness(head, own, peer) if witness else None
         if said:
             return Identity(name, said, run_id_for(name, said))
     return Identity("process", peer.address, None)
@@ -154,6 +175,24 @@ def run_id_for(witness: str, said: str) -> str:
     kind = "run" if witness in _DIRECT else witness
     digest = hashlib.sha256(f"{kind}\0{said}".encode("utf-8", "surrogateescape")).hexdigest()
     return f"run_{digest[:24]}"
+
+
+def sub_agent(headers: Headers) -> str | None:
+    """The phase of a run that a sub-agent's own headers speak of; None for the agent itself."""
+    found = {name.lower(): value for name, value in headers if name.lower() in _SUB_AGENTS}
+    if not found:
+        return None
+    if said := _text(found.get(b"x-claude-code-agent-id")):
+        return f"agent {said[:40]}"
+    turn, _ = loose.parse(found.get(b"x-codex-turn-metadata", b""))
+    path = loose.text(loose.obj(turn).get("agent_name")) or ""
+    names = [name for name in path.split("/") if name and name != "root"]
+    if names:
+        return "/".join(f"agent {name[:40]}" for name in names[:8])
+    session = _text(found.get(b"x-session-id"))
+    if session and found.get(b"x-parent-session-id"):
+        return f"agent {session[:40]}"
+    return None
 
 
 def read_own(headers: Headers) -> Own:

@@ -10,9 +10,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
-from proxy.core.correlation import NO_OWN, Peer, forwarded, read_own
+from proxy.core.correlation import LATER, NO_OWN, Peer, forwarded, read_own
 from proxy.core.decisions import Decision, Forward, Refuse
 from proxy.core.model import End, Exchange, Own, RequestHead, Run
 from proxy.engine import answers
@@ -20,6 +21,7 @@ from proxy.engine.clock import ticks, wall
 from proxy.engine.finished import Ready
 from proxy.engine.histogram import Histogram
 from proxy.engine.recorder import Tx
+from proxy.engine.placing import Moved, Placing
 from proxy.engine.router import Router
 from proxy.engine.runs import RunBook
 from proxy.engine.tasks import spawn
@@ -73,6 +75,14 @@ class Engine:
         """Starts the writer and the sweeper."""
         self.writer.start()
         self._sweeper = spawn(self._sweep(), "sweeper")
+        # In strict mode a call is stored, in its run, before anybody can know what it says.
+        if not self.writer.strict and any(name in LATER for name in self.runs.order):
+            loop = asyncio.get_running_loop()
+            self.writer.placing = Placing(
+                self.runs.guessed,
+                self.runs.order,
+                lambda moved: _soon(loop, self.runs, moved),
+            )
 
     async def stop(self) -> None:
         """Ends what is open as interrupted, closes every run, writes everything."""
@@ -80,9 +90,9 @@ class Engine:
             self._sweeper.cancel()
         for tx in list(self._open):
             tx.finish(End.INTERRUPTED, "Dashcam was stopped")
-        closing = [self.close_run(run_id, ended_by="stop") for run_id in list(self.runs.live)]
-        if closing:
-            await asyncio.gather(*closing)
+        while self.runs.live:  # the writer may still be finding some
+            runs = list(self.runs.live)
+            await asyncio.gather(*[self.close_run(run_id, ended_by="stop") for run_id in runs])
         self.pool.close()
         await asyncio.get_running_loop().run_in_executor(None, self.writer.stop)
 
@@ -222,3 +232,9 @@ class Engine:
             tx.abort()
         for run_id in self.runs.idle(self.limits.idle_run):
             self.close_run(run_id, ended_by="idle")
+
+
+def _soon(loop: asyncio.AbstractEventLoop, runs: RunBook, moved: Moved) -> None:
+    """Called in the writer's thread."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(partial(runs.moved, moved.source, moved.target, ok=moved.ok))

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from proxy.core.correlation import Peer
 from proxy.core.model import Exchange
+
+_NOBODY = Peer()
 
 
 class Finished(Protocol):
@@ -12,6 +15,10 @@ class Finished(Protocol):
     @property
     def size(self) -> int:
         """About how many bytes it holds in memory."""
+
+    @property
+    def peer(self) -> Peer:
+        """Who asked."""
 
     def build(self) -> Exchange:
         """The exchange; called once, off the forward path."""
@@ -22,6 +29,7 @@ class Ready:
     """An exchange that is complete already: it did not go through this process."""
 
     exchange: Exchange
+    peer: Peer = _NOBODY
 
     @property
     def size(self) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from proxy.core.correlation import Peer
 
+KNOWN_PROCESS = "pid:"
 _MOST_KNOWN = 64
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
 _SOCK_DIAG = 4  # NETLINK_SOCK_DIAG
@@ -95,7 +96,7 @@ def _found(pid: str) -> str:
     _known.move_to_end(pid)
     if len(_known) > _MOST_KNOWN:
         _known.popitem(last=False)
-    return f"pid:{pid}:{_started(pid)}"
+    return f"{KNOWN_PROCESS}{pid}:{_started(pid)}"
 
 
 def _started(pid: str) -> str:

@@ -20,6 +20,7 @@ class LiveRun:
     group: str | None = None  # of calls that name none
     calls: int = 0
     errors: int = 0
+    own_activity: float | None = None  # of a client's run, once calls of others were moved from it
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class RunBook:
     label: str = "agent"
     shared: bool = False
     live: dict[str, LiveRun] = field(default_factory=dict)
+    guessed: dict[str, Run] = field(default_factory=dict)  # only their client speaks for them
     _by_process: dict[str, str] = field(default_factory=dict)
 
     def open(self, run: Run, *, held: bool = True) -> LiveRun:
@@ -65,6 +67,8 @@ class RunBook:
         if live is None:
             live = self.live[run_id] = LiveRun(self._new_run(run_id, identity, own, peer))
             news = live.run
+            if identity.run_id is None:
+                self.guessed[run_id] = news
         elif own.label or own.meta or own.parent:
             news = _merged(live.run, own)
         live.seq += 1
@@ -79,6 +83,23 @@ class RunBook:
             live.in_flight -= 1
             live.last_activity = wall()
 
+    def moved(self, source: str, target: Run | None, *, ok: bool) -> None:
+        """A call that came in `source` was put into `target`; None: it stayed there."""
+        came = self.live.get(source)
+        if came is not None and came.own_activity is None:
+            came.own_activity = came.run.started_at
+        if target is None:
+            if came is not None:
+                came.own_activity = wall()
+            return
+        if came is not None:
+            came.calls -= 1
+            came.errors -= not ok
+        live = self.live.setdefault(target.id, LiveRun(target))
+        live.calls += 1
+        live.errors += not ok
+        live.last_activity = live.own_activity = wall()
+
     def close(self, run_id: str) -> None:
         """Forgets a run."""
         self.live.pop(run_id, None)
@@ -90,7 +111,9 @@ class RunBook:
         return [
             run_id
             for run_id, live in self.live.items()
-            if not live.held and not live.in_flight and live.last_activity <= before
+            if not live.held
+            and not live.in_flight
+            and (live.own_activity or live.last_activity) <= before
         ]
 
     def _of_process(self, identity: Identity) -> str:

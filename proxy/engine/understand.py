@@ -1,6 +1,6 @@
 """From an exchange to its events: decode, name, validate, price, summarise. Runs in the writer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -20,19 +20,25 @@ _MOST_RESULTS = 50
 _NOT_LET_IN = (401, 403, 407)
 
 
-def events_of(exchange: Exchange, learned: dict[str, Learned] | None = None) -> list[Event]:
+def events_of(
+    exchange: Exchange,
+    learned: dict[str, Learned] | None = None,
+    settle: Callable[[Call, bytes], Mapping[str, Any]] | None = None,
+) -> list[Event]:
     """The exchange's own event, and one for each payload in it that is not as it should be.
 
     A WebSocket with several model calls has an event for each: the first is the exchange's own, the
     others name it as `exchange`. Validations come after the event that they are of.
     `learned` are the schemas that tools' servers have declared, by step; what this exchange
-    declares is added.
+    declares is added. `settle` gets the call and its request's plain body before events are made,
+    may change the exchange, and says what else its event tells.
     """
     request = plain(exchange.request.headers, exchange.request_body.data)
     response = plain(
         exchange.response.headers if exchange.response else (), exchange.response_body.data
     )
     call = wire.decode_call(exchange, request, response)
+    told = settle(call, request) if settle else {}
     known: dict[str, Learned] = {} if learned is None else learned
     known.update(learn(call))
 
@@ -42,7 +48,9 @@ def events_of(exchange: Exchange, learned: dict[str, Learned] | None = None) -> 
 
     turns = wire.decode_turns(exchange)
     if len(turns) < 2:  # noqa: PLR2004 - one call, or none
-        return checked(exchange, call, _event(exchange, call))
+        event = _event(exchange, call)
+        event.data |= told
+        return checked(exchange, call, event)
     events: list[Event] = []
     for number, turn in enumerate(turns, 1):
         alone = _alone(exchange, turn.call)

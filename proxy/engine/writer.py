@@ -16,9 +16,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from proxy.core import pricing, validators
+from proxy.core.calls import Call
 from proxy.core.model import Event, Exchange, Outcome, Run
 from proxy.core.validators import Learned
 from proxy.engine.finished import Finished
+from proxy.engine.placing import Placing
 from proxy.engine.retries import Retries
 from proxy.engine.understand import event_of, events_of
 from proxy.errors import StoreError, StoreUnavailable
@@ -128,6 +130,7 @@ class Writer:
         self._durability = durability
         self._retries = Retries()
         self._bases: dict[str, int] = {}
+        self.placing: Placing | None = None  # set before the thread starts
         self._learned: dict[str, Learned] = {}  # the schemas that tools' servers declare
         self._placeholders = 0
         self._prepared = False
@@ -332,10 +335,20 @@ class Writer:
         if exchange.seq:
             exchange.seq += self._base(exchange.run_id)
         clean = self._redactor.exchange(exchange)
-        self._retries.annotate(clean)
+        opened: list[Write] = []
+
+        def settle(call: Call, body: bytes) -> dict[str, Any]:
+            told: dict[str, Any] = {}
+            if self.placing is not None:
+                run, by = self.placing.place(clean, tx.peer, call, body)
+                opened.extend([run] if run else [])
+                told = {"askedBy": by._asdict()} if by else {}
+            self._retries.annotate(clean)
+            return told
+
         if len(self._learned) > _MOST_LEARNED:
             self._learned.clear()
-        event, *others = events_of(clean, self._learned)
+        event, *others = events_of(clean, self._learned, settle)
         if others:  # numbers of this batch only, which the store replaces with its own
             of = event.id = self._placeholder()
             for other in others:
@@ -344,7 +357,7 @@ class Writer:
                     other.parent_event_id = of
                 else:
                     of = other.id
-        return [AddExchange(clean, event), *map(AddEvent, others)]
+        return [*opened, AddExchange(clean, event), *map(AddEvent, others)]
 
     def _begun(self, exchange: Exchange) -> list[Write]:
         exchange.durability = self._durability
@@ -367,6 +380,8 @@ class Writer:
 
     def _closing(self, item: _Close) -> list[Write]:
         self._bases.pop(item.run_id, None)
+        if self.placing is not None:
+            self.placing.forget(item.run_id)
         writes: list[Write] = [CloseRun(item.run_id, item.ended_at)]
         if not any(outcome.source == "caller" for outcome in self._store.outcomes(item.run_id)):
             run = replace(self._store.find_run(item.run_id), ended_at=item.ended_at)

@@ -1,0 +1,75 @@
+"""Bounds and forgetting; who belongs where is told by tests/engine/test_placing.py."""
+
+import itertools
+
+import pytest
+
+from proxy.core import lineage as module
+from proxy.core.calls import Call, Message, ToolUse
+from proxy.core.lineage import Lineage, Place
+from proxy.core.model import RequestHead
+from proxy.core.remembered import Seen
+from proxy.core.tool_match import asked
+
+HEAD = RequestHead("POST", "https", "a.test", 443, "/find")
+
+
+class Told:
+    """Calls of one address, a second each."""
+
+    def __init__(self) -> None:
+        numbers = itertools.count(1)
+        self.lineage = Lineage(lambda: f"new{next(numbers)}")
+        self.at = 100.0
+
+    def __call__(
+        self,
+        *texts: str,
+        uses: tuple[ToolUse, ...] = (),
+        guessed: bool = True,
+        connection: str = "",
+        kind: str = "llm_call",
+    ) -> Place:
+        self.at += 1
+        sides = itertools.cycle(("user", "assistant"))
+        messages = tuple(map(Message, sides, texts[:-1]))
+        reply = Message("assistant", texts[-1], uses) if texts else None
+        call = Call(kind, "s", "p", messages=messages, reply=reply, input={"q": "whales"})
+        seen = Seen(f"ex{self.at}", "lane", guessed, self.at, self.at + 1, True, connection)
+        return self.lineage.place(call, seen, lambda: asked(HEAD, call, b""))
+
+
+def test_a_run_that_is_over_is_forgotten() -> None:
+    told = Told()
+    assert told("One?", "One.", connection="1").run == "lane"
+    assert told("Two?", "Two.", connection="2").run == "new1"
+    assert told("One?", "One.", "And?", "So.", connection="2").run == "lane"
+    told.lineage.forget("lane")
+    told.lineage.forget("lane")
+    assert told("Two?", "Two.", "And?", "So.", connection="2").run == "new1"
+    assert told("One?", "One.", "And?", "So.", connection="3").run == "new2"
+    for run in ("lane", "new1", "new2"):
+        told.lineage.forget(run)
+    assert not told.lineage._nodes
+    assert not told.lineage._lanes
+
+
+def test_histories_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST", 10)
+    told = Told()
+    for n in range(30):
+        told(f"Question {n}?", f"Answer {n}.", connection=str(n))
+    assert len(told.lineage._nodes) == 10
+    assert sum(len(run.keys) for run in told.lineage._runs.values()) == 10
+
+
+def test_the_turn_that_asked_is_told_of_a_certain_run_too() -> None:
+    told = Told()
+    use = ToolUse("c1", "find", {"q": "whales"})
+    assert told("Find whales", "", uses=(use,), guessed=False) == Place("lane")
+    place = told(guessed=False, kind="http")
+    assert (place.run, place.witness) == ("lane", None)
+    assert place.asked_by is not None
+    assert (place.asked_by.tool, place.asked_by.id) == ("find", "c1")
+    told.at += 700
+    assert told(guessed=False, kind="http").asked_by is None
