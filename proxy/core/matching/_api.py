@@ -41,7 +41,7 @@ class Volatile(NamedTuple):
     `firm` values are specific enough to tell whether an earlier answer contained them.
     """
 
-    kind: str  # uuid | date | time | unix | call | path | token | secret | credential
+    kind: str  # uuid | date | time | unix | call | path | name | token | secret | credential
     text: str
     firm: bool
 

@@ -25,6 +25,15 @@ _BILLING: Final = re.compile(
     r"x-anthropic-billing-header:(?:[ \t]*[\w-]+=[^;\s]*;?)*", re.IGNORECASE
 )
 _BILLING_NEEDLE: Final = "anthropic-billing-header"
+# How Claude Code named its user: the device, the account and the session.
+_DEVICE: Final = re.compile(
+    r"\buser_[0-9a-f]{64}_account_(?:[0-9a-f-]{36})?_session_[0-9a-f-]{36}(?![\w-])"
+)
+# In front of what a command of Codex's shell printed; other commands' times count.
+_SHELL: Final = re.compile(
+    r"^(?:Chunk ID: [0-9a-f]{6}\n|(Exit code: \d+\n))Wall time: \d+(?:\.\d+)? seconds$",
+    re.MULTILINE,
+)
 _TRACE: Final = re.compile(r"\b00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\b")
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_+/=.:-]{16,200}")
@@ -110,9 +119,13 @@ def secrets(text: str, found: Callable[[str, str], str]) -> str:
 
 
 def traces(text: str, found: Callable[[str, str], str]) -> str:
-    """`text` without W3C trace contexts and without Anthropic's billing header."""
+    """`text` without what coding agents and tracers put in: docs/matching.md lists it."""
     if "00-" in text:
         text = _TRACE.sub(lambda match: found("token", match[0]), text)
     if _BILLING_NEEDLE in text:
         text = _BILLING.sub(lambda match: found("token", match[0]), text)
+    if "Wall time: " in text:
+        text = _SHELL.sub(lambda match: (match[1] or "") + found("token", match[0]), text)
+    if "_session_" in text:
+        text = _DEVICE.sub(lambda match: found("token", match[0]), text)
     return text

@@ -59,6 +59,14 @@ UNIX_FIELDS: Final = frozenset(
         "updated_at", "_", "_t", "_ts", "cachebuster", "cb", "nocache",
     )
 )  # fmt: skip
+# Those that say when the client made something: `create_time`, `turn_started_at_unix_ms`.
+_UNIX_NAMES: Final = re.compile(
+    r"(?:create|created|creation|generated|issued|requested|sent|submitted|(?:turn|session)_started)"
+    r"(?:_at|_time|_timestamp)?(?:_unix|_epoch)?(?:_(?:ns|us|ms|s|secs?|seconds|millis))?"
+    r"|(?:client_|current_|request_)?(?:time|timestamp|now)_(?:ns|us|ms)"
+)
+# Whose call it is, in Anthropic's `metadata.user_id`, as Claude Code says it.
+_USER_FIELDS: Final = frozenset(("device_id", "session_id", "account_uuid"))
 _UNIX_TEXT: Final = re.compile(r"(?:1[4-9]|20)\d{8}(?:\d{3}|\d{6}|\.\d{1,9})?")
 _UNIX_SCALES: Final = (1, 1_000, 1_000_000, 1_000_000_000)
 _UNIX_SPAN: Final = (1_400_000_000, 2_100_000_000)  # 2014 to 2036
@@ -115,7 +123,7 @@ class Normaliser:
     def _scanned(self, text: str, field: str) -> str:
         self._leaf = text
         # What has no hyphen, slash or digit in the right place is done after a few scans in C.
-        if "-" in text:
+        if "-" in text or "Wall time: " in text:
             text = ids.secrets(ids.traces(text, self.found), self.found)
         if "_" in text or "functions." in text:
             text = ids.calls(text, self.found)
@@ -148,7 +156,7 @@ class Normaliser:
             if name in TOKEN_FIELDS and ids.is_token(text):
                 self.found("token", text)
                 return "<token>"
-            if name in UNIX_FIELDS and _UNIX_TEXT.fullmatch(text):
+            if _is_unix_name(name) and _UNIX_TEXT.fullmatch(text):
                 return self.found("unix", text)
         return self.text(text, field)
 
@@ -179,6 +187,8 @@ class Normaliser:
             item = value[key]
             if role and type(item) is str:
                 out[key] = self.found(role, item)
+            elif field == "user_id" and key in _USER_FIELDS and type(item) is str:
+                out[key] = self.found("token", item)
             else:
                 out[key] = self.tree(item, key)
         return out
@@ -219,8 +229,14 @@ def _is_call(kind: str) -> bool:
     return kind in CALL_TYPES or kind.endswith(_CALL_SUFFIXES)
 
 
+@lru_cache(maxsize=4096)
+def _is_unix_name(name: str) -> bool:
+    """Whether a number of that size in a field of this name (in snake case) is a time."""
+    return name in UNIX_FIELDS or _UNIX_NAMES.fullmatch(name) is not None
+
+
 def _is_unix(value: float, field: str) -> bool:
-    if ids.snake(field) not in UNIX_FIELDS:
+    if not _is_unix_name(ids.snake(field)):
         return False
     low, high = _UNIX_SPAN
     return any(low * scale <= value < high * scale for scale in _UNIX_SCALES)

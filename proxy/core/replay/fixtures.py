@@ -24,6 +24,8 @@ type Shape = tuple[int, int] | None
 
 _NO_FIXTURE: Final = frozenset((End.MISSED, End.CLIENT_INVALID))
 _NONE: Final[Sequence[int]] = ()
+# Nobody was reached: what was asked does not matter to how it ended.
+_UNREACHED: Final = frozenset((End.UPSTREAM_REFUSED, End.UPSTREAM_TLS, End.UPSTREAM_TIMEOUT))
 _AT_HAND: Final = 16 * 1024 * 1024  # bytes of bodies that are kept although they could be loaded
 
 
@@ -57,6 +59,21 @@ class Fixture:
         """Whether it did nothing but report to a telemetry service."""
         body = plain.request(self.head, self.load().request_body.data) if self.size else b""
         return telemetry.reports(self.head, body)
+
+    @property
+    def server(self) -> tuple[str, int]:
+        """Host and port."""
+        return self.head.host, self.head.port
+
+    @property
+    def unreached(self) -> bool:
+        """Whether there was no connection to the server."""
+        return self._exchange.response is None and self._exchange.end in _UNREACHED
+
+    @property
+    def unread(self) -> bool:
+        """Whether it ended before the client had said what it wanted."""
+        return self.unreached and not self.size and self._exchange.request_end_us is None
 
     @property
     def at_hand(self) -> bool:
@@ -223,6 +240,20 @@ class Fixtures:
     def at_place(self, request: MatchRequest) -> Sequence[int]:
         """Positions of the fixtures at the place of a request, in order."""
         return self._by_place.get(normalised.place(request), _NONE)
+
+    @cached_property
+    def tunnels(self) -> dict[tuple[str, int], list[int]]:
+        """Positions of the tunnels to servers that were never reached, by host and port.
+
+        What a client would have asked through such a tunnel is not known.
+        """
+        dead = {one.server for one in self.all if one.head.method == "CONNECT" and one.unreached}
+        dead -= {one.server for one in self.all if not one.unreached} if dead else set()
+        found: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for one in self.all if dead else ():
+            if one.head.method == "CONNECT" and one.server in dead:
+                found[one.server].append(one.position)
+        return dict(found)
 
     def ports(self, host: str) -> frozenset[int]:
         """The ports that the recording knows of a host."""

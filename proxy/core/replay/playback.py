@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from proxy.core import telemetry
 from proxy.core.diff import Change, changes
-from proxy.core.matching import Key, MatchRequest, normalised
+from proxy.core.matching import Key, MatchRequest, normalised, temp
 from proxy.core.model import Exchange, Own, RequestHead
 from proxy.core.replay.fixtures import Fixture, Fixtures
 from proxy.core.replay.identities import Identities
@@ -14,7 +14,7 @@ from proxy.core.replay.live import NOTHING, Live
 from proxy.core.replay.near import NearMiss, nearest
 from proxy.core.replay.report import Report
 
-type How = Literal["exact", "normalised", "sequence", "again", "telemetry"]
+type How = Literal["exact", "normalised", "sequence", "again", "telemetry", "unreached"]
 
 MATCHES: Final = ("normalised", "exact", "sequence")
 
@@ -146,11 +146,18 @@ class Playback:
         return self._report.with_unused(self.fixtures.all[at] for at in self._unused())
 
     def _unused(self) -> Iterator[int]:
+        tried = {self.fixtures.all[at].server for at in self._served} if self._tunnels else set()
         for fixture in self.fixtures.all:
             if fixture.position in self._served or fixture.reports:
                 continue
+            if fixture.position in self._tunnels and fixture.server in tried:
+                continue  # that it was tried counts, not how often
             if not self._for_the_world(fixture):
                 yield fixture.position
+
+    @property
+    def _tunnels(self) -> frozenset[int]:
+        return frozenset(at for found in self.fixtures.tunnels.values() for at in found)
 
     def _for_the_world(self, fixture: Fixture) -> bool:
         """Whether a recorded call is one that goes live: nobody will ask for its answer."""
@@ -183,12 +190,30 @@ class Playback:
         ):
             return hit
         if self.match == "sequence":
-            return self._in_sequence(request, before)
-        if hit := self._exactly(request, before):
-            return hit
-        if self.match == "exact":
-            return self._miss(request, "no recorded call is the same byte for byte")
-        return self._normally(request, before)
+            found = self._in_sequence(request, before)
+        else:
+            found = self._exactly(request, before) or (
+                "no recorded call is the same byte for byte"
+                if self.match == "exact"
+                else self._normally(request, before)
+            )
+        if isinstance(found, Hit):
+            return found
+        return self._unreached(request, before) or self._miss(request, found)
+
+    def _unreached(self, request: MatchRequest, before: int | None) -> Hit | None:
+        """Nobody was reached, so that it is not known what was asked: it ends as it did."""
+        silent = normalised.key(replace(request, body=b"")).id
+        for position in self._pending(self.fixtures.at_place(request), before):
+            fixture = self.fixtures.all[position]
+            if fixture.unread and fixture.key().id == silent and self._claim(position):
+                return self._hit(position, "unreached")
+        positions = self.fixtures.tunnels.get((request.head.host, request.head.port), ())
+        for position in positions:
+            if before is None or self.fixtures.all[position].seq < before:
+                self._claim(position)
+                return self._hit(position, "unreached")  # a second time, too: it was not there
+        return None
 
     def _received(self, request: MatchRequest, before: int | None) -> Hit | None:
         """Telemetry: what is in a batch, and how many there are, depends on timing alone."""
@@ -209,7 +234,7 @@ class Playback:
                 return self._hit(position, "exact")
         return self._again(positions)
 
-    def _normally(self, request: MatchRequest, before: int | None) -> Hit | Miss:
+    def _normally(self, request: MatchRequest, before: int | None) -> Hit | str:
         key = normalised.key(request)
         positions = self.fixtures.normally(request, key)
         conflict: str | None = None
@@ -226,24 +251,23 @@ class Playback:
         for position in filter(self._claim, spare):
             return self._served_for(position, key)
         if conflict is not None:
-            return self._miss(request, conflict)
+            return conflict
         if hit := self._again(positions, key):
             return hit
-        if positions:
-            return self._miss(request, "every recorded call like this one has been served")
-        return self._miss(request, UNLIKE)
+        return "every recorded call like this one has been served" if positions else UNLIKE
 
     def _conflict(self, position: int, key: Key) -> str | None:
         """Why a call with an equal key is another one after all."""
         recorded = self.fixtures.all[position].key().left_out
         found = self.fixtures.origins.conflict(recorded, key.left_out)
+        found = found or temp.conflict(recorded, key.left_out)
         return found or self._identities.conflict(recorded, key.left_out)
 
     def _served_for(self, position: int, key: Key) -> Hit:
         self._identities.bind(self.fixtures.all[position].key().left_out, key.left_out)
         return self._hit(position, "normalised")
 
-    def _in_sequence(self, request: MatchRequest, before: int | None) -> Hit | Miss:
+    def _in_sequence(self, request: MatchRequest, before: int | None) -> Hit | str:
         positions = self.fixtures.of_step(request.step)
         for position in filter(self._claim, self._pending(positions, before)):
             fixture = self.fixtures.all[position]
@@ -253,10 +277,8 @@ class Playback:
         if hit := self._again(positions):
             return hit
         if positions:
-            return self._miss(
-                request, f"all {len(positions)} recorded calls of this step are served"
-            )
-        return self._miss(request, "nothing is recorded for this step")
+            return f"all {len(positions)} recorded calls of this step are served"
+        return "nothing is recorded for this step"
 
     def _claim(self, position: int) -> bool:
         mark = object()

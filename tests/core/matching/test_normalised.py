@@ -631,7 +631,15 @@ def test_rules_for_headers_queries_forms_and_texts() -> None:
 
 def test_what_was_left_out_is_told() -> None:
     left_out = view(chat(CHAT)).left_out
-    assert {value.kind for value in left_out} == {"call", "date", "path", "time", "token", "uuid"}
+    assert {value.kind for value in left_out} == {
+        "call",
+        "date",
+        "name",
+        "path",
+        "time",
+        "token",
+        "uuid",
+    }
     assert [value.text for value in left_out if value.kind == "uuid"] == [UUID_A]
 
 
@@ -657,3 +665,53 @@ def test_there_is_no_shape_where_something_may_be_taken_out() -> None:
     assert shape(replace(chat(CHAT), ignore=(IgnoreRule("query", "a"),))) is not None
     assert shape(chat({"jsonrpc": "2.0", "id": {}})) is None
     assert shape(request("PUT", body=b"text {")) is None
+
+
+def codex(
+    chunk: str = "5b73a5", wall: str = "0.0000", code: int = 0, made: float = 1795385889.7
+) -> Any:
+    said = (
+        f"Chunk ID: {chunk}\nWall time: {wall} seconds\nProcess exited with code {code}\nOutput:\n"
+    )
+    item = {"type": "function_call_output", "call_id": "call_1", "output": said}
+    passed = {"create_time": made, "turn_started_at_unix_ms": round(made * 1000)}
+    return {"input": [item | {"internal_chat_message_metadata_passthrough": passed}]}
+
+
+def claude(
+    device: str = "d29b", session: str = UUID_A, account: str = "", who: str = "user_id"
+) -> Any:
+    told = {"device_id": device * 16, "account_uuid": account, "session_id": session}
+    return {"metadata": {who: orjson.dumps(told).decode()}}
+
+
+def older_claude(device: str = "d29b", session: str = UUID_A) -> Any:
+    return {"metadata": {"user_id": f"user_{device * 16}_account__session_{session}"}}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (codex(), codex("f66f6c", "1.2041", made=1795385915.6), True),
+        (codex(), codex(code=1), False),
+        ({"a": "Wall time: 1.0 seconds"}, {"a": "Wall time: 2.0 seconds"}, False),
+        (
+            {"a": "Exit code: 0\nWall time: 1.0 seconds\nOutput:\nx"},
+            {"a": "Exit code: 0\nWall time: 2.5 seconds\nOutput:\nx"},
+            True,
+        ),
+        (
+            {"a": "Exit code: 0\nWall time: 1.0 seconds\nOutput:\nx"},
+            {"a": "Exit code: 1\nWall time: 1.0 seconds\nOutput:\nx"},
+            False,
+        ),
+        (claude(), claude("34cb", UUID_B, UUID_C), True),
+        (claude(who="device"), claude("34cb", who="device"), False),
+        (older_claude(), older_claude("34cb", UUID_B), True),
+        ({"user_id": {"name": "ada"}}, {"user_id": {"name": "bob"}}, False),
+        ({"create_time": 12}, {"create_time": 13}, False),
+        ({"start_time": 1795385889}, {"start_time": 1795385890}, False),
+    ],
+)
+def test_what_coding_agents_put_in(one: Any, other: Any, *, same: bool) -> None:
+    assert (key(chat(one)).id == key(chat(other)).id) == same

@@ -489,3 +489,52 @@ def test_telemetry_goes_live_after_a_fork() -> None:
     assert hit(ask(session, recorded[1])) == 2
     assert hit(ask(session, recorded[0], {"data": ["x"]})) == 1
     assert isinstance(ask(session, recorded[0], {"data": ["y"]}), GoLive)
+
+
+DEAD = ("https", "dead.example.com", 443, "/v2/flags")
+
+
+def gone(seq: int, url: tuple[str, str, int, str] = DEAD, **more: Any) -> Exchange:
+    """A call to a server that could not be reached; the client had not said what it wanted."""
+    values = {"response": None, "end": End.UPSTREAM_REFUSED, "request_end_us": None}
+    return exchange(seq, url=url, **values | more)
+
+
+def tunnel(seq: int, host: str = "dead.example.com") -> Exchange:
+    return gone(seq, ("tcp", host, 443, ""), method="CONNECT", headers=(), request_end_us=5)
+
+
+def test_a_server_that_was_not_reached_is_not_reached_whatever_is_asked() -> None:
+    session = playback([gone(1), tunnel(2), tunnel(3)])
+    assert hit(ask(session, gone(9), {"device": "a"})) == 1
+    other = exchange(9, {"a": 1}, url=(*DEAD[:3], "/other"))
+    assert [hit(ask(session, other)) for _ in range(3)] == [2, 2, 2]
+    assert session.spent, "how often it was tried does not count"
+    miss(ask(session, exchange(9, {"a": 1}, url=("https", "else.example.com", 443, "/v2/flags"))))
+
+
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        [gone(1, request_end_us=5)],  # what was asked is known: nothing
+        [gone(1, end=End.UPSTREAM_RESET)],  # somebody was there
+        [tunnel(1), exchange(2, {"b": 1}, url=DEAD)],  # and answered something else
+        [tunnel(1, "else.example.com")],
+    ],
+)
+def test_a_server_that_was_reached_answers_what_was_asked(recorded: list[Exchange]) -> None:
+    miss(ask(playback(recorded), exchange(9, {"a": 1}, url=DEAD)))
+
+
+def test_a_server_that_nobody_tried_to_reach_is_unused() -> None:
+    session = playback([tunnel(1), chat(2, "a")])
+    ask(session, chat(9, "a"))
+    assert [call["seq"] for call in session.report().unused] == [1]
+
+
+def test_files_of_one_temporary_folder_are_not_those_of_another() -> None:
+    recorded = [chat(1, "read /tmp/run-invoices/a"), chat(2, "write /tmp/run-x7k2m9qa/a")]
+    session = playback(recorded)
+    assert hit(ask(session, chat(9, "write /tmp/run-ab_cd34f/a"))) == 2
+    found = miss(ask(session, chat(9, "read /tmp/run-customer/a")))
+    assert found.reason == "a temporary file is named 'customer', recorded is 'invoices'"
