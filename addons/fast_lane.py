@@ -315,9 +315,9 @@ class FastLane(Layer):
             tx.response_head(response_head(progress.head))
         for piece in progress.pieces:
             tx.response_data(piece)
-        if progress.raw:
+        if progress.raw and (raw := tx.keep(progress.raw)):
             self._sent = True
-            yield commands.SendData(self.context.client, progress.raw)
+            yield commands.SendData(self.context.client, raw)
         if progress.broken:
             said = f"the upstream broke HTTP: {progress.broken}"
             yield from self._broken(End.UPSTREAM_INVALID, said)
@@ -338,6 +338,12 @@ class FastLane(Layer):
         if server is not None:
             server.clean = answer.reusable and not early
             server.idle_since = time.monotonic()
+        if tx.withheld is not None:
+            refusal = yield from self._judged(tx)
+            if refusal is not None:
+                yield from self._refuse(refusal, refusal.end, recorded=False)
+                return
+            held = tx.release() + held
         safe = yield from self._finish(End.COMPLETE)
         if held and safe:
             yield commands.SendData(self.context.client, held)
@@ -345,6 +351,16 @@ class FastLane(Layer):
             yield from self._close_client()
             return
         yield from self._pump()
+
+    def _judged(self, tx: Tx) -> Generator[commands.Command, Any, Refuse | None]:
+        """What the client gets in place of an answer that was held until it was whole."""
+        found: list[Refuse | None] = []
+
+        async def judge() -> None:
+            found.append(await self._engine.judged(tx))
+
+        yield WaitHook(judge)
+        return found[0] if found else None
 
     def _finish(self, end: End, error: str | None = None) -> Generator[commands.Command, Any, bool]:
         """The exchange is over; whether what is held of its answer may be released."""
@@ -398,7 +414,8 @@ class FastLane(Layer):
         if self._server is not None:
             self._server.clean = False
         yield from self._let_go()
-        if self._sent or (tx is not None and tx.exchange.response is not None):
+        begun = tx is not None and tx.exchange.response is not None and tx.withheld is None
+        if self._sent or begun:
             yield from self._finish(end, message)
             yield from self._close_client()
         else:

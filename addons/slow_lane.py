@@ -19,7 +19,7 @@ from proxy.core.decisions import Refuse, Serve
 from proxy.core.model import End, Headers, RequestHead, ResponseHead, header
 from proxy.core.serving import acts
 from proxy.engine.engine import Engine
-from proxy.engine.recorder import Tx
+from proxy.engine.recorder import HELD_MOST, Tx
 
 _META = "dashcam"
 _FAILURES: tuple[tuple[str, End], ...] = (
@@ -103,6 +103,11 @@ class SlowLane:
         if tx is None or flow.response is None or tx.exchange.response is not None:
             return
         tx.response_head(_response_head(flow.response))
+        size = flow.response.headers.get("content-length", "0")
+        if tx.withheld is not None and size.isdecimal() and int(size) > HELD_MOST:
+            tx.release()
+        if tx.withheld is not None:
+            return  # it is seen whole before the client gets any of it
 
         def tee(data: bytes) -> bytes:
             if data:
@@ -118,6 +123,8 @@ class SlowLane:
             return
         if flow.response.trailers:
             tx.response_trailers = flow.response.trailers.fields
+        if tx.withheld is not None:
+            await self._judge(flow, flow.response, tx)
         end = flow.metadata.get("dashcam_end", End.COMPLETE)
         waiter = tx.finish(end, flow.metadata.get("dashcam_error"))
         ours = end in {End.REFUSED, End.MISSED}  # and may be given whatever became of its record
@@ -183,6 +190,16 @@ class SlowLane:
         flow.response = _made(refusal.status, refusal.headers, refusal.body)
         tx.response_head(ResponseHead(refusal.status, "", "HTTP/2", refusal.headers))
         tx.response_data(refusal.body)
+        flow.metadata["dashcam_end"] = refusal.end
+        flow.metadata["dashcam_error"] = refusal.reason
+
+    async def _judge(self, flow: http.HTTPFlow, answer: http.Response, tx: Tx) -> None:
+        """The answer was held; an error takes its place where it breaks an enforced schema."""
+        tx.response_data(answer.raw_content or b"")
+        refusal = await self._engine.judged(tx)
+        if refusal is None:
+            return
+        flow.response = _made(refusal.status, refusal.headers, refusal.body)
         flow.metadata["dashcam_end"] = refusal.end
         flow.metadata["dashcam_error"] = refusal.reason
 

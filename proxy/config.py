@@ -297,6 +297,29 @@ SETTINGS: tuple[Setting, ...] = (
         "If given, only these headers (and those that framing needs) are stored as they are.",
     ),
     Setting("redaction.pii", SWITCH, False, "Also replace mail addresses, phone and card numbers."),
+    Setting(
+        "schemas.folder", PATH, "schemas", "The folder of the schemas that are declared for tools."
+    ),
+    Setting(
+        "schemas.openapi",
+        TEXTS,
+        [],
+        "OpenAPI documents elsewhere, each FILE, or HOST=FILE where its servers are others.",
+    ),
+    Setting(
+        "schemas.warn",
+        TEXTS,
+        [],
+        "Names of schemas, * stands for any part: what breaks them is also told at once, in the"
+        " log.",
+    ),
+    Setting(
+        "schemas.enforce",
+        TEXTS,
+        [],
+        "Names of schemas, * stands for any part: a call that breaks them is not sent, an answer"
+        " that does is not passed on. mcp:SERVER/TOOL is what MCP servers declare of their tools.",
+    ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
 
@@ -310,6 +333,16 @@ class Redaction:
     json_paths: tuple[str, ...]
     allow_headers: tuple[str, ...]
     pii: bool
+
+
+@dataclass(slots=True, frozen=True)
+class Schemas:
+    """Where schemas are declared, and which are meant strictly, by globs of their names."""
+
+    folder: Path
+    openapi: tuple[str, ...]
+    warn: tuple[str, ...]
+    enforce: tuple[str, ...]
 
 
 @dataclass(slots=True, frozen=True)
@@ -342,20 +375,21 @@ class Settings:
     home: Path
     ca_dir: Path
     redaction: Redaction
+    schemas: Schemas
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, values: Mapping[str, Any], origins: Mapping[str, Origin]) -> Self:
         """From one value a row of SETTINGS."""
-        redaction = {
-            name.removeprefix("redaction."): value
-            for name, value in values.items()
-            if name.startswith("redaction.")
-        }
-        plain = {name: value for name, value in values.items() if "." not in name}
+        tables: dict[str, dict[str, Any]] = {"": {}}
+        for name, value in values.items():
+            table, _, key = name.rpartition(".")
+            tables.setdefault(table, {})[key] = value
+        plain = tables[""]
         if plain["ca_dir"] is None:
             plain["ca_dir"] = plain["home"] / "ca"
-        return cls(**plain, redaction=Redaction(**redaction), origins=origins)
+        redaction, schemas = Redaction(**tables["redaction"]), Schemas(**tables["schemas"])
+        return cls(**plain, redaction=redaction, schemas=schemas, origins=origins)
 
     def of_replay(self) -> Self:
         """For a replay that contacts nothing: its own record can be made again at any time."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import fnmatch
+import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from proxy.config import Settings
-from proxy.core import wire
+from proxy.core import validators, wire
 from proxy.core.matching import IgnoreRule
 from proxy.core.matching.rules import read as read_rule
 from proxy.core.model import Event, Exchange, Outcome, RequestHead, Run
@@ -19,10 +20,13 @@ from proxy.core.recording import ignore_rules
 from proxy.core.redaction.redactor import Redactor
 from proxy.core.redaction.rules import Pattern, Rules
 from proxy.core.replay import Fixtures
+from proxy.core.schemas import Book, Rule
+from proxy.core.schemas.declared import ENFORCE, WARN
 from proxy.core.wire.mcp import FROM_SERVER, STDIO
-from proxy.engine import logs
+from proxy.engine import logs, schema_files
 from proxy.engine.clock import wall
 from proxy.engine.engine import Engine, Limits
+from proxy.engine.gate import Gate
 from proxy.engine.proxies import Proxies
 from proxy.engine.replayer import Mode, Replayer
 from proxy.engine.router import Router
@@ -34,6 +38,8 @@ from proxy.importers import load as load_recording
 from proxy.importers.recording_file import opened
 from proxy.stores import open_store
 from proxy.stores._api import Store
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -57,13 +63,16 @@ async def start(settings: Settings) -> Runtime:
     """Opens the store and starts the engine. Raises DashcamError."""
     store = await asyncio.to_thread(open_store, settings.store, durability=settings.durability)
     redactor = redactor_of(settings, store)
+    book = book_of(settings)
     writer = Writer(
         store,
         redactor,
         judge_run,
         loop=asyncio.get_running_loop(),
         durability=settings.durability,
+        book=book,
     )
+    gate = Gate(book, writer.learned) if book else None
     router = Router.of(settings.upstream)
     engine = Engine(
         runs=RunBook(settings.correlation, settings.label, shared=settings.workers > 1),
@@ -76,6 +85,7 @@ async def start(settings: Settings) -> Runtime:
         ),
         router=router,
         limits=Limits(settings.response_timeout, settings.idle_timeout),
+        gate=gate or None,
     )
     await engine.start()
     return Runtime(settings, store, redactor, engine, logs.install(redactor.text))
@@ -94,6 +104,26 @@ def redactor_of(settings: Settings, store: Store) -> Redactor:
             pii=("all",) if rules.pii else (),
         ),
     )
+
+
+def book_of(settings: Settings) -> Book:
+    """The schemas that are declared.
+
+    Raises:
+        ConfigError: A file cannot be used, and somebody asked for it or for strictness.
+    """
+    where = settings.schemas
+    rules = [Rule(glob, ENFORCE) for glob in where.enforce]
+    rules += [Rule(glob, WARN) for glob in where.warn]
+    if not (rules or where.openapi or where.folder.is_dir()):
+        return Book()
+    strict = bool(rules or where.openapi) or settings.origins["schemas.folder"].source != "default"
+    book, problems = schema_files.book(where.folder, where.openapi, rules, strict=strict)
+    for problem in problems:
+        _log.warning("not a schema: %s", problem)
+    if book:
+        validators.prepare()  # a call that is held must not wait for it
+    return book
 
 
 def judge_run(run: Run, events: Sequence[Event], exit_code: int | None, ended_by: str) -> Outcome:

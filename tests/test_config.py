@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from proxy.config import SETTINGS, HostPort, Origin, Redaction, Settings, load
+from proxy.config import SETTINGS, HostPort, Origin, Redaction, Schemas, Settings, load
 from proxy.errors import ConfigError
 
 
@@ -197,8 +197,12 @@ def test_a_bad_variable_is_named() -> None:
 
 def test_the_table_and_the_values_have_the_same_names() -> None:
     named = {setting.name for setting in SETTINGS}
-    fields = {field.name for field in dataclasses.fields(Settings)} - {"redaction", "origins"}
-    inner = {f"redaction.{field.name}" for field in dataclasses.fields(Redaction)}
+    fields = {field.name for field in dataclasses.fields(Settings)} - {"origins"}
+    tables = {"redaction": Redaction, "schemas": Schemas}
+    fields -= tables.keys()
+    inner = {
+        f"{table}.{field.name}" for table, of in tables.items() for field in dataclasses.fields(of)
+    }
     assert named == fields | inner
     assert len({setting.env for setting in SETTINGS}) == len(SETTINGS)
 

@@ -19,6 +19,7 @@ from proxy.core.model import End, Exchange, Own, RequestHead, Run
 from proxy.engine import answers
 from proxy.engine.clock import ticks, wall
 from proxy.engine.finished import Ready
+from proxy.engine.gate import Gate
 from proxy.engine.histogram import Histogram
 from proxy.engine.recorder import Tx
 from proxy.engine.placing import Moved, Placing
@@ -66,6 +67,7 @@ class Engine:
     router: Router
     limits: Limits = Limits()
     replays: Replays | None = None
+    gate: Gate | None = None  # None while no schema is enforced
     on_finish: list[Callable[[Exchange], None]] = field(default_factory=list)
     waits: Histogram = field(default_factory=Histogram)  # of answers for their records
     _open: set[Tx] = field(default_factory=set)
@@ -122,7 +124,11 @@ class Engine:
         if joined.live.group and own.group is None:
             own = replace(own, group=joined.live.group)
         tx = Tx(joined.live.run.id, joined.seq, via, lane, head, own, peer, self._finished)
-        tx.hold = self.writer.strict or (self.replays is not None and self.replays.wants(own))
+        tx.hold = (
+            self.writer.strict
+            or (self.replays is not None and self.replays.wants(own))
+            or (self.gate is not None and self.gate.holds(head, own))
+        )
         self._open.add(tx)
         return tx
 
@@ -134,12 +140,26 @@ class Engine:
         return Forward(address)
 
     async def decide_held(self, tx: Tx) -> Decision:
-        """What to do with a request that is whole; in strict mode it is stored before."""
+        """What to do with a request that is whole; in strict mode it is stored before.
+
+        What breaks an enforced schema is not sent. A recording answers as it was recorded.
+        """
         if self.writer.strict and not await self._recordable(tx):
             return answers.unrecordable(tx.exchange.request, tx.request_bytes)
         if self.replays is None or not self.replays.wants(tx.exchange.own):
-            return self.decide(tx)
-        return await self.replays.decide(tx)
+            decision: Decision = self.decide(tx)
+        else:
+            decision = await self.replays.decide(tx)
+        gate, exchange = self.gate, tx.exchange
+        if gate is None or not isinstance(decision, Forward):
+            return decision
+        if not gate.holds(exchange.request, exchange.own):  # it is held for another reason
+            return decision
+        return await gate.request(tx) or decision
+
+    async def judged(self, tx: Tx) -> Refuse | None:
+        """What a client gets in place of an answer that was held; None: that answer."""
+        return None if self.gate is None or tx.withheld is None else await self.gate.answer(tx)
 
     async def _recordable(self, tx: Tx) -> bool:
         waiter = self.writer.begin(tx.begun())

@@ -23,6 +23,7 @@ from proxy.core.model import (
 )
 from proxy.engine.clock import new_id, ticks, wall
 
+HELD_MOST = 16 * 1024 * 1024  # bytes of an answer that is checked before it is passed on
 _BEGUN = "Dashcam ended before the answer did"
 
 
@@ -48,6 +49,7 @@ class Tx:
         "response_trailers",
         "rewritten",
         "timed_out",
+        "withheld",
     )
 
     def __init__(  # noqa: PLR0917 - called on the hot path, by position
@@ -73,6 +75,7 @@ class Tx:
         self.playback: object | None = None
         self.finished = False
         self.timed_out: str | None = None
+        self.withheld: bytearray | None = None  # what the client does not get before a check
         self.abort: Callable[[], None] | None = None  # how the adapter is stopped when it hangs
         self.error: str | None = None
         self.frames: list[Frame] = []
@@ -116,6 +119,29 @@ class Tx:
         at = self._request[-1][0] if self._request else self.now()
         self._request = [(at, body)] if body else []
 
+    def note(self, text: str) -> None:
+        """Something that the record is to say of the exchange."""
+        self.exchange.notes = (*self.exchange.notes, text)
+
+    def hold_answer(self) -> None:
+        """The answer is to be seen whole before the client gets any of it."""
+        self.withheld = bytearray()
+
+    def keep(self, data: bytes) -> bytes:
+        """Bytes for the client; returns those that may be sent now: none while it is held."""
+        if self.withheld is None:
+            return data
+        self.withheld += data
+        if len(self.withheld) <= HELD_MOST:
+            return b""
+        self.note(f"larger than {HELD_MOST >> 20} MiB: passed on without a check")
+        return self.release()
+
+    def release(self) -> bytes:
+        """What was held, for the client; nothing is held any more."""
+        held, self.withheld = bytes(self.withheld or b""), None
+        return held
+
     def response_head(self, head: ResponseHead) -> None:
         """The response has begun."""
         self.exchange.response = head
@@ -124,6 +150,11 @@ class Tx:
     def response_data(self, data: bytes) -> None:
         """A piece of the response body came in."""
         self._response.append((self.now(), data))
+
+    @property
+    def response_bytes(self) -> bytes:
+        """The response body so far."""
+        return b"".join([data for _, data in self._response])
 
     def frame(self, *, from_client: bool, opcode: int, data: bytes) -> None:
         """A whole WebSocket message passed."""

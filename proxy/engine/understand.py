@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 
-from proxy.core import canonical, encoding, pricing, wire
+from proxy.core import canonical, complaints, encoding, pricing, wire
 from proxy.core.calls import Call, Message, ToolUse
 from proxy.core.dialect import REFUSED
 from proxy.core.model import End, Event, Exchange, Headers, header
+from proxy.core.schemas import Book
 from proxy.core.sockets import Turn
 from proxy.core.validators import Found, Learned, Material, validate
 from proxy.core.validators.tool_schemas import learn
@@ -24,6 +25,7 @@ def events_of(
     exchange: Exchange,
     learned: dict[str, Learned] | None = None,
     settle: Callable[[Call, bytes], Mapping[str, Any]] | None = None,
+    book: Book | None = None,
 ) -> list[Event]:
     """The exchange's own event, and one for each payload in it that is not as it should be.
 
@@ -31,7 +33,8 @@ def events_of(
     others name it as `exchange`. Validations come after the event that they are of.
     `learned` are the schemas that tools' servers have declared, by step; what this exchange
     declares is added. `settle` gets the call and its request's plain body before events are made,
-    may change the exchange, and says what else its event tells.
+    may change the exchange, and says what else its event tells. `book` holds the schemas that the
+    user declares.
     """
     request = plain(exchange.request.headers, exchange.request_body.data)
     response = plain(
@@ -43,7 +46,7 @@ def events_of(
     known.update(learn(call))
 
     def checked(one: Exchange, understood: Call, event: Event) -> list[Event]:
-        found = validate(Material(one, understood, request, response, known))
+        found = validate(Material(one, understood, request, response, known, book))
         return [event, *_validations(event, found)]
 
     turns = wire.decode_turns(exchange)
@@ -113,6 +116,8 @@ def _validations(event: Event, found: Iterable[Found]) -> Iterable[Event]:
                 for one in violations
             ],
         }
+        if mode := next((one.mode for one in violations if one.mode is not None), None):
+            data["mode"] = mode
         yield Event(
             run_id=event.run_id,
             kind="validation",
@@ -122,6 +127,13 @@ def _validations(event: Event, found: Iterable[Found]) -> Iterable[Event]:
             status="error" if bad else "ok",
             data=data,
         )
+
+
+def warning(found: Event) -> str:
+    """What a validation found, in one line."""
+    first, *others = found.data["violations"]
+    more = f" (and {len(others)} more)" if others else ""
+    return f"schema: {found.data['subject']}: {first['path']}: {first['message']}{more}"
 
 
 def _event(exchange: Exchange, call: Call) -> Event:
@@ -238,6 +250,7 @@ def summary(call: Call) -> dict[str, Any]:
         "toolResults": _tool_results(call),
         "outputSchema": _digest(call.output_schema) if call.output_schema is not None else None,
         "reply": _reply(call.reply),
+        "empty": True if call.kind == "llm_call" and _says_nothing(call) else None,
         "finishReason": call.finish_reason,
         "refused": True if REFUSED in call.notes else None,
         "inputTokens": usage.input_tokens,
@@ -285,6 +298,8 @@ def _tool_results(call: Call) -> list[dict[str, Any]]:
             break
         for result in reversed(message.tool_results):
             said = {"id": result.id, "name": result.name, "isError": result.is_error}
+            said["error"] = complaints.complaint(result.content, result.is_error)
+            said["empty"] = complaints.is_nothing(result.content) or None
             told = {key: value for key, value in said.items() if value is not None}
             found.append(told | {"digest": _digest(result.content)})
     return found[::-1]
@@ -301,6 +316,14 @@ def _digest(value: Any) -> str:
 
 def _reply(reply: Message | None) -> str | None:
     return reply.text[:_EXCERPT] if reply and reply.text else None
+
+
+def _says_nothing(call: Call) -> bool:
+    """Whether a conversation was answered, and there is nothing in the answer."""
+    if call.error is not None or not call.messages or call.finish_reason is None:
+        return False
+    said = call.reply
+    return said is None or not (said.text.strip() or said.tool_uses or said.parts)
 
 
 def _retrieval(call: Call) -> dict[str, Any] | None:

@@ -18,11 +18,13 @@ from typing import Any, Literal, Protocol
 from proxy.core import pricing, validators
 from proxy.core.calls import Call
 from proxy.core.model import Event, Exchange, Outcome, Run
+from proxy.core.schemas import Book
+from proxy.core.schemas.declared import WARN
 from proxy.core.validators import Learned
 from proxy.engine.finished import Finished
 from proxy.engine.placing import Placing
 from proxy.engine.retries import Retries
-from proxy.engine.understand import event_of, events_of
+from proxy.engine.understand import event_of, events_of, warning
 from proxy.errors import StoreError, StoreUnavailable
 from proxy.stores._api import (
     AddEvent,
@@ -122,8 +124,10 @@ class Writer:
         *,
         loop: asyncio.AbstractEventLoop,
         durability: str = "durable",
+        book: Book | None = None,
     ) -> None:
         self._store = store
+        self._book = book
         self._redactor = redactor
         self._judge = judge
         self._loop = loop
@@ -131,7 +135,7 @@ class Writer:
         self._retries = Retries()
         self._bases: dict[str, int] = {}
         self.placing: Placing | None = None  # set before the thread starts
-        self._learned: dict[str, Learned] = {}  # the schemas that tools' servers declare
+        self.learned: dict[str, Learned] = {}  # the schemas that tools' servers declare
         self._placeholders = 0
         self._prepared = False
         self._untidy = False
@@ -346,13 +350,15 @@ class Writer:
             self._retries.annotate(clean)
             return told
 
-        if len(self._learned) > _MOST_LEARNED:
-            self._learned.clear()
-        event, *others = events_of(clean, self._learned, settle)
+        if len(self.learned) > _MOST_LEARNED:
+            self.learned.clear()
+        event, *others = events_of(clean, self.learned, settle, self._book)
         if others:  # numbers of this batch only, which the store replaces with its own
             of = event.id = self._placeholder()
             for other in others:
                 other.id = self._placeholder()
+                if other.data.get("mode") == WARN:
+                    _log.warning("%s", warning(other))
                 if other.kind == "validation":
                     other.parent_event_id = of
                 else:

@@ -165,8 +165,8 @@ class _Passage:
             if progress is None:
                 return await self._upstream_gone()
             self._note(progress)
-            if progress.raw:
-                await self._write(progress.raw)
+            if progress.raw and (raw := tx.keep(progress.raw)):
+                await self._write(raw)
             if progress.broken:
                 said = f"the upstream broke HTTP: {progress.broken}"
                 return await self._broken(End.UPSTREAM_INVALID, said)
@@ -177,10 +177,22 @@ class _Passage:
                 )
             if progress.done:
                 tx.response_trailers = trip.answer.trailers
-                if not await self._finish(End.COMPLETE):
-                    return self._withhold()
-                await self._write(progress.held)
-                return self._done(keep=trip.answer.reusable)
+                return await self._whole(progress.held, keep=trip.answer.reusable)
+
+    async def _whole(self, held: bytes, *, keep: bool) -> web.StreamResponse:
+        """The answer is whole: the client gets its end, or an error where a schema is enforced."""
+        tx = self._tx
+        if tx.withheld is not None:
+            refusal = await self._engine.judged(tx)
+            if refusal is not None:
+                await self._finish(refusal.end, refusal.reason)
+                await self._write(_answer_bytes(refusal))
+                return self._done(keep=keep)
+            held = tx.release() + held
+        if not await self._finish(End.COMPLETE):
+            return self._withhold()
+        await self._write(held)
+        return self._done(keep=keep)
 
     def _note(self, progress: Progress) -> None:
         if progress.head is not None:
@@ -193,8 +205,7 @@ class _Passage:
         if tx.timed_out is not None:
             return await self._broken(End.UPSTREAM_TIMEOUT, tx.timed_out)
         if trip.lost is None and trip.answer.eof():
-            whole = await self._finish(End.COMPLETE)
-            return self._done(keep=False) if whole else self._withhold()
+            return await self._whole(b"", keep=False)
         if trip.lost is not None:
             return await self._broken(End.UPSTREAM_RESET, "the upstream reset the connection")
         if trip.answer.head is None:
@@ -206,7 +217,8 @@ class _Passage:
     async def _broken(self, end: End, message: str) -> web.StreamResponse:
         if self._trip.answer.unfinished:
             self._tx.response_data(self._trip.answer.unfinished)
-        if not self._begun and self._tx.exchange.response is None:
+        held = self._tx.withheld is not None
+        if not self._begun and (held or self._tx.exchange.response is None):
             return await self._fail(end, message)
         await self._finish(end, message)
         return self._cut()

@@ -9,6 +9,7 @@ from proxy.core.model import End, header
 from proxy.errors import StoreError
 from proxy.stores._api import AddExchange, Write
 from tests.addons.conftest import OK, RUN, Proxy, Reader, Writer
+from tests.engine.gates import BAD_ANSWER, BAD_REQUEST, BOTH, SAID, enforce
 
 HEAD = b"GET /x HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -288,3 +289,56 @@ async def test_strict_mode_gives_no_answer_that_is_not_recorded(
         assert len(proxy.upstream.heads) == 1
         assert answer != OK
         assert [one.end for one in proxy.store.exchanges(RUN)] == [End.INTERRUPTED]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_an_enforced_schema_stops_bad_requests_and_bad_answers(
+    proxy: Proxy, chunked: bool
+) -> None:
+    bodies: list[bytes] = []
+
+    async def echo(head: bytes, reader: Reader, writer: Writer) -> bool:
+        length = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
+        bodies.append(data := await reader.readexactly(int(length)))
+        size = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(data)
+        writer.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % size)
+        for piece in (data[:9], data[9:]):
+            await writer.drain()
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        writer.write(b"0\r\n\r\n" if chunked else b"")
+        return True
+
+    proxy.upstream.play = echo
+    enforce(proxy.engine)
+    reader, writer = await proxy.tunnel()
+    said: list[bytes] = []
+    for body in (BOTH, BAD_ANSWER, BAD_REQUEST):
+        head = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+        writer.write(head + body)
+        if chunked and body is BOTH:
+            said.append(await reader.readuntil(b"0\r\n\r\n"))
+        else:
+            said.append(await answer(reader))
+    writer.close()
+    assert [one[9:12] for one in said] == [b"200", b"502", b"422"]
+    assert SAID.encode() in said[1]
+    assert bodies == [BOTH, BAD_ANSWER]  # the third never left
+    exchanges = await proxy.exchanges()
+    assert [one.end for one in exchanges] == [End.COMPLETE, End.REFUSED, End.REFUSED]
+    assert [one.response_body.data for one in exchanges[:2]] == [BOTH, BAD_ANSWER]
+
+
+async def test_an_answer_that_breaks_while_it_is_held_is_an_error(proxy: Proxy) -> None:
+    async def cut(head: bytes, reader: Reader, writer: Writer) -> bool:
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"customerId"')
+        return False
+
+    proxy.upstream.play = cut
+    enforce(proxy.engine)
+    reader, writer = await proxy.tunnel()
+    head = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(BOTH)
+    writer.write(head + BOTH)
+    assert b'"type":"upstream_truncated"' in await answer(reader)
+    writer.close()
+    (exchange,) = await proxy.exchanges()
+    assert exchange.end is End.UPSTREAM_TRUNCATED

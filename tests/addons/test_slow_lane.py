@@ -1,6 +1,7 @@
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ from proxy.core.model import End
 from proxy.engine.proxies import Proxies
 from proxy.engine.router import Router
 from tests.addons.conftest import Proxy
+from tests.engine.gates import BAD_ANSWER, BAD_REQUEST, BOTH, ECHO, enforce
 from tests.engine.test_proxies import ConnectProxy
 from tests.upstream.certificates import Certificates
 from tests.upstream.server import Upstream
@@ -101,3 +103,29 @@ def test_what_mitmproxy_says_has_an_end(message: str, end: End) -> None:
 def test_an_answer_of_ours_has_a_length_unless_it_may_not() -> None:
     assert _made(200, (), b"ok").headers["content-length"] == "2"
     assert "content-length" not in _made(204, (), b"").headers
+
+
+async def test_an_enforced_schema_stops_bad_requests_and_bad_answers(
+    proxy: Proxy, tmp_path: Path
+) -> None:
+    # What comes back is an object that tells the request.
+    echoed = {"properties": {"body": {"type": "string", "pattern": "customerId"}}}
+    enforce(proxy.engine, replace(ECHO, responses={"200": echoed}))
+    with trusted_upstream(proxy, tmp_path) as upstream:
+        async with http2(proxy) as client:
+            answers = [
+                await client.post(f"{upstream.https}/echo", content=body)
+                for body in (BOTH, BAD_ANSWER, BAD_REQUEST)
+            ]
+    assert [(one.status_code, one.http_version) for one in answers] == [
+        (200, "HTTP/2"),
+        (502, "HTTP/2"),
+        (422, "HTTP/2"),
+    ]
+    assert answers[0].json()["body"] == BOTH.decode()
+    assert "$.body: it breaks the rule pattern" in answers[1].json()["error"]["message"]
+    exchanges = await proxy.exchanges()
+    assert [one.end for one in exchanges] == [End.COMPLETE, End.REFUSED, End.REFUSED]
+    assert exchanges[0].response_body.data == answers[0].content
+    assert b"customer_id" in exchanges[1].response_body.data  # what the upstream said is kept
+    assert exchanges[2].response_body.data == answers[2].content  # the upstream would have echoed

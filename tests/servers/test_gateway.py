@@ -11,6 +11,7 @@ from proxy.core.model import End, Exchange, header
 from proxy.engine.router import parse
 from proxy.errors import StoreError
 from proxy.stores._api import AddExchange, Write
+from tests.engine.gates import BAD_ANSWER, BAD_REQUEST, BOTH, enforce
 from tests.servers.conftest import Served
 
 type Reader = asyncio.StreamReader
@@ -299,3 +300,48 @@ async def test_strict_mode_gives_no_answer_that_is_not_recorded(
             with pytest.raises(ConnectionResetError):
                 await reader.read()
             writer.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reached"), [(BOTH, 200, 1), (BAD_ANSWER, 502, 1), (BAD_REQUEST, 422, 0)]
+)
+async def test_an_enforced_schema_stops_bad_requests_and_bad_answers(
+    served: Served, upstream: Upstream, body: bytes, status: int, reached: int
+) -> None:
+    async def echo(head: bytes, reader: Reader, writer: Writer) -> bool:
+        data = await upstream.body(head, reader)
+        size = f"HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\n\r\n".encode()
+        for piece in (size, data[:9], data[9:]):
+            writer.write(piece)
+            await writer.drain()
+        return True
+
+    upstream.play = echo
+    enforce(served.engine)
+    for _ in range(2):
+        async with served.http.post(
+            f"{served.url}/mine/echo", data=body, headers=HEADERS
+        ) as answer:
+            assert answer.status == status
+            assert (await answer.read() == body) is (status == 200)
+    assert len(upstream.bodies) == 2 * reached
+    exchange = await recorded(served)
+    assert exchange.end is (End.COMPLETE if status == 200 else End.REFUSED)
+    assert (exchange.response_body.data == body) is (reached == 1)
+
+
+async def test_an_answer_that_breaks_while_it_is_held_is_an_error(
+    served: Served, upstream: Upstream
+) -> None:
+    async def cut(head: bytes, reader: Reader, writer: Writer) -> bool:
+        await upstream.body(head, reader)
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"customerId"')
+        return False
+
+    upstream.play = cut
+    enforce(served.engine)
+    async with served.http.post(f"{served.url}/mine/echo", data=BOTH, headers=HEADERS) as answer:
+        assert (answer.status, (await answer.json())["error"]["type"]) == (
+            502,
+            "upstream_truncated",
+        )

@@ -66,7 +66,8 @@ def _counts(facts: Facts, breach: Breach, seen: _Seen) -> bool:
         return _reached(breach, seen)
     if breach.validator not in _BODIES or breach.call.kind == "llm_call":
         return False
-    if timeline.telemetry(breach.call) or not turns.models(facts.events):
+    declared = breach.found.data.get("mode") is not None  # by the user: then it is a tool
+    if not declared and (timeline.telemetry(breach.call) or not turns.models(facts.events)):
         return False  # nobody's tool
     return not _better(facts, breach, seen)
 

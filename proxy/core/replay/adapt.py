@@ -17,6 +17,7 @@ import orjson
 from proxy.core import heads
 from proxy.core.model import Body, End, Exchange, Headers, Part, RequestHead, header
 from proxy.core.replay import plain
+from proxy.core.schemas.enforcing import as_answered
 
 _SESSION: Final = b"mcp-session-id"
 _REVISION: Final = b"mcp-protocol-version"
@@ -47,6 +48,7 @@ def adapted(
         body: its body as it was on the wire.
         date: what a `Date` header of the answer is replaced with; None leaves it.
     """
+    exchange = as_answered(exchange)
     response = exchange.response
     if response is None:
         return exchange

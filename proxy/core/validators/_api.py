@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from proxy.core.calls import Call
 from proxy.core.model import Exchange
+from proxy.core.schemas.book import Book
 
 
 class Learned(NamedTuple):
@@ -22,13 +23,17 @@ class Learned(NamedTuple):
 
 @dataclass(slots=True, frozen=True)
 class Material:
-    """One exchange, the call it is, its bodies without Content-Encoding, and what was learned."""
+    """One exchange, the call it is, its bodies without Content-Encoding, and what is known of it.
+
+    `learned` are the schemas that tools' servers declare, `book` those that the user does.
+    """
 
     exchange: Exchange
     call: Call
     request: bytes = b""
     response: bytes = b""
     learned: Mapping[str, Learned] = field(default_factory=dict)
+    book: Book | None = None
 
 
 class Violation(NamedTuple):
@@ -36,7 +41,8 @@ class Violation(NamedTuple):
 
     `path` is a JSON path into the payload; `keyword` the schema's keyword, or a word of our own
     (unknown_tool, not_json, cut_off, unchecked); `subject` the tool or schema; `side` the half of
-    the exchange it was found in. `breaking` is false for what a tolerant reader can live with.
+    the exchange it was found in. `breaking` is false for what a tolerant reader can live with;
+    `mode` says how strictly a declared schema is meant.
     """
 
     path: str
@@ -46,6 +52,7 @@ class Violation(NamedTuple):
     subject: str | None = None
     schema_path: str | None = None
     breaking: bool = True
+    mode: str | None = None
 
 
 class Validator(Protocol):

@@ -207,6 +207,18 @@ def server(head: RequestHead) -> str:
     return "/".join([head.authority, *path])
 
 
+def speaks(head: RequestHead) -> bool:
+    """Whether a request looks like a message to an MCP server, from its head alone.
+
+    A client must accept both JSON and events (streamable HTTP), which hardly anybody else does.
+    """
+    if head.method != "POST":
+        return False
+    accept = heads.value(head.headers, b"accept") or ""
+    both = _EVENTS in accept and "application/json" in accept
+    return both or _marked(head) or _LEGACY.search(head.query) is not None
+
+
 def _marked(head: RequestHead) -> bool:
     """Whether a request's headers say that it is MCP."""
     return any(heads.value(head.headers, name) is not None for name in _HEADERS)
