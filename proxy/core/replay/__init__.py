@@ -3,7 +3,7 @@
 fixtures = Fixtures.of(exchanges, steps=…, ignore_rules=…)      shared, immutable
 playback = Playback(fixtures, match="normalised")                one session, its own cursor
 answer = playback.decide(head, body)                             Hit | Miss | GoLive
-for step in script(adapted(answer.exchange, head, body), pace):  what to send and when
+adapted(answer.exchange, head, body)                             the answer for this request
 playback.report().exit_code                                      0, 2 or 125
 """
 
@@ -15,43 +15,23 @@ from proxy.core.replay.near import Difference, NearMiss
 from proxy.core.replay.playback import MATCHES, GoLive, Hit, Miss, Playback
 from proxy.core.replay.report import Report, joined
 from proxy.core.replay.rewrite import Rewrite
-from proxy.core.replay.script import (
-    AwaitFrame,
-    Fail,
-    Hold,
-    SendChunk,
-    SendEnd,
-    SendFrame,
-    SendHead,
-    Step,
-    script,
-)
 
 __all__ = [
     "MATCHES",
-    "AwaitFrame",
     "Difference",
-    "Fail",
     "Fixture",
     "Fixtures",
     "GoLive",
     "Hit",
-    "Hold",
     "Live",
     "Miss",
     "NearMiss",
     "Playback",
     "Report",
     "Rewrite",
-    "SendChunk",
-    "SendEnd",
-    "SendFrame",
-    "SendHead",
-    "Step",
     "adapted",
     "joined",
     "miss_body",
     "miss_text",
     "rule_body",
-    "script",
 ]

@@ -16,7 +16,7 @@ from proxy.core.http1 import render_headers
 from proxy.core.matching import bodies
 from proxy.core.matching.trees import Normaliser
 from proxy.core.model import End, Exchange, Frame, RequestHead, ResponseHead, header
-from proxy.core.replay.script import AwaitFrame, Fail, Hold, SendFrame, SendHead, script
+from proxy.core.replay.turns import AwaitFrame, Fail, Hold, SendFrame, SendHead, turns
 from proxy.core.websocket import CLOSE, PONG, Reader, close_code, frame_bytes
 
 SWITCHING: Final = 101
@@ -52,7 +52,7 @@ class Conversation:
     """
 
     def __init__(self, exchange: Exchange, pace: float, differed: Differed | None) -> None:
-        self._steps = iter(script(exchange, pace))
+        self._turns = turns(exchange, pace)
         self._differed = differed
         self._awaited: Frame | None = None
         self._early: list[tuple[int, bytes]] = []  # said before its turn
@@ -60,8 +60,8 @@ class Conversation:
         self._then, self._now = Normaliser(), Normaliser()
         self._number = 0
         self.ended = False
-        step = next(self._steps)
-        assert isinstance(step, SendHead)  # noqa: S101 - what a script begins with
+        step = next(self._turns)
+        assert isinstance(step, SendHead)  # noqa: S101 - what a conversation begins with
         self._head, self._delay = step.response, step.delay_us / 1e6
 
     def head(self, request: RequestHead) -> ResponseHead:
@@ -104,7 +104,7 @@ class Conversation:
                 return
 
     def _step(self) -> Iterator[Say]:
-        step = next(self._steps, None)
+        step = next(self._turns, None)
         if isinstance(step, AwaitFrame):
             self._awaited = step.frame
         elif isinstance(step, SendFrame):
