@@ -2,6 +2,8 @@
 #
 #   docker build -t dashcam .
 #   docker run -e DASHCAM_TOKEN=… -p 127.0.0.1:8080:8080 -p 127.0.0.1:8081:8081 -v dashcam:/data dashcam
+#
+# Clients: HTTPS_PROXY=http://RUN:TOKEN@127.0.0.1:8080. -e DASHCAM_ALLOW=… says which hosts may be called.
 
 FROM python:3.13-slim AS build
 ENV UV_PROJECT_ENVIRONMENT=/opt/dashcam \
@@ -23,6 +25,7 @@ COPY --from=build /opt/dashcam /opt/dashcam
 ENV PATH=/opt/dashcam/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     DASHCAM_HOME=/data/home \
+    DASHCAM_ALLOW=* \
     DASHCAM_STORE=sqlite:////data/recordings/dashcam.db
 WORKDIR /data
 USER 10001

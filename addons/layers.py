@@ -12,6 +12,7 @@ from mitmproxy.proxy.layers import ClientTLSLayer, ServerTLSLayer, TCPLayer, mod
 from mitmproxy.proxy.layers.http import HTTPMode
 
 from addons.connect import Connect, Refused
+from addons.door import Locked, may_enter
 from addons.fast_lane import FastLane
 from addons.h2_layer import Http2Layer
 from addons.limits import USUAL, ClientLimits
@@ -80,6 +81,10 @@ class Layers:
             return Refused(context, "this proxy is spoken to without TLS: http://HOST:PORT")
         if len(data) < _SHORTEST:
             return None
+        if self.limits.token is not None:
+            entered = may_enter(data, self.limits.token, self.limits.head_bytes)
+            if not entered:
+                return None if entered is None else Locked(context)
         if data.startswith(b"CONNECT "):
             return Connect(context, self)
         peer = self._peers.of(context.client)

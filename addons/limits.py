@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 
 class ClientLimits(NamedTuple):
-    """`head` seconds and `head_bytes` for a request's head; `idle` seconds between requests.
+    """What holds for every client; `token`, if any, is the password that each must send.
+
+    `head` seconds and `head_bytes` for a request's head; `idle` seconds between requests.
 
     Before its first request, a connection has `head` seconds for all that comes before it (CONNECT
     and TLS). A body, and an answer, may take as long as the engine lets an exchange be silent.
@@ -14,6 +16,7 @@ class ClientLimits(NamedTuple):
     head_bytes: int = 256 * 1024
     idle: float = 600.0  # longer than the usual servers wait, so that nobody meets it
     silence: float = 1.0  # after so long in a tunnel, the server may be the one that speaks first
+    token: str | None = None
 
 
 USUAL = ClientLimits()

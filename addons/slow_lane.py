@@ -160,8 +160,8 @@ class SlowLane:
             return
         head = RequestHead("CONNECT", "https" if server.tls else "http", host, port, "")
         address = self._engine.router.address(head)
-        if self._engine.router.is_own(address):
-            server.error = "this is Dashcam's own port: the connection would go round in a circle"
+        if why := self._engine.router.barred(address):
+            server.error = why
             return
         if server.tls and server.sni is None:
             server.sni = address.name

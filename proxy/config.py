@@ -248,6 +248,12 @@ SETTINGS: tuple[Setting, ...] = (
         " host whose forwarded traffic goes to URL.",
     ),
     Setting("ignore", HOSTS, [], "Hosts that are tunnelled: neither opened nor recorded."),
+    Setting(
+        "allow",
+        HOSTS,
+        [],
+        "Hosts that may be called when others than this machine may ask; * is any public one.",
+    ),
     Setting("replay", TEXTS, [], "Runs or recordings that requests are answered from."),
     Setting("replay_allow", HOSTS, [], "Hosts that a replay may contact."),
     Setting("pace", PACE, "instant", "How fast a replayed answer leaves."),
@@ -360,6 +366,7 @@ class Settings:
     client_certificates: Mapping[str, tuple[Path, Path | None]]
     upstream: Mapping[str, str]
     ignore: tuple[str, ...]
+    allow: tuple[str, ...]
     replay: tuple[str, ...]
     replay_allow: tuple[str, ...]
     pace: float

@@ -18,6 +18,9 @@ from proxy.config import HostPort, Settings
 from proxy.engine.engine import Engine
 from proxy.engine.loading import Loading
 from proxy.engine.ports import port_of
+from proxy.engine.reach import Reach
+from proxy.engine.router import hosts_of
+from proxy.launch.api_token import is_loopback
 from proxy.launch.authority import Authority, load_or_create
 from proxy.runtime import Runtime
 
@@ -30,10 +33,13 @@ ANY_PORT = HostPort("127.0.0.1", 0)
 
 
 class ForwardProxy:
-    """Its ports, of which one may belong to one run."""
+    """Its ports, of which one may belong to one run. `token` is what clients must send, if any."""
 
-    def __init__(self, settings: Settings, engine: Engine, authority: Authority) -> None:
+    def __init__(
+        self, settings: Settings, engine: Engine, authority: Authority, token: str | None
+    ) -> None:
         self._settings = settings
+        self._token = token
         self._engine = engine
         self._authority = authority
         self._runs: dict[int, str] = {}
@@ -71,7 +77,9 @@ class ForwardProxy:
             authority=self._authority.pem_path,
             upstream_ca=settings.upstream_ca,
             ignored=composition.ignored(settings),
-            limits=ClientLimits(settings.header_timeout, settings.max_header_bytes),
+            limits=ClientLimits(
+                settings.header_timeout, settings.max_header_bytes, token=self._token
+            ),
         )
 
     async def _serve(self, interceptor: "Interceptor", sockets: Sequence[socket.socket]) -> None:
@@ -82,17 +90,22 @@ class Front:
     """The port of the gateway and the API. `reports` gives the running replays' reports."""
 
     def __init__(
-        self, runtime: Runtime, ports: "RunPorts", authority: Authority, token: str | None
+        self, runtime: Runtime, ports: "RunPorts", authority: Authority, token: str
     ) -> None:
         self.reports: Callable[[], list[dict[str, Any]]] = list
         self._runtime = runtime
         self._ports = ports
         self._ca = authority.cert_pem.decode()
         self._token = token
+        self._wide = False
         self._listening: list[Listening] = []
         self._doors = Doors(self._make, self._serve)
-        self.open = self._doors.open
         self.load = self._doors.load
+
+    def open(self, host: str, port: int, *, shared: bool = False) -> int:
+        """Opens its port; port 0 takes a free one. Raises ListenError."""
+        self._wide = not is_loopback(host)
+        return self._doors.open(host, port, shared=shared)
 
     async def stop(self) -> None:
         """Stops listening, and ends open requests."""
@@ -108,7 +121,7 @@ class Front:
 
         engine, store = self._runtime.engine, self._runtime.store
         api = Api(engine, store, listeners=self._ports, reports=self._reports, ca=self._ca)
-        return Site(api, Gateway(engine), self._token)
+        return Site(api, Gateway(engine), self._token, wide=self._wide)
 
     def _reports(self) -> list[dict[str, Any]]:
         return self.reports()  # which may be set later
@@ -160,7 +173,7 @@ async def serving(
     settings: Settings,
     *,
     api: HostPort,
-    token: str | None,
+    token: str,
     host: str = "127.0.0.1",
     loading: Loading | None = None,
 ) -> AsyncIterator[Serving]:
@@ -172,7 +185,14 @@ async def serving(
     runtime = await composition.start(settings)
     runtime.engine.replays = loading
     try:
-        forward = ForwardProxy(settings, runtime.engine, authority)
+        wide = not (is_loopback(host) and is_loopback(api.host))
+        if wide:
+            reach = Reach.of(settings.allow, hosts_of(settings.upstream))
+            reach.guard(asyncio.get_running_loop())
+            runtime.engine.router.reach = reach
+        forward = ForwardProxy(
+            settings, runtime.engine, authority, None if is_loopback(host) else token
+        )
         ports = RunPorts(forward, host)
         front = Front(runtime, ports, authority, token)
         api_port = front.open(api.host, api.port, shared=settings.workers > 1)

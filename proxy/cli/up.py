@@ -42,6 +42,7 @@ base URL: http://127.0.0.1:8081/openai/v1, /anthropic, /mine.""",
 @click.option("--upstream-ca", metavar="FILE", help="A PEM file of CAs that upstreams may have.")
 @click.option("--upstream", metavar="NAME=URL", multiple=True, help="An upstream by name.")
 @click.option("--ignore", metavar="HOST", multiple=True, help="A host to leave alone.")
+@click.option("--allow", metavar="HOST", multiple=True, help="A host that others may call.")
 def command(
     cli: Cli, *, upstream_ca: str | None, upstream: Sequence[str], reuse: bool, **flags: Any
 ) -> int:
@@ -51,13 +52,47 @@ def command(
     settings = cli.settings(**flags, upstream=list(upstream) or None)
     if settings.replay and not settings.replay_allow:
         settings = settings.of_replay()
-    token = os.environ.get("DASHCAM_TOKEN") or None
+    token = os.environ.get("DASHCAM_TOKEN") or _own_token(settings)
+    _limited(settings)
     if settings.workers == 1:
         return asyncio.run(_serve(settings, token, reuse=reuse))
     return _shared(settings, token)
 
 
-def _shared(settings: "Settings", token: str | None) -> int:
+def _own_token(settings: "Settings") -> str:
+    """This install's; for others than this machine it must be one that was given on purpose."""
+    from proxy.errors import ConfigError
+    from proxy.launch.api_token import load_or_make
+
+    for host in _wide(settings):
+        raise ConfigError(
+            f"Dashcam would listen on {host} for everybody",
+            hint="set DASHCAM_TOKEN to a secret that callers must send, or stay on 127.0.0.1",
+        )
+    return load_or_make(settings.home)
+
+
+def _wide(settings: "Settings") -> list[str]:
+    """Where others than this machine could ask."""
+    from proxy.launch.api_token import is_loopback
+
+    hosts = (settings.listen.host, settings.api.host)
+    return [host for host in hosts if not is_loopback(host)]
+
+
+def _limited(settings: "Settings") -> None:
+    """Whoever may ask from elsewhere needs a list of what may be called."""
+    from proxy.errors import ConfigError
+
+    for host in _wide(settings):
+        if not settings.allow:
+            raise ConfigError(
+                f"whoever reaches {host} could call any host through this Dashcam",
+                hint="say which may be called: --allow api.openai.com (or '*' for public ones)",
+            )
+
+
+def _shared(settings: "Settings", token: str) -> int:
     """Several workers on the same ports."""
     from proxy.cli._workers import reserved, supervise
     from proxy.errors import ConfigError
@@ -82,7 +117,7 @@ def _shared(settings: "Settings", token: str | None) -> int:
 
 async def _serve(
     settings: "Settings",
-    token: str | None,
+    token: str,
     *,
     reuse: bool = False,
     number: int = 0,
@@ -93,14 +128,7 @@ async def _serve(
     from proxy.core.replay import Live
     from proxy.engine.loading import Loading
     from proxy.engine.replayer import Mode
-    from proxy.errors import ConfigError
 
-    local = {"127.0.0.1", "::1", "localhost"}
-    if settings.api.host not in local and not token:
-        raise ConfigError(
-            f"the API would listen on {settings.api.host} for everybody",
-            hint="set DASHCAM_TOKEN to a secret that callers must send, or stay on 127.0.0.1",
-        )
     composition.raise_file_limit()
     stop = _told_to_stop(alive)  # from here on what has come is kept
     loading = Loading(everything=bool(settings.replay))
@@ -139,9 +167,17 @@ def _announce(where: "Serving", settings: "Settings", port: int) -> None:
         f"{doing}, into {shown(settings.store)}",
         f"proxy    HTTPS_PROXY={proxy}  (trust the CA: `dashcam ca bundle`)",
         f"gateway  {api}/openai/v1, {api}/anthropic, …",
-        f"API      {api}/api/v1",
+        f"API      {api}/api/v1  (asks for {_token_in_words(settings)})",
     ):
         print(f"dashcam: {line}", file=sys.stderr, flush=True)
+
+
+def _token_in_words(settings: "Settings") -> str:
+    from proxy.launch.api_token import NAME
+
+    if os.environ.get("DASHCAM_TOKEN"):
+        return "DASHCAM_TOKEN"
+    return f"the token in {settings.home / NAME}"
 
 
 def _told_to_stop(alive: int | None) -> asyncio.Event:

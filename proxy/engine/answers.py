@@ -40,6 +40,12 @@ def refused(head: RequestHead, request: bytes, status: int, reason: str, message
     return Refuse(status, _headers(body, extra), body, reason, end)
 
 
+def barred(head: RequestHead, request: bytes, why: str) -> Refuse:
+    """The answer where others than this machine may ask, for a host that they may not call."""
+    said = f"Dashcam: {why}; see the setting `allow`"
+    return refused(head, request, 403, "host-not-allowed", said)
+
+
 def unrecordable(head: RequestHead, request: bytes) -> Refuse:
     """The answer in strict mode when the request cannot be recorded; it may be sent again."""
     said = "Dashcam: this call cannot be recorded just now, so it was not made"

@@ -137,6 +137,8 @@ class Engine:
         address = self.router.address(tx.exchange.request)
         if self.router.is_own(address):
             return self.loop_refused(tx)
+        if why := self.router.barred(address):
+            return answers.barred(tx.exchange.request, tx.request_bytes, why)
         return Forward(address)
 
     async def decide_held(self, tx: Tx) -> Decision:

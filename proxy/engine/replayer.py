@@ -184,6 +184,8 @@ class Replayer:
         if self.router.is_own(address):
             said = f"{request.authority} is Dashcam itself: the request would go round in a circle"
             return answers.refused(request, tx.request_bytes, 508, "loop", said)
+        if why := self.router.barred(address):
+            return answers.barred(request, tx.request_bytes, why)
         self._asked.add(request.host)
         return Forward(address)
 

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from proxy.core.decisions import Address
 from proxy.core.model import RequestHead
+from proxy.engine.reach import Reach
 from proxy.errors import ConfigError
 
 # Gateway names of the providers that everybody knows: /openai/v1/… goes to …/v1/….
@@ -48,6 +49,7 @@ class Router:
     mapped: dict[str, Upstream] = field(default_factory=dict)
     named: dict[str, Upstream] = field(default_factory=dict)
     own_ports: set[int] = field(default_factory=set)
+    reach: Reach | None = None  # what may be called; None: anything
 
     @classmethod
     def of(cls, upstreams: Mapping[str, str]) -> "Router":
@@ -72,10 +74,21 @@ class Router:
             return Address(scheme, head.host, head.port, head.host)
         return Address(target.scheme, target.host, target.port, head.host)
 
+    def barred(self, address: Address) -> str | None:
+        """Why an address may not be connected to, None when it may."""
+        if self.is_own(address):
+            return "this is Dashcam's own port: the connection would go round in a circle"
+        return None if self.reach is None else self.reach.barred(address.host)
+
     def is_own(self, address: Address) -> bool:
         """Whether that is one of Dashcam's own ports: a loop."""
         local = address.host in {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"}  # noqa: S104 - compared, not bound
         return local and address.port in self.own_ports
+
+
+def hosts_of(upstreams: Mapping[str, str]) -> frozenset[str]:
+    """The hosts of the upstreams that the user named."""
+    return frozenset(parse(url).host for url in upstreams.values())
 
 
 def parse(url: str) -> Upstream:

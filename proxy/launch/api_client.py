@@ -10,10 +10,13 @@ from urllib.parse import unquote, urlsplit
 import orjson
 
 from proxy.errors import ConfigError, DashcamError
+from proxy.launch.api_token import known
 
 
 class ApiClient:
     """The Dashcam at `api` (`http://dashcam:TOKEN@HOST:PORT`, as in DASHCAM_API).
+
+    A token that is not in the URL comes from DASHCAM_TOKEN, or on this machine from its file.
 
     `timeout` is in seconds, for each thing that is waited for.
     """
@@ -24,7 +27,7 @@ class ApiClient:
             raise ConfigError(f"DASHCAM_API {api!r} is not http://HOST:PORT")
         self._host, self._port = parts.hostname, parts.port
         self._timeout = timeout
-        self.token = unquote(parts.password or "")
+        self.token = unquote(parts.password or "") or known(parts.hostname)
 
     def get(self, path: str) -> dict[str, Any]:
         """Asks for an object under /api/v1; raises DashcamError with what the API said."""

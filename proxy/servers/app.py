@@ -4,9 +4,9 @@ import hmac
 import json
 import socket
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,12 +15,17 @@ from aiohttp import HttpVersion11, web
 from proxy.core.http1 import check_request
 from proxy.engine.ports import bound
 from proxy.errors import DashcamError, FormatError, RecordingNotFound, StoreUnavailable
+from proxy.launch.api_token import is_loopback
 from proxy.servers.api import Api, openapi
 from proxy.servers.gateway import Gateway
 from proxy.servers.health import PATHS, Health
 from proxy.servers.listening import Listening, listen
 
-_GUARDED = frozenset(PATHS) - {"/livez", "/readyz"}
+# Who may ask what: for whoever restarts and routes; numbers, for anybody on this machine; all else
+# is for the token.
+_OPEN = frozenset({"/livez", "/readyz"})
+_NUMBERS = frozenset(PATHS) - _OPEN
+_KEY = "key-"
 _MAX_API_BODY = 16 * 1024 * 1024
 
 type Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,11 +33,12 @@ type Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(slots=True)
 class Site:
-    """The port's rooms. `token` is asked for under /api when there is one."""
+    """The port's rooms. `token` opens the API; `wide`: others than this machine can ask, too."""
 
     api: Api
     gateway: Gateway
-    token: str | None = None
+    token: str
+    wide: bool = False
 
     async def open(self, host: str, port: int) -> Listening:
         """Listens. Raises ListenError."""
@@ -40,9 +46,10 @@ class Site:
 
     async def serve(self, sockets: Sequence[socket.socket]) -> Listening:
         """The same for sockets that listen already."""
-        return await listen(self._app(), sockets)
+        return await listen(self.application(), sockets)
 
-    def _app(self) -> web.Application:
+    def application(self) -> web.Application:
+        """All routes, and the guard before them."""
         app = web.Application(middlewares=[self._guard], client_max_size=_MAX_API_BODY)
         app.add_routes(self.api.routes())
         app.add_routes(Health(self.api.engine, self.api.store).routes())
@@ -56,12 +63,15 @@ class Site:
         return app
 
     async def _gateway(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["name"]
+        raw = request.raw_path.removeprefix("/")
+        if raw.startswith(_KEY):  # for clients that can be given no header, only a base URL
+            raw = raw.partition("/")[2]
+        name = raw.partition("/")[0].partition("?")[0]
         upstream = self.api.engine.router.named.get(name)
         if upstream is None:
             known = ", ".join(sorted(self.api.engine.router.named))
             return _error(404, f"there is no upstream {name!r}; known are {known}")
-        rest = request.raw_path.removeprefix("/")[len(name) :] or "/"
+        rest = raw[len(name) :] or "/"
         target = upstream.path + (rest if rest.startswith(("/", "?")) else f"/{rest}")
         return await self.gateway.handle(request, upstream, target)
 
@@ -77,8 +87,7 @@ class Site:
             refusal.force_close()
             return refusal
         try:
-            if request.path.startswith("/api/") or request.path in _GUARDED:
-                self._may_ask(request)
+            self._may_ask(request)
             return await handler(request)
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004 - HTTP
@@ -93,40 +102,65 @@ class Site:
             return _error(400, error.message, error.hint)
 
     def _may_ask(self, request: web.Request) -> None:
-        """Refuses pages of other sites (DNS rebinding, CSRF), and whoever lacks the token.
+        """Refuses whoever lacks the token, and pages of other sites (DNS rebinding, CSRF).
 
-        A page cannot know the token, so with one any name may be used for this host.
+        All but what is named here is refused without it. A page cannot know the token, so beyond
+        this machine any name may be used for this host.
         """
-        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
-        if not self.token and not self._is_us(host):
-            raise web.HTTPForbidden(text=_text("the Host header does not name this Dashcam"))
-        origin = request.headers.get("Origin")
-        if origin and not self._is_us(urlsplit(origin).hostname or ""):
+        path = request.path
+        if path in _OPEN:
+            return
+        if not self.wide and not path.startswith("/api/") and self._is_gateway(request):
+            return
+        if not self.wide and not _is_here(request.headers.get("Host", "")):
+            raise web.HTTPForbidden(
+                text=_text(
+                    "the Host header does not name this Dashcam",
+                    "use http://127.0.0.1 or http://localhost",
+                )
+            )
+        if self._foreign(request):
             raise web.HTTPForbidden(text=_text("requests from other sites are refused"))
-        if self.token and not hmac.compare_digest(_given(request), self.token.encode()):
-            raise web.HTTPUnauthorized(text=_text("this API asks for its token (DASHCAM_TOKEN)"))
+        if not self.wide and path in _NUMBERS:
+            return
+        if not any(hmac.compare_digest(one, self.token.encode()) for one in _given(request)):
+            hint = "send DASHCAM_TOKEN, or what `api-token` in `home` says: Authorization: Bearer …"
+            raise web.HTTPUnauthorized(text=_text("this API asks for its token", hint))
+
+    def _is_gateway(self, request: web.Request) -> bool:
+        return request.match_info.handler == self._gateway
 
     @staticmethod
-    def _is_us(host: str) -> bool:
-        if host == "localhost":
-            return True
-        try:
-            return bool(ip_address(host))
-        except ValueError:
-            return False
+    def _foreign(request: web.Request) -> bool:
+        """Whether a page of another site asks."""
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}
+        place = origin.partition("://")[2]
+        return place != request.headers.get("Host") and not _is_here(place)
 
 
-def _given(request: web.Request) -> bytes:
-    """The token in Authorization: Bearer, or as the password of Basic (from a URL's userinfo)."""
+def _is_here(place: str) -> bool:
+    """Whether `host:port` can only mean this machine; for a page it is no name of its site."""
+    try:
+        return is_loopback(urlsplit(f"//{place}").hostname or "")
+    except ValueError:
+        return False
+
+
+def _given(request: web.Request) -> Iterator[bytes]:
+    """Tokens: of Bearer, the password of Basic (a URL's userinfo), Dashcam-Token, /key-TOKEN/."""
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return value.strip().encode()
+        yield value.strip().encode()
     if scheme.lower() == "basic":
-        try:
-            return b64decode(value).partition(b":")[2]
-        except ValueError:
-            return b""
-    return b""
+        with suppress(ValueError):
+            yield b64decode(value).partition(b":")[2]
+    if own := request.headers.get("Dashcam-Token"):
+        yield own.encode()
+    first = request.path.removeprefix("/").partition("/")[0]
+    if first.startswith(_KEY):
+        yield first.removeprefix(_KEY).encode()
 
 
 async def _openapi(_request: web.Request) -> web.Response:

@@ -167,7 +167,7 @@ async def ways(proxy: Proxy) -> AsyncIterator[dict[str, Way]]:
     server = await asyncio.start_server(mirror.serve, "127.0.0.1", 0)
     mirror.port = server.sockets[0].getsockname()[1]
     proxy.engine.router.named["mine"] = parse(f"http://localhost:{mirror.port}")
-    site = Site(Api(proxy.engine, proxy.store), Gateway(proxy.engine))
+    site = Site(Api(proxy.engine, proxy.store), Gateway(proxy.engine), "token")
     listening = await site.open("127.0.0.1", 0)
     host = b"localhost:%d" % mirror.port
     found = {

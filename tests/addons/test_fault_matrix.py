@@ -82,7 +82,7 @@ SLOW = {
 @pytest.fixture
 async def gateway(proxy: Proxy) -> AsyncIterator[int]:
     proxy.engine.router.named["mine"] = parse(f"http://127.0.0.1:{proxy.upstream.port}")
-    site = Site(Api(proxy.engine, proxy.store), Gateway(proxy.engine))
+    site = Site(Api(proxy.engine, proxy.store), Gateway(proxy.engine), "token")
     listening = await site.open("127.0.0.1", 0)
     yield listening.port
     await listening.stop()

@@ -132,7 +132,7 @@ async def entrances(proxy: Proxy) -> AsyncIterator[Open]:
     server = await asyncio.start_server(sink.serve, "127.0.0.1", 0)
     sink.port = server.sockets[0].getsockname()[1]
     proxy.engine.router.named["mine"] = parse(f"http://127.0.0.1:{sink.port}")
-    site = Site(Api(proxy.engine, proxy.store), Gateway(proxy.engine))
+    site = Site(Api(proxy.engine, proxy.store), Gateway(proxy.engine), "token")
     listening = await site.open("127.0.0.1", 0)
     tunnel = b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % sink.port
 

@@ -16,6 +16,7 @@ def outside_of_a_run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each test starts as a process of its own would, and ends with nothing left to send."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DASHCAM_HOME", "/nonexistent")  # where no token is
     monkeypatch.setattr(contexts._Adoption, "done", False)
     monkeypatch.setattr(reports, "_sender", Sender())
     yield

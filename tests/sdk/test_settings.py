@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import dashcam
 import pytest
 from dashcam import settings
@@ -35,6 +37,22 @@ def test_configure_outweighs_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     assert settings.api() == Api("http://told", "told")
     dashcam.configure()
     assert settings.api() == Api("http://env", "env")
+
+
+def test_the_token_of_this_machine_is_told_to_no_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "api-token").write_text("own\n")
+    monkeypatch.setenv("DASHCAM_HOME", str(tmp_path))
+    for host, token in (("127.0.0.1:1", "own"), ("localhost", "own"), ("[::1]:8", "own")):
+        dashcam.configure(api=f"http://{host}")
+        assert settings.api() == Api(f"http://{host}", token)
+    for host in ("dashcam.example.com", "127.0.0.1.evil.test", "127.0.0.1@evil.test", "[::1"):
+        dashcam.configure(api=f"http://{host}")
+        assert settings.api() == Api(f"http://{host}", None)
+    monkeypatch.setenv("DASHCAM_TOKEN", "given")
+    dashcam.configure(api="http://127.0.0.1")
+    assert settings.api() == Api("http://127.0.0.1", "given")
 
 
 def test_configure_alone_is_enough() -> None:

@@ -15,6 +15,8 @@ from proxy.servers.gateway import Gateway
 from proxy.stores.memory import MemoryStore
 from tests.engine.conftest import make_writer
 
+TOKEN = "a-token-of-the-tests"
+
 
 @dataclass(slots=True)
 class Served:
@@ -32,10 +34,11 @@ async def served() -> AsyncIterator[Served]:
     store = MemoryStore("memory:")
     engine = Engine(RunBook(order=tuple(WITNESSES)), make_writer(store), Pool(), Router.of({}))
     await engine.start()
-    site = Site(Api(engine, store), Gateway(engine))
+    site = Site(Api(engine, store), Gateway(engine), TOKEN)
     listening = await site.open("127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.port}"
-    async with aiohttp.ClientSession(auto_decompress=False) as http:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with aiohttp.ClientSession(auto_decompress=False, headers=headers) as http:
         yield Served(engine, store, site, url, http)
     await listening.stop()
     await engine.stop()

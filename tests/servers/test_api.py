@@ -247,7 +247,7 @@ async def test_the_openapi_document_and_the_page_describe_every_route(served: Se
     described = {
         (method.upper(), path) for path, verbs in document["paths"].items() for method in verbs
     }
-    app = served.site._app()
+    app = served.site.application()
     routed = {
         (route.method, route.resource.canonical)
         for route in app.router.routes()

@@ -186,7 +186,9 @@ class Service:
     def get(self, path: str) -> httpx.Response:
         """Asks the API."""
         url = f"{self.api}/api/v1{path}"
-        answer = httpx.get(url, trust_env=False, timeout=TIMEOUT, verify=_NOBODY)
+        token = self._env.get("DASHCAM_TOKEN") or (self._dashcam.home / "api-token").read_text()
+        headers = {"Authorization": f"Bearer {token.strip()}"}
+        answer = httpx.get(url, headers=headers, trust_env=False, timeout=TIMEOUT, verify=_NOBODY)
         answer.raise_for_status()
         return answer
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
+
+_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class Api(NamedTuple):
@@ -28,7 +32,8 @@ def configure(api: str | None = None, token: str | None = None) -> None:
 
     Args:
         api: Such as `http://127.0.0.1:8081`.
-        token: What the API asks for, if it does.
+        token: What the API asks for; without it `DASHCAM_TOKEN`, and for a Dashcam on this machine
+            the token in its home (`~/.dashcam/api-token`, or in `DASHCAM_HOME`).
     """
     _Configured.url = api
     _Configured.token = token
@@ -45,7 +50,19 @@ def api() -> Api | None:
     url = _Configured.url or os.environ.get("DASHCAM_API")
     if not url:
         return None
-    return Api(url.rstrip("/"), _Configured.token or os.environ.get("DASHCAM_TOKEN"))
+    token = _Configured.token or os.environ.get("DASHCAM_TOKEN") or _own_token(url)
+    return Api(url.rstrip("/"), token)
+
+
+def _own_token(url: str) -> str | None:
+    """The token of this machine's Dashcam, which no other machine is told."""
+    try:
+        if urlsplit(url).hostname not in _HERE:
+            return None
+        home = Path(os.environ.get("DASHCAM_HOME") or "~/.dashcam").expanduser()
+        return (home / "api-token").read_text("ascii").strip() or None
+    except (OSError, ValueError, RuntimeError):
+        return None
 
 
 def environment_run() -> str | None:
