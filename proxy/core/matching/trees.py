@@ -4,6 +4,7 @@ Keys are walked in order, so that identifiers get the same number whatever order
 is replaced is kept in `Normaliser.left_out`.
 """
 
+import operator
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -71,6 +72,8 @@ _UNIX_TEXT: Final = re.compile(r"(?:1[4-9]|20)\d{8}(?:\d{3}|\d{6}|\.\d{1,9})?")
 _UNIX_SCALES: Final = (1, 1_000, 1_000_000, 1_000_000_000)
 _UNIX_SPAN: Final = (1_400_000_000, 2_100_000_000)  # 2014 to 2036
 
+_CACHE_MARK: Final = "cache_control"
+_first: Final = operator.itemgetter(0)
 _RPC_META: Final = ("progressToken", "traceparent", "tracestate", "baggage")
 _SHORTEST: Final = 5  # characters of the shortest volatile value
 _ULID: Final = 26  # characters
@@ -170,13 +173,42 @@ class Normaliser:
         if kind is dict:
             return self._object(value, field)
         if kind is list:
-            tree = self.tree
-            return [tree(item, field) for item in value]
+            return self._list(value, field)
         if kind is float and (value >= _ROUNDED or value <= -_ROUNDED) and value.is_integer():
             raise RoundedError
         if (kind is int or kind is float) and field and _is_unix(value, field):
             return self.found("unix", str(value))
         return value
+
+    def _list(self, value: list[Any], field: str) -> list[Any]:
+        """In order, but for results of parallel tool calls, which come as they get ready."""
+        tree = self.tree
+        out: list[Any] = []
+        results: list[tuple[str, dict[str, Any]]] = []
+        for item in value:
+            if type(item) is dict and (call := _result_of(item)) is not None:
+                results.append((call, item))
+                continue
+            if results:
+                out += [tree(one, field) for one in self._asked_order(results)]
+                results = []
+            out.append(tree(item, field))
+        return out + [tree(one, field) for one in self._asked_order(results)]
+
+    def _asked_order(self, results: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+        """Results in the order of their calls, if all of those are known.
+
+        A cache mark stays where it was: it says of a place how far to keep what was said.
+        """
+        found = [item for _, item in results]
+        numbers = [self._numbers.get(call.lower(), 0) for call, _ in results]
+        if len(set(numbers)) < len(numbers) or 0 in numbers or sorted(numbers) == numbers:
+            return found
+        marks = [item.get(_CACHE_MARK) for item in found]
+        bare = [{key: value for key, value in item.items() if key != _CACHE_MARK} for item in found]
+        ordered = [item for _, item in sorted(zip(numbers, bare, strict=True), key=_first)]
+        pairs = zip(ordered, marks, strict=True)
+        return [item if mark is None else {**item, _CACHE_MARK: mark} for item, mark in pairs]
 
     def _object(self, value: dict[str, Any], field: str) -> dict[str, Any]:
         kind = value.get("type")
@@ -215,6 +247,16 @@ def _is_clean(text: str) -> bool:
     """Whether there is nothing volatile in a text, whatever the name of its field."""
     probe = Normaliser()
     return probe._scanned(text, "") == text and not probe.left_out  # noqa: SLF001 - its own class
+
+
+def _result_of(item: dict[str, Any]) -> str | None:
+    """The id of the tool call whose result an item of a conversation is; None if it is none."""
+    found = item.get("tool_call_id") or item.get("tool_use_id")
+    if found is None and "call_id" in item and str(item.get("type")).endswith("_call_output"):
+        found = item["call_id"]
+    if found is None and type(item.get("toolResult")) is dict:  # Bedrock
+        found = item["toolResult"].get("toolUseId")
+    return found if type(found) is str else None
 
 
 def _parse(text: str) -> Any:

@@ -130,6 +130,10 @@ SAME: list[tuple[str, Change]] = [
     ("a tool call's id", replacing("call_A1b2C3d4E5f6", "call_Qq11Ww22Ee33")),
     ("an id of another provider", replacing("call_A1b2C3d4E5f6", "toolu_01A09q90qw90lq917835lq9")),
     ("an id without a form", replacing("call_A1b2C3d4E5f6", "9")),
+    (
+        "results in the order they came",
+        lambda body: body["messages"].insert(3, body["messages"].pop()),
+    ),
     ("a time inside tool arguments", replacing("2026-11-22T10:00:00Z", "2027-01-02T03:04:05.678Z")),
     ("an offset", replacing("2026-11-22T10:00:00Z", "2026-11-22T12:00:00+02:00")),
     (
@@ -158,7 +162,7 @@ OTHER: list[tuple[str, Change]] = [
     ("a role", setting("messages.1.role", "developer")),
     ("a message more", lambda body: body["messages"].append({"role": "user", "content": "ok"})),
     ("a message less", lambda body: body["messages"].pop()),
-    ("two messages swapped", lambda body: body["messages"].insert(3, body["messages"].pop())),
+    ("two messages swapped", lambda body: body["messages"].insert(1, body["messages"].pop(2))),
     (
         "results that change places",
         lambda body: (
@@ -715,3 +719,45 @@ def older_claude(device: str = "d29b", session: str = UUID_A) -> Any:
 )
 def test_what_coding_agents_put_in(one: Any, other: Any, *, same: bool) -> None:
     assert (key(chat(one)).id == key(chat(other)).id) == same
+
+
+def result(form: str, call: str, said: str, **more: Any) -> dict[str, Any]:
+    """One tool's result, as an item of a conversation."""
+    forms: dict[str, dict[str, Any]] = {
+        "anthropic": {"type": "tool_result", "tool_use_id": call, "content": said},
+        "chat": {"role": "tool", "tool_call_id": call, "content": said},
+        "responses": {"type": "function_call_output", "call_id": call, "output": said},
+        "bedrock": {"toolResult": {"toolUseId": call, "content": [{"text": said}]}},
+    }
+    return forms[form] | more
+
+
+@pytest.mark.parametrize("form", ["anthropic", "chat", "responses", "bedrock"])
+def test_results_of_parallel_calls_may_come_in_any_order(form: str) -> None:
+    calls = [{"tool_use_id": f"toolu_0{n}"} for n in range(3)]  # where the model asked for them
+    said = [result(form, f"toolu_0{n}", f"{n} is done {UUID_A}") for n in range(3)]
+    text = {"type": "text", "text": "and now?"}
+
+    def asked(*items: dict[str, Any]) -> Any:
+        return key(chat({"asked": [{"calls": calls}], "messages": [*items]}))
+
+    usual = asked(*said, text)
+    assert asked(said[2], said[0], said[1], text) == usual
+    assert asked(said[0], text, said[1], said[2]).id != usual.id
+    other = result(form, "toolu_01", "another thing")
+    assert asked(said[2], other, said[0], text).id != usual.id
+    swapped = [result(form, f"toolu_0{2 - n}", f"{n} is done {UUID_A}") for n in range(3)]
+    assert asked(*swapped, text).id != usual.id
+
+
+def test_a_cache_mark_stays_at_its_place() -> None:
+    calls = [{"tool_use_id": f"toolu_0{n}"} for n in range(2)]
+    mark = {"cache_control": {"type": "ephemeral"}}
+
+    def asked(first: str, last: str, **marks: Any) -> Any:
+        ended = result("anthropic", last, f"{last} is done", **mark)
+        content = [result("anthropic", first, f"{first} is done", **marks), ended]
+        return key(chat({"asked": [{"calls": calls}], "content": content})).id
+
+    assert asked("toolu_00", "toolu_01") == asked("toolu_01", "toolu_00")
+    assert asked("toolu_00", "toolu_01") != asked("toolu_01", "toolu_00", **mark)
