@@ -4,7 +4,7 @@
 They go the way of all traffic: through the engine, the writer and the store. What lies in the
 folder afterwards is read byte by byte: database, write-ahead log, backup, search index, exports in
 every format, and what was logged. `DASHCAM_SECRETS` says how many are planted in every format and
-place (formats take turns in the places when it is 0), `DASHCAM_BUDGET` for how many seconds.
+place (formats take turns in the places when it is 0), see tests/budget.py for how long.
 """
 
 import asyncio
@@ -14,8 +14,7 @@ import itertools
 import json
 import logging
 import os
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -29,13 +28,13 @@ from proxy.core.wire.mcp import STDIO
 from proxy.exporters import EXPORTERS
 from proxy.stores import open_store
 from proxy.stores._api import RunQuery, Store
+from tests.budget import within
 from tests.conformance.planting import Wanted
 from tests.core.redaction.lookalikes import LOOKALIKES, exchanges
 from tests.core.redaction.matrix import PLACES, SAMPLES, SHAPELESS, everything, exchange
 
 EACH = int(os.environ.get("DASHCAM_SECRETS", "0"))
 BENIGN = int(os.environ.get("DASHCAM_LOOKALIKES", "2"))
-BUDGET = float(os.environ.get("DASHCAM_BUDGET", "inf"))
 FORMATS = {**SAMPLES, **SHAPELESS}
 LINE = ("auth header", "custom header", "error page")  # places that hold no line break
 AT_ONCE = 66  # secrets to a store
@@ -71,7 +70,7 @@ def planted() -> Iterator[tuple[str, str]]:
         yield from zip(FORMATS, itertools.cycle(EVERYWHERE), strict=False)
 
 
-async def record(folder: Path, batch: list[tuple[str, str]], seed: str) -> list[str]:
+async def record(folder: Path, batch: Sequence[tuple[str, str]], seed: str) -> list[str]:
     """Sends the batch through an engine; the secrets. The log must be clean while it is in use."""
     random = Random(seed)
     url = f"sqlite:///{folder / 'dashcam.db'}"
@@ -116,10 +115,8 @@ def leave_everything(store: Store, folder: Path) -> Iterator[bytes]:
 
 
 def test_no_planted_secret_is_in_any_byte(tmp_path: Path) -> None:
-    todo = planted()
-    ends = time.monotonic() + BUDGET
     count = seen = 0
-    while time.monotonic() < ends and (batch := list(itertools.islice(todo, AT_ONCE))):
+    for batch in within(itertools.batched(planted(), AT_ONCE, strict=False)):
         folder = tmp_path / f"store-{count}"
         folder.mkdir()
         said = io.StringIO()
@@ -162,11 +159,8 @@ def test_what_only_looks_like_a_secret_comes_through(tmp_path: Path) -> None:
 
     async def through() -> int:
         runtime = await composition.start(load({"store": url, "home": tmp_path}, {}))
-        ends = time.monotonic() + BUDGET
         count, waiters, sent = 0, [], {}
-        for _, name in itertools.product(range(BENIGN), LOOKALIKES):
-            if time.monotonic() > ends:
-                break
+        for _, name in within(itertools.product(range(BENIGN), LOOKALIKES)):
             for number, benign in enumerate(exchanges(LOOKALIKES[name](random))):
                 one = replace(benign, id=f"x{count}-{number}", run_id="benign")
                 sent[one.id] = one

@@ -7,10 +7,12 @@ import os
 import random
 import ssl
 
+from tests.budget import within
 from tests.upstream.dashcam import Dashcam
 from tests.upstream.load import Load
 
 KILLS = int(os.environ.get("DASHCAM_KILLS", "3"))
+CLOSELY = 1 if KILLS < 10 else 20  # of how many kills one is followed by a look at every hash
 WORKERS = 8
 KINDS = (
     "/fixed?size=300",
@@ -24,7 +26,7 @@ def test_no_answered_call_is_lost_in_a_kill(dashcam: Dashcam) -> None:
     trust = ssl.create_default_context(cafile=dashcam("ca", "path").out.strip())
     chance = random.Random(2026)  # noqa: S311 - for variety, not for secrets
     answered: dict[str, list[str]] = {}
-    for kill in range(KILLS):
+    for kill in within(range(KILLS)):
         run = f"kill-{kill}"
 
         def target(number: int, run: str = run) -> str:
@@ -36,9 +38,13 @@ def test_no_answered_call_is_lost_in_a_kill(dashcam: Dashcam) -> None:
             load = Load(proxy, trust, target, chance.randint(5, 120), service.kill)
             load.run(WORKERS)
         answered[run] = load.completed
-        dashcam("verify")
+        if kill % CLOSELY == 0:
+            dashcam("verify")
+    dashcam("verify")
     for run, urls in answered.items():
         calls = {call["url"]: call for call in dashcam.calls(run)}
         lost = [url for url in urls if url not in calls]
         assert not lost, f"{len(lost)} of {len(urls)} answered calls are lost"
         assert {calls[url]["end"] for url in urls} == {"complete"}
+    total = sum(map(len, answered.values()))
+    print(f"# {len(answered)} kills, {total} answered calls, 0 lost, 0 files damaged")  # noqa: T201 - to be shown

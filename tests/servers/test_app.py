@@ -101,6 +101,7 @@ async def test_every_route_is_closed_but_those_that_are_meant_to_be_open(
                 assert method == "HEAD" or b"asks for its token" in await answer.read()
             seen += 1
     assert seen > 40
+    print(f"# {seen} requests to {len(told)} open and all closed routes, 0 let in")  # noqa: T201 - to be shown
     for path in told:
         assert await status(served, path, Authorization="") == 200
 
