@@ -106,15 +106,20 @@ def redactor_of(settings: Settings, store: Store) -> Redactor:
     )
 
 
+def schema_rules(settings: Settings) -> list[Rule]:
+    """How strictly the settings mean which schemas; the strictest first."""
+    where = settings.schemas
+    strict = [Rule(glob, ENFORCE) for glob in where.enforce]
+    return strict + [Rule(glob, WARN) for glob in where.warn]
+
+
 def book_of(settings: Settings) -> Book:
     """The schemas that are declared.
 
     Raises:
         ConfigError: A file cannot be used, and somebody asked for it or for strictness.
     """
-    where = settings.schemas
-    rules = [Rule(glob, ENFORCE) for glob in where.enforce]
-    rules += [Rule(glob, WARN) for glob in where.warn]
+    where, rules = settings.schemas, schema_rules(settings)
     if not (rules or where.openapi or where.folder.is_dir()):
         return Book()
     strict = bool(rules or where.openapi) or settings.origins["schemas.folder"].source != "default"
