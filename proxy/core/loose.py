@@ -117,6 +117,15 @@ def number(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
+def amount(value: Any) -> float | None:
+    """A number above zero, which may be written as a text: metadata from flags often are."""
+    try:
+        found = float(value) if isinstance(value, str) else number(value)
+    except ValueError:
+        return None
+    return found if found is not None and 0 < found < float("inf") else None
+
+
 def obj(value: Any) -> Mapping[str, Any]:
     """The JSON object, or an empty one."""
     return value if isinstance(value, dict) else {}

@@ -10,7 +10,7 @@ from proxy.core.outcomes import judge
 from proxy.core.outcomes._api import Facts
 from proxy.core.validators import Learned
 from proxy.engine.understand import events_of
-from tests.conformance.incidents import HEALTHY, PLANTED, Incident
+from tests.conformance.incidents import HEALTHY, MENDED, MORE, PLANTED, Incident
 
 
 def timeline(incident: Incident) -> list[Event]:
@@ -37,6 +37,19 @@ def outcome(incident: Incident, events: list[Event]) -> Outcome:
     "incident", [*PLANTED.values(), *HEALTHY.values()], ids=[*PLANTED, *HEALTHY]
 )
 def test_an_incident_has_its_outcome_and_its_evidence(incident: Incident) -> None:
+    found = judged(incident)
+    assert incident.words in (found.reason or "")
+    assert found.retryable is incident.retryable
+
+
+@pytest.mark.parametrize("incident", [*MORE.values(), *MENDED.values()], ids=[*MORE, *MENDED])
+def test_more_incidents_have_theirs(incident: Incident) -> None:
+    found = judged(incident)
+    assert (found.user_impact is None) == (incident.mode is None)
+
+
+def judged(incident: Incident) -> Outcome:
+    """The outcome, which must have the incident's mode, rule and evidence."""
     events = timeline(incident)
     found = outcome(incident, events)
     assert (found.failure_mode, found.rule) == (incident.mode, incident.rule), found.reason
@@ -45,13 +58,12 @@ def test_an_incident_has_its_outcome_and_its_evidence(incident: Incident) -> Non
     numbers = {event.id: event.data["seq"] for event in events if "seq" in event.data}
     calls = {numbers[event.id if event.id in numbers else event.parent_event_id] for event in proof}
     assert calls == set(incident.evidence)
-    assert incident.words in (found.reason or "")
-    assert found.retryable is incident.retryable
+    return found
 
 
 def test_there_are_enough_of_each() -> None:
     modes = Counter(incident.mode for incident in PLANTED.values())
     assert set(modes) == set(FAILURE_MODES)
     assert min(modes.values()) >= 2
-    assert len(PLANTED) >= 40
-    assert len(HEALTHY) >= 10
+    assert len(PLANTED) + len(MORE) >= 120
+    assert len(HEALTHY) + len(MENDED) >= 40

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from proxy.core.model import Outcome
+from proxy.core.outcomes import _turns as turns
 from proxy.core.outcomes import (
     auth,
     completed,
@@ -19,17 +20,21 @@ from proxy.core.outcomes import (
     loop,
     mcp_error,
     network,
+    odd_finish,
     premature_end,
+    promised,
     rate_limit,
     refused,
+    rejected,
     schema,
     structured_output,
     timeout,
+    told_error,
     truncated,
     unknown_tool,
     withheld,
 )
-from proxy.core.outcomes._api import Facts, Rule
+from proxy.core.outcomes._api import Facts, Rule, Verdict
 from proxy.core.outcomes._suspicions import Suspicion, suspicions
 from proxy.core.outcomes._timeline import failures, recoveries
 from proxy.core.outcomes._totals import Totals, totals
@@ -58,15 +63,19 @@ OUTCOME_RULES: tuple[Rule, ...] = (
     network,
     mcp_error,
     embedded_error,
+    told_error,
     interrupted,
     cost,
     loop,
     schema,
+    rejected,
     unknown_tool,
     structured_output,
     truncated,
     withheld,
+    odd_finish,
     premature_end,
+    promised,
     exit_code,
     completed,
 )
@@ -84,12 +93,21 @@ def judge(facts: Facts, *, created_at: float) -> Outcome:
         failure_mode=verdict.failure_mode,
         reason=verdict.reason,
         retryable=verdict.retryable,
-        user_impact=verdict.user_impact,
+        user_impact=verdict.user_impact or _impact(facts, verdict),
         created_at=created_at,
         source="rules",
         rule=name,
         evidence=verdict.evidence,
     )
+
+
+def _impact(facts: Facts, verdict: Verdict) -> str | None:
+    """What is left to say for whoever waited, when the rule says nothing: was there an answer?"""
+    models = turns.models(facts.events)
+    if verdict.status != "Failed" or not models:
+        return None
+    answered = bool(turns.said(models[-1]).get("reply")) and not any(turns.uses(models[-1]))
+    return "An answer was made" if answered else "No answer was made"
 
 
 def current_outcome(outcomes: Sequence[Outcome]) -> Outcome | None:

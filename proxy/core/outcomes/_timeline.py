@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 
 from proxy.core.model import CALL_KINDS, End, Event
 from proxy.core.outcomes._api import Facts
+from proxy.core.outcomes._stand_ins import stand_in
 from proxy.core.telemetry import has_mark
 
 # Below 500, only these stop an agent for sure; a 404 or 409 is often an ordinary answer.
 _STOPPING = frozenset({401, 402, 403, 407, 408, 425, 429})
 # After these an agent may try other arguments, and does not need the first ones to work.
 _ARGUMENT = frozenset({400, 404, 405, 406, 409, 410, 413, 415, 422})
+_NO_METHOD = "-32601"  # of JSON-RPC
 _ERROR = 400
 _SERVER_ERROR = 500
 
@@ -116,7 +118,7 @@ def _pairs(events: Sequence[Event]) -> Iterator[tuple[Event, Event | None]]:
         if failed(bad):
             mending = good[_mended_by(bad)]
             later = bisect_right(mending, bad.started_at, key=lambda event: event.started_at)
-            yield bad, mending[later] if later < len(mending) else None
+            yield bad, mending[later] if later < len(mending) else stand_in(bad, ordered)
 
 
 def _mended_by(bad: Event) -> Hashable:
@@ -134,6 +136,8 @@ def _request(event: Event) -> tuple[str, ...]:
 
 def _stops(event: Event) -> bool:
     code = status_code(event)
+    if _offered_nothing(event):
+        return False
     if end(event) == End.CLIENT_GONE:
         # A client may leave an open stream of events when it is done with it.
         return event.kind != "http" or code is None
@@ -142,7 +146,15 @@ def _stops(event: Event) -> bool:
     return event.kind == "llm_call" or code in _STOPPING or code >= _SERVER_ERROR
 
 
+def _offered_nothing(event: Event) -> bool:
+    """Whether a client asked an MCP server for something else than tools that it does not have."""
+    error = _decoded(event)
+    if event.kind != "http" or not event.name.startswith("mcp:") or not isinstance(error, dict):
+        return False
+    return str(error.get("code")) == _NO_METHOD or "method not found" in error_words(event)
+
+
 def telemetry(event: Event) -> bool:
     """Whether the call only reports to somebody who watches the agent."""
     url = str(event.data.get("url") or "")
-    return event.kind == "http" and has_mark(url)
+    return event.kind != "llm_call" and has_mark(url)

@@ -29,7 +29,10 @@ class Use(NamedTuple):
     name: str
     arguments: bytes  # canonical enough to compare
     result: str | None = None  # a digest
-    failed: bool = False  # the tool's answer said that it was an error
+    failed: bool = False  # the tool's answer was marked as an error
+    error: str | None = None  # what it says of one, marked or not
+    empty: bool = False  # there was nothing in it
+    place: int = 0  # among the uses of its turn
 
 
 class Breach(NamedTuple):
@@ -91,10 +94,16 @@ def withheld(event: Event) -> bool:
 
 def uses(event: Event) -> Iterator[Use]:
     """The tools that the model asks the agent for; not those that the provider runs itself."""
-    for use in loose.objects(said(event).get("toolUses")):
+    for place, use in enumerate(loose.objects(said(event).get("toolUses"))):
         if not use.get("hosted"):
             arguments = _comparable(use.get("arguments"))
-            yield Use(event, loose.text(use.get("id")), str(use.get("name")), arguments)
+            id_ = loose.text(use.get("id"))
+            yield Use(event, id_, str(use.get("name")), arguments, place=place)
+
+
+def results(event: Event) -> list[Mapping[str, Any]]:
+    """What the call tells its model of the tools that an earlier turn asked for."""
+    return list(loose.objects(said(event).get("toolResults")))
 
 
 def _comparable(value: Any) -> bytes:
@@ -110,10 +119,10 @@ def all_uses(events: Sequence[Event]) -> list[Use]:
     Results are joined by id; without ids, by name in the next request.
     """
     turns = models(events)
-    brought = [list(loose.objects(said(event).get("toolResults"))) for event in turns]
+    brought = [results(event) for event in turns]
     by_id: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}  # some agents use ids again
-    for at, results in enumerate(brought):
-        for result in results:
+    for at, told in enumerate(brought):
+        for result in told:
             if isinstance(result.get("id"), str):
                 by_id.setdefault(result["id"], []).append((at, result))
     found: list[Use] = []
@@ -127,7 +136,8 @@ def all_uses(events: Sequence[Event]) -> list[Use]:
                 later = [result for result in following if result.get("name") == use.name]
             result = later[0] if later else {}
             digest, failed = loose.text(result.get("digest")), result.get("isError") is True
-            found.append(use._replace(result=digest, failed=failed))
+            error, empty = loose.text(result.get("error")), result.get("empty") is True
+            found.append(use._replace(result=digest, failed=failed, error=error, empty=empty))
     return found
 
 
@@ -159,6 +169,12 @@ def after(events: Sequence[Event], event: Event) -> list[Event]:
         for call in timeline.calls(events)
         if call.started_at > event.started_at and not timeline.telemetry(call)
     ]
+
+
+def between(events: Sequence[Event], one: Event, other: Event) -> list[Event]:
+    """The calls to tools that began after one model call did and before another."""
+    found = after(events, one)
+    return [c for c in found if c.kind != "llm_call" and c.started_at < other.started_at]
 
 
 def evidence(*events: Event | None) -> tuple[int, ...]:

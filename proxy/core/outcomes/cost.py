@@ -5,7 +5,7 @@ A budget is known from the run's metadata: `budgetUsd`, `budgetTokens` (also `bu
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from proxy.core import loose
 from proxy.core.model import Event
@@ -29,7 +29,7 @@ class Spent(NamedTuple):
 def judge(facts: Facts) -> Verdict | None:
     """Cost Blowup, with what was spent, what was allowed, and the largest calls."""
     for unit, keys, amount in _BUDGETS:
-        budget = next((n for key in keys if (n := _number(facts.run.metadata.get(key)))), None)
+        budget = next((n for key in keys if (n := loose.amount(facts.run.metadata.get(key)))), None)
         found = spent(facts.events, amount)
         if budget is None or found.amount <= budget:
             continue
@@ -74,15 +74,6 @@ def tokens(event: Event) -> float | None:
 def in_dollars(value: float) -> str:
     """An amount, with enough places to say something."""
     return f"${value:.2f}" if value >= 1 else f"${value:.4f}"
-
-
-def _number(value: Any) -> float | None:
-    """Metadata from headers and flags are often texts."""
-    try:
-        number = float(value) if isinstance(value, str) else loose.number(value)
-    except ValueError:
-        return None
-    return number if number is not None and number > 0 else None
 
 
 _BUDGETS: tuple[

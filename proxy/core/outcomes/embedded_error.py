@@ -3,6 +3,7 @@
 from proxy.core.model import End
 from proxy.core.outcomes import _timeline as timeline
 from proxy.core.outcomes._api import Facts, Verdict
+from proxy.core.outcomes._healing import heals
 
 name = "embedded_error"
 
@@ -23,6 +24,7 @@ def judge(facts: Facts) -> Verdict | None:
         "Failed",
         "Tool Error",
         f"{event.name}{status}: {said}",
+        retryable=heals(timeline.error_words(event)),
         user_impact=timeline.impact(facts, event),
         evidence=timeline.evidence(facts, event),
     )

@@ -4,6 +4,7 @@ from proxy.core.model import End
 from proxy.core.outcomes import _timeline as timeline
 from proxy.core.outcomes import _turns as turns
 from proxy.core.outcomes._api import Facts, Verdict
+from proxy.core.outcomes._healing import heals
 
 name = "mcp_error"
 
@@ -20,6 +21,7 @@ def judge(facts: Facts) -> Verdict | None:
         "Failed",
         "Tool Error",
         f"{event.name}: {timeline.error_text(event) or 'the tool says that it failed'}",
+        retryable=heals(timeline.error_words(event)),
         user_impact=timeline.impact(facts, event),
         evidence=timeline.evidence(facts, event),
     )

@@ -5,12 +5,14 @@ by a name like `final_answer`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxy.core import loose
+from proxy.core.model import Event
 from proxy.core.outcomes import _turns as turns
 from proxy.core.outcomes._api import Facts, Verdict
+from proxy.core.outcomes._turns import Use
 
 name = "premature_end"
 
@@ -21,6 +23,7 @@ _ANSWERS = re.compile(
     re.IGNORECASE,
 )
 _ANY = ("required", "any")
+_WORD = re.compile(r"[a-z]{3,}")
 _GOODBYE = re.compile(r"^mcp:.*/(?:close|listen|ping|notifications/.*)$")
 
 
@@ -33,9 +36,12 @@ def judge(facts: Facts) -> Verdict | None:
         return None
     last = models[-1]
     later = [call for call in turns.after(facts.events, last) if not _GOODBYE.match(call.name)]
-    if later or turns.finish(last) in turns.LIMITS:
+    if turns.finish(last) in turns.LIMITS:
         return None
-    waiting = [use.name for use in turns.uses(last)]
+    uses = list(turns.uses(last))
+    if later:  # of several tools some were called
+        uses = [use for use in uses if not _called(use, later)] if len(later) < len(uses) else []
+    waiting = [use.name for use in uses]
     if not waiting or _carries_the_answer(turns.said(last), waiting):
         return None
     asked = " and ".join(dict.fromkeys(waiting))
@@ -46,6 +52,20 @@ def judge(facts: Facts) -> Verdict | None:
         user_impact=f"{asked} was not done",
         evidence=turns.evidence(last),
     )
+
+
+def _called(use: Use, later: Sequence[Event]) -> bool:
+    """Whether one of the calls was for this use: by what was noticed, else by its name."""
+    words = set(_WORD.findall(use.name.lower()))
+    for call in later:
+        by = loose.obj(call.data.get("askedBy"))
+        if by.get("id") == use.id if by.get("id") else words & set(_WORD.findall(_of(call))):
+            return True
+    return False
+
+
+def _of(call: Event) -> str:
+    return f"{call.name} {call.data.get('url')}".lower()
 
 
 def _carries_the_answer(call: Mapping[str, Any], names: list[str]) -> bool:

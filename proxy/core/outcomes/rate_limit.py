@@ -15,6 +15,8 @@ name = "rate_limit"
 _TOO_MANY = 429
 _ERROR = 400
 _INSIDE = re.compile(r"rate.?limit|too.many.requests|throttl|resource.?exhausted|\b429\b")
+# A quota that fills up again by itself, as Google's do.
+_PER_TIME = re.compile(r"per.?(?:minute|second|hour)|retry in \d|rate.?limit")
 _MANY = 5  # attempts at the same thing; fewer are what any client makes
 _SOON = 0.9  # of the time that the server asked to wait
 
@@ -73,6 +75,6 @@ def _too_soon(one: Event, following: Event) -> bool:
 
 def _limited(event: Event) -> bool:
     code, words = timeline.status_code(event) or 0, timeline.error_words(event)
-    if any(word in words for word in EMPTY_ACCOUNT):
+    if any(word in words for word in EMPTY_ACCOUNT) and not _PER_TIME.search(words):
         return False
     return code == _TOO_MANY or (code < _ERROR and _INSIDE.search(words) is not None)

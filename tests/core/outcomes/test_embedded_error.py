@@ -14,7 +14,7 @@ CASES: Cases = {
             "Failed",
             "Tool Error",
             "openai.chat (inside a 200): overloaded",
-            None,
+            True,
             "embedded_error",
             (1,),
         ),

@@ -6,9 +6,20 @@ import pytest
 
 from proxy.core.model import End
 from proxy.core.outcomes._api import Facts
-from tests.core.outcomes.facts import Cases, check, facts, llm, tool
+from tests.core.outcomes.facts import COMPLETED, Cases, check, facts, llm, tool
 
 CASES: Cases = {
+    "longer than it may take": (
+        facts(llm(), tool(latencyMs=400.0), llm(latencyMs=9.0), metadata={"budgetMs": "2000"}),
+        (
+            "Failed",
+            "Timeout",
+            "took 3.5 s of the 2 s that were allowed",
+            True,
+            "timeout",
+            (1, 2, 3),
+        ),
+    ),
     "upstream too slow": (
         facts(llm(None, end=End.UPSTREAM_TIMEOUT, latencyMs=60000.0)),
         ("Failed", "Timeout", "openai.chat: no answer in time after 60.0 s", True, "timeout", (1,)),
@@ -32,3 +43,7 @@ CASES: Cases = {
 def test_outcome(given: Facts, expected: tuple[Any, ...]) -> None:
     assert expected[4] == "timeout"
     check(given, expected)
+
+
+def test_as_long_as_it_may_take() -> None:
+    check(facts(llm(), metadata={"timeMs": 2000}), COMPLETED)

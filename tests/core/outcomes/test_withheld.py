@@ -7,7 +7,31 @@ import pytest
 from proxy.core.outcomes._api import Facts
 from tests.core.outcomes.facts import COMPLETED, Cases, check, facts, turn
 
+REFUSED = (
+    "Failed",
+    "Bad Output",
+    "openai.chat: the model refused to answer",
+    False,
+    "withheld",
+    (1,),
+)
 CASES: Cases = {
+    "in words": (
+        facts(turn(reply="I'm sorry, but I can't assist with that request.")),
+        REFUSED,
+    ),
+    "in other words": (
+        facts(turn(reply="As an AI language model, I do not know customers.")),
+        REFUSED,
+    ),
+    "not that, but this": (
+        facts(turn(reply="I can't do that, but here is how you can.")),
+        COMPLETED,
+    ),
+    "words in a long answer": (
+        facts(turn(reply="I can't help with that. " + "Read the manual. " * 40)),
+        COMPLETED,
+    ),
     "a filter": (
         facts(turn(finish="content_filter")),
         (
