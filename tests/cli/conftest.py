@@ -1,6 +1,8 @@
 """A folder of its own for each test, and the command line called in this process."""
 
+import contextlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,9 @@ from proxy.cli import execute
 from proxy.cli._restore import restore
 from proxy.core.model import Snapshot
 from proxy.stores import open_store
+from tests.cli.agents import Agent
+from tests.upstream.certificates import Certificates
+from tests.upstream.server import Upstream
 
 URL = "sqlite:///recordings/dashcam.db"
 
@@ -69,3 +74,43 @@ def fill(folder: Path) -> Fill:
             store.close()
 
     return put
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture
+def upstream(certificates: Certificates) -> Iterator[Upstream]:
+    with Upstream(certificates) as running:
+        yield running
+
+
+class Recorded(NamedTuple):
+    """What an agent did as run r1, for all tests of a file, which must not stop the upstream."""
+
+    agent: Agent
+    upstream: Upstream
+    folder: Path
+    calls: int
+
+    def into(self, folder: Path) -> None:
+        """Makes `folder` and the upstream what they were after the run."""
+        shutil.copytree(self.folder / "recordings", folder / "recordings")
+        self.upstream.world.back_to(self.calls)
+
+
+@contextlib.contextmanager
+def recorded(certificates: Certificates, folder: Path, *words: str) -> Iterator[Recorded]:
+    """Runs an agent in `folder`."""
+    with Upstream(certificates) as upstream, pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("DASHCAM_"):
+                patch.delenv(name)
+        patch.setenv("DASHCAM_HOME", str(folder / "home"))
+        patch.chdir(folder)
+        agent = Agent(upstream.http)
+        assert execute(["run", "--id", "r1", "--", *agent(*words)]) == 0
+        patch.undo()
+        yield Recorded(agent, upstream, folder, len(upstream.world.seen))

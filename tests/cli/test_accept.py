@@ -1,6 +1,6 @@
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,6 @@ from proxy.errors import ConfigError
 from proxy.stores import open_store
 from tests.cli.agents import Agent
 from tests.cli.conftest import URL, Done
-from tests.upstream.certificates import Certificates
 from tests.upstream.server import Upstream
 
 type Dashcam = Callable[..., Done]
@@ -57,12 +56,6 @@ def test_which_settings_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHCAM_CONFIG", "other.toml")
     assert config_file(None) == Path("other.toml")
     assert config_file(Path("named.toml")) == Path("named.toml")
-
-
-@pytest.fixture
-def upstream(tmp_path: Path) -> Iterator[Upstream]:
-    with Upstream(Certificates(tmp_path)) as running:
-        yield running
 
 
 def test_suggested_rules_make_a_miss_match_wherever_they_are_written(

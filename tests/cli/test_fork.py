@@ -9,7 +9,7 @@ import pytest
 from proxy.cli.fork import fields
 from proxy.stores import open_store
 from tests.cli.agents import Agent
-from tests.cli.conftest import URL, Done
+from tests.cli.conftest import URL, Done, Recorded, recorded
 from tests.upstream.certificates import Certificates
 from tests.upstream.server import Upstream
 from tests.upstream.world import Seen
@@ -19,18 +19,24 @@ type Dashcam = Callable[..., Done]
 WORDS = ("chat:m:one", "get:/fixed?size=3", "chat:m:two")
 
 
-@pytest.fixture
-def upstream(tmp_path: Path) -> Iterator[Upstream]:
-    with Upstream(Certificates(tmp_path)) as running:
-        yield running
-
-
-@pytest.fixture
-def agent(dashcam: Dashcam, upstream: Upstream) -> Agent:
+@pytest.fixture(scope="module")
+def first(
+    certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Recorded]:
     """Run r1 has three calls: the model, a tool, the model."""
-    made = Agent(upstream.http)
-    assert dashcam("run", "--id", "r1", "--", *made(*WORDS)).code == 0
-    return made
+    with recorded(certificates, tmp_path_factory.mktemp("first"), *WORDS) as made:
+        yield made
+
+
+@pytest.fixture
+def agent(first: Recorded, folder: Path) -> Agent:
+    first.into(folder)
+    return first.agent
+
+
+@pytest.fixture
+def upstream(first: Recorded) -> Upstream:
+    return first.upstream
 
 
 def report(done: Done) -> Any:
@@ -151,23 +157,23 @@ def test_values_are_json_or_text(tmp_path: Path) -> None:
 
 
 def test_live_model_calls_are_steady_and_replay_as_the_agent_makes_them(
-    dashcam: Dashcam, upstream: Upstream
+    dashcam: Dashcam, certificates: Certificates
 ) -> None:
-    agent = Agent(upstream.http)
     words = ("chat:gpt-4o:one", "get:/fixed?size=3")
-    assert dashcam("run", "--id", "r2", "--", *agent(*words)).code == 0
-    plain = dashcam("fork", "r2", "--at", "1", "--as-is", "--", *agent(*words))
-    assert plain.code == 0, plain.err
-    done = dashcam("fork", "r2", "--at", "1", "--json", "--", *agent(*words))
-    assert done.code == 0, done.err
+    with Upstream(certificates) as upstream:
+        command = Agent(upstream.http)(*words)
+        assert dashcam("run", "--id", "r2", "--", *command).code == 0
+        plain = dashcam("fork", "r2", "--at", "1", "--as-is", "--", *command)
+        assert plain.code == 0, plain.err
+        done = dashcam("fork", "r2", "--at", "1", "--json", "--", *command)
+        assert done.code == 0, done.err
     seen = [json.loads(bytes(one.body.data)) for one in upstream.world.seen if one.body.data]
     settings = [(one.get("temperature"), one.get("seed")) for one in seen]
     assert settings == [(None, None), (None, None), (0, 1)]
-    upstream.stop()
     child = report(done)["runId"]
     store = open_store(URL, create=False)
     calls = [event for event in store.events(child) if "seq" in event.data]
     store.close()
     assert calls[0].data["notes"] == ["changed: temperature, seed"]
-    replayed = dashcam("replay", child, "--", *agent(*words))
+    replayed = dashcam("replay", child, "--", *command)
     assert replayed.code == 0, replayed.err

@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,7 +7,6 @@ import pytest
 from proxy.cli._modes import CHOICES, LIVE, chosen
 from tests.cli.agents import Agent
 from tests.cli.conftest import Done
-from tests.upstream.certificates import Certificates
 from tests.upstream.server import Upstream
 
 type Dashcam = Callable[..., Done]
@@ -34,12 +33,6 @@ def test_modes_by_their_own_names(mode: str, there: bool, name: str) -> None:
 
 def test_only_these_modes_go_live() -> None:
     assert {chosen(mode, there=True) for mode in CHOICES} - LIVE == {"none"}
-
-
-@pytest.fixture
-def upstream(tmp_path: Path) -> Iterator[Upstream]:
-    with Upstream(Certificates(tmp_path)) as running:
-        yield running
 
 
 @pytest.fixture

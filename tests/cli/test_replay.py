@@ -9,7 +9,8 @@ import pytest
 
 from proxy.stores import open_store
 from tests.cli.agents import Agent
-from tests.cli.conftest import URL, Done
+from tests.cli.conftest import URL, Done, Recorded
+from tests.cli.conftest import recorded as recording
 from tests.upstream.certificates import Certificates
 from tests.upstream.server import Upstream as Served
 
@@ -55,12 +56,6 @@ class Upstream:
     def stop(self) -> None:
         self.loop.call_soon_threadsafe(self.done.set)
         self.thread.join(20)
-
-
-@pytest.fixture
-def upstream(tmp_path: Path) -> Iterator[Served]:
-    with Served(Certificates(tmp_path)) as running:
-        yield running
 
 
 @pytest.fixture
@@ -129,12 +124,25 @@ def test_one_clear_line(dashcam: Dashcam, arguments: tuple[str, ...], code: int,
     assert said in done.err
 
 
+@pytest.fixture(scope="module")
+def first(
+    certificates: Certificates, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Recorded]:
+    """Run r1 asked the model `hi` and a tool for 3 bytes."""
+    words = ("chat:m:hi", "get:/fixed?size=3")
+    with recording(certificates, tmp_path_factory.mktemp("first"), *words) as made:
+        yield made
+
+
 @pytest.fixture
-def agent(dashcam: Dashcam, upstream: Served) -> Agent:
-    """An agent that asked the model `hi` and a tool for 3 bytes, as run r1."""
-    made = Agent(upstream.http)
-    assert dashcam("run", "--id", "r1", "--", *made("chat:m:hi", "get:/fixed?size=3")).code == 0
-    return made
+def agent(first: Recorded, folder: Path) -> Agent:
+    first.into(folder)
+    return first.agent
+
+
+@pytest.fixture
+def upstream(first: Recorded) -> Served:
+    return first.upstream
 
 
 @pytest.mark.parametrize(

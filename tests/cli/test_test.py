@@ -1,7 +1,7 @@
 import ast
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -11,7 +11,6 @@ import pytest
 from proxy.stores import open_store
 from tests.cli.agents import Agent
 from tests.cli.conftest import URL, Done
-from tests.upstream.certificates import Certificates
 from tests.upstream.server import Upstream
 
 type Dashcam = Callable[..., Done]
@@ -19,12 +18,6 @@ type Dashcam = Callable[..., Done]
 BROKEN = ("chat:m:hi", "get:/fixed?status=401&size=3", "print:I am sorry.")
 FIXED = ("chat:m:hi", "get:/fixed?status=401&size=3", "get:/token", "print:Done.")
 WELL = ("chat:m:hi", "get:/fixed?size=3")
-
-
-@pytest.fixture
-def upstream(tmp_path: Path) -> Iterator[Upstream]:
-    with Upstream(Certificates(tmp_path)) as running:
-        yield running
 
 
 @pytest.fixture
@@ -112,7 +105,7 @@ def test_the_files_that_new_writes(dashcam: Dashcam, incident: Agent, folder: Pa
     assert values["COMMAND"] == ["python", *incident(*BROKEN)[1:]]
     assert values["CHECKS"]["recovers"] == values["CHECKS"]["follows"] == 2
     assert '@pytest.mark.dashcam("refund-401")\ndef test_refund_401(dashcam_run):' in text
-    assert all(len(line) <= 100 for line in text.splitlines() if "urllib" not in line)
+    assert all(len(line) <= 100 for line in text.splitlines() if "import binascii" not in line)
     assert (folder / "recordings" / "refund-401.dashcam.jsonl").exists()
 
     again = dashcam("test", "new", "r1", "--name", "refund-401")

@@ -1,13 +1,10 @@
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
-import pytest
-
 from tests.cli.conftest import Done
-from tests.upstream.certificates import Certificates
 from tests.upstream.server import Upstream
 
 type Dashcam = Callable[..., Done]
@@ -22,12 +19,6 @@ urllib.request.urlopen(url).read()
 print("said", ticket, due)
 dashcam.flush()
 """
-
-
-@pytest.fixture
-def upstream(tmp_path: Path) -> Iterator[Upstream]:
-    with Upstream(Certificates(tmp_path)) as running:
-        yield running
 
 
 def test_a_replay_has_the_values_and_the_date_of_the_recording(

@@ -140,6 +140,12 @@ class World:
         """The log so far."""
         return list(self._seen)
 
+    def back_to(self, count: int) -> None:
+        """Forgets every try, and all of the log but its first `count` entries."""
+        with self._changed:
+            del self._seen[count:]
+            self.tries.clear()
+
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         with self._changed:
             if not self._changed.wait_for(condition, PATIENCE):
