@@ -1,8 +1,11 @@
 """Importers: `IMPORTERS` lists the formats in the order they are tried."""
 
+import gzip
+import io
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from proxy.core.model import Snapshot
 from proxy.errors import RecordingFormatError, RecordingNotFound
@@ -24,6 +27,8 @@ IMPORTERS: Final[Mapping[str, Importer]] = {
 
 _BUFFER: Final = 1 << 20  # lines are long: the usual 8 KiB would make reading the slowest part
 _SNIFFED: Final = 64 * 1024
+_GZIP: Final = b"\x1f\x8b"
+_MAX_UNPACKED: Final = 256 * 1024 * 1024
 
 
 def load(path: Path) -> list[Snapshot]:
@@ -35,14 +40,29 @@ def load(path: Path) -> list[Snapshot]:
     """
     try:
         with path.open("rb", buffering=_BUFFER) as file:
-            head = file.read(_SNIFFED)
+            packed = file.read(len(_GZIP)) == _GZIP
             file.seek(0)
+            found = _unpacked(file) if packed else file
+            name = path.name.removesuffix(".gz") if packed else path.name
+            head = found.read(_SNIFFED)
+            found.seek(0)
             for importer in IMPORTERS.values():
-                if importer.recognises(head, path.name):
-                    return importer.load(file, path.name)
+                if importer.recognises(head, name):
+                    return importer.load(found, name)
     except OSError as why:
         raise RecordingNotFound(f"cannot read {path}: {why.strerror or why}") from why
     except RecordingFormatError as why:
         raise RecordingFormatError(f"{path}: {why.message}", hint=why.hint) from None
     known = ", ".join(IMPORTERS)
     raise RecordingFormatError(f"{path}: no format that is known here", hint=f"Known: {known}.")
+
+
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    """What is in a file that gzip made."""
+    try:
+        data = gzip.GzipFile(fileobj=file).read(_MAX_UNPACKED + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as why:
+        raise RecordingFormatError(f"not gzip, though it begins so: {why}") from None
+    if len(data) > _MAX_UNPACKED:
+        raise RecordingFormatError(f"larger than {_MAX_UNPACKED >> 20} MiB when unpacked")
+    return io.BytesIO(data)

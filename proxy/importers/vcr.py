@@ -1,7 +1,8 @@
 """VCR.py cassettes (YAML or JSON, format version 1), those of pydantic-ai (`parsed_body`) included.
 
-So are its relatives': cassetter's (YAML or TOML, bodies with `type` and `content`), those of Ruby's
-VCR (`http_interactions`, `recorded_at`), and php-vcr's, which are a list.
+So are its relatives': LangChain's (a list of `requests` and one of `responses`), cassetter's (YAML
+or TOML, bodies with `type` and `content`), those of Ruby's VCR (`http_interactions`,
+`recorded_at`), and php-vcr's, which are a list.
 """
 
 import re
@@ -21,7 +22,7 @@ from proxy.importers._making import Notes
 MAX_YAML = 64 * 1024 * 1024  # its parser is slow
 
 _START = re.compile(
-    rb'^(?:-\s+request:|(?:http_)?interactions:|"?version"?:|\[\[interactions\]\]'
+    rb'^(?:-\s+request:|(?:http_)?interactions:|requests:|"?version"?:|\[\[interactions\]\]'
     rb'|\[?\s*\{\s*"(?:interactions|http_interactions|version|request)")',
     re.MULTILINE,
 )
@@ -44,6 +45,8 @@ def load(file: BinaryIO, name: str) -> list[Snapshot]:
         interactions = None
     if isinstance(cassette, dict):
         interactions = cassette.get("interactions", cassette.get("http_interactions"))
+        if interactions is None:
+            interactions = _paired(cassette)
     if not isinstance(interactions, list):
         raise RecordingFormatError("no VCR cassette: interactions are missing")
     notes = Notes()
@@ -54,6 +57,15 @@ def load(file: BinaryIO, name: str) -> list[Snapshot]:
             notes.add(f"what stands under {kind} is not carried over")
     found = list(_exchanges(interactions, notes))
     return [_making.snapshot("vcr", name, data, found, notes)]
+
+
+def _paired(cassette: dict[str, Any]) -> list[Any] | None:
+    """Requests and responses that stand in two lists."""
+    sides = (cassette.get("requests"), cassette.get("responses"))
+    if not all(isinstance(side, list) for side in sides):
+        return None
+    pairs = zip(*(side or () for side in sides), strict=False)
+    return [{"request": request, "response": response} for request, response in pairs]
 
 
 def _read(data: bytes, name: str) -> Any:

@@ -1,7 +1,9 @@
+import gzip
 from pathlib import Path
 
 import pytest
 
+from proxy import importers
 from proxy.core.replay import Fixtures, Hit, Playback
 from proxy.errors import RecordingFormatError, RecordingNotFound
 from proxy.exporters import EXPORTERS
@@ -65,3 +67,31 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         load(tmp_path / "nothing")
     with pytest.raises(RecordingNotFound, match="Is a directory"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_packed_files_are_unpacked(tmp_path: Path, name: str) -> None:
+    plain = written(tmp_path, name)
+    packed = plain.with_name(f"{plain.name}.gz")
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    ((run,), (original,)) = load(packed), load(plain)
+    assert [one.request for one in run.exchanges] == [one.request for one in original.exchanges]
+    assert [one.response for one in run.exchanges] == [one.response for one in original.exchanges]
+
+
+@pytest.mark.parametrize("cut", [3, 12, -9, -1])
+def test_what_only_begins_like_gzip_is_refused(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "x.har.gz"
+    path.write_bytes(gzip.compress(b'{"log":{"entries":[]}}')[:cut])
+    with pytest.raises(RecordingFormatError, match=r"x\.har\.gz: not gzip, though it begins so"):
+        load(path)
+
+
+def test_what_unpacks_to_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importers, "_MAX_UNPACKED", 1 << 20)
+    path = tmp_path / "x.yaml"
+    path.write_bytes(gzip.compress(b" " * (3 << 20)))
+    with pytest.raises(RecordingFormatError, match="larger than 1 MiB when unpacked"):
+        load(path)

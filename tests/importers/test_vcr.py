@@ -236,6 +236,21 @@ def test_relatives(text: str, name: str, sent: bytes, got: bytes, at: float) -> 
     assert ("ws_interactions" in notes) == ("ws_interactions" in text)
 
 
+def test_requests_and_responses_in_two_lists() -> None:
+    text = """
+requests:
+- {method: POST, uri: 'https://api.example.com/a', body: !!binary 'eyJxIjogMX0=', headers: {A: [b]}}
+- {method: GET, uri: 'https://api.example.com/b', body: null, headers: {}}
+responses:
+- {body: {string: one}, headers: {}, status: {code: 200, message: OK}}
+- {body: {string: two}, headers: {}, status: {code: 404, message: Not Found}}
+"""
+    assert vcr.recognises(text.encode(), "test_agent")
+    first, second = load(text).exchanges
+    assert (first.request_body.data, first.response_body.data) == (b'{"q": 1}', b"one")
+    assert (second.request.url, second.response_body.data) == ("https://api.example.com/b", b"two")
+
+
 def test_toml_that_is_none() -> None:
     with pytest.raises(RecordingFormatError, match="not TOML"):
         load("[[interactions", "a.toml")
