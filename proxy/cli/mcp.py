@@ -11,6 +11,7 @@ import click
 from proxy.cli._common import Cli, subcommand
 
 if TYPE_CHECKING:
+    from proxy.core.schemas import Book
     from proxy.mcp.recording import Sink
 
 _SOON = 2.0  # seconds: the client waits for its server
@@ -71,12 +72,34 @@ def _recorded(cli: Cli, server: str, argv: Sequence[str], told: dict[str, str]) 
     from proxy.mcp.feeding import Feed
     from proxy.mcp.passing import pass_through
 
+    book = _enforced(cli, server)
     feed = Feed.fork(partial(_record, cli, server, told))
-    ended = pass_through(argv, os.environ, feed.tell)
+    pump = None
+    if book is not None:
+        from proxy.mcp.gating import Gate
+        from proxy.mcp.guarding import Guard
+
+        pump = Gate(Guard(book, server), feed.tell, feed.stopped).pump
+    ended = pass_through(argv, os.environ, feed.tell, pump=pump)
     feed.finish(f"the server ended with {ended.how}")
     if feed.lost:
         print(f"dashcam: {server} is not recorded: {feed.lost}", file=sys.stderr)
     return ended.code
+
+
+def _enforced(cli: Cli, server: str) -> "Book | None":
+    """The schemas, if any may be enforced here; nothing is loaded where nobody declares any."""
+    from pathlib import Path
+
+    file = cli.config or Path(os.environ.get("DASHCAM_CONFIG") or "dashcam.toml")
+    named = any(name.startswith("DASHCAM_SCHEMAS_") for name in os.environ)
+    if not (named or file.exists() or Path("schemas").is_dir()):
+        return None
+    from proxy.core.schemas.book import Enforced
+    from proxy.runtime import book_of
+
+    book = book_of(cli.settings())
+    return book if Enforced(book).holds_server(server) else None
 
 
 def _record(cli: Cli, server: str, told: dict[str, str], source: int) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Self
 
 from proxy.engine.clock import ticks
-from proxy.mcp.framing import CLIENT, OVER, SERVER, Passed, message
+from proxy.mcp.framing import CLIENT, OVER, SERVER, STOPPED, Passed, Stop, message
 
 _PIPE = 1 << 20  # bytes; what is in the pipe is safe even if this process is killed
 _MAX_WAITING = 256 * 1024 * 1024  # bytes; beyond it the recording is given up
@@ -51,6 +51,10 @@ class Feed:
     def tell(self, from_client: bool, data: bytes) -> None:
         """Something has passed; no data: this side has ended."""
         self._put(CLIENT if from_client else SERVER, data)
+
+    def stopped(self, stop: Stop) -> None:
+        """Calls were stopped by a schema."""
+        self._put(STOPPED, stop.pack())
 
     def finish(self, ended: str) -> None:
         """The connection is over, because of what `ended` says; waits until all is recorded."""

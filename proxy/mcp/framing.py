@@ -1,10 +1,12 @@
 """What goes over the pipe from the process that passes messages on to the one that records them."""
 
+import json
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 CLIENT, SERVER, OVER = 1, 2, 3  # from the client, from its server, how the connection ended
+STOPPED = 4  # calls that a schema stopped: `Stop` as JSON, behind the client's line
 _HEADER = struct.Struct("<QBI")  # microseconds, which of these, bytes that follow
 
 
@@ -31,3 +33,20 @@ def messages(buffer: bytearray) -> Iterator[Passed]:
         data = bytes(buffer[_HEADER.size : end])
         del buffer[:end]
         yield Passed(at, what, data)
+
+
+class Stop(NamedTuple):
+    """Which calls were stopped, why, and whether it was their answer that did not go on."""
+
+    keys: list[str]
+    reason: str
+    withheld: bool
+
+    def pack(self) -> bytes:
+        """As the data of a message."""
+        return json.dumps(self).encode()
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Self:
+        """From the data of a message."""
+        return cls(*json.loads(data))

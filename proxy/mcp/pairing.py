@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 
 from proxy.core import jsonrpc, loose
 from proxy.core.model import Body, End, Exchange, Part, RequestHead, ResponseHead
+from proxy.core.schemas.enforcing import WITHHELD
 from proxy.core.wire.mcp import FROM_SERVER, STDIO
 from proxy.engine.clock import new_id
+from proxy.mcp.framing import Stop
 
 _VERSION = "stdio"
 _CANCELLED = "notifications/cancelled"
@@ -32,6 +34,7 @@ class _Open:
     tokens: frozenset[str]
     answer: list[tuple[int, bytes]] = field(default_factory=list)
     cancelled: bool = False
+    stopped: Stop | None = None
 
 
 class Pairing:
@@ -59,6 +62,12 @@ class Pairing:
             owner.answer.append((at, data))
             return []
         return [self._told(at, from_client=from_client, data=data)]
+
+    def stopped(self, stop: Stop) -> None:
+        """A schema stopped these calls of the client, or their answer."""
+        for key in stop.keys:
+            if (one := self._open.get((True, key))) is not None:
+                one.stopped = stop
 
     def ended(self, at: int, error: str, *, by_client: bool) -> list[Exchange]:
         """What was still waiting when the connection ended, and why it got no response."""
@@ -115,7 +124,11 @@ class Pairing:
                     one.cancelled = True
 
     def _whole(self, one: _Open, at: int) -> Exchange:
-        return self._exchange(one, at, ResponseHead(200, http_version=_VERSION))
+        made = self._exchange(one, at, ResponseHead(200, http_version=_VERSION))
+        if one.stopped is not None:
+            made.end, made.error = End.REFUSED, one.stopped.reason
+            made.notes = (WITHHELD,) if one.stopped.withheld else ()
+        return made
 
     def _cut(self, one: _Open, at: int, error: str, *, by_client: bool) -> Exchange:
         head = ResponseHead(200, http_version=_VERSION) if one.answer else None

@@ -8,11 +8,13 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from proxy.launch.child import BY_SIGNAL, run_child
 
 type Tell = Callable[[bool, bytes], None]  # from the client?, what passed; b"" is the end
+type Pump = Callable[[int, int, bool], None]  # from where, where to, from the client?
 
 _READ = 1 << 16
 _LAST_WORDS = 2.0  # seconds for output that is still in the pipe when the server has ended
@@ -39,22 +41,23 @@ class Pipe(NamedTuple):
 
 
 def pass_through(
-    argv: Sequence[str], env: Mapping[str, str], tell: Tell, *, stdin: int = 0, stdout: int = 1
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    tell: Tell,
+    *,
+    pump: Pump | None = None,
+    stdin: int = 0,
+    stdout: int = 1,
 ) -> Ended:
     """Runs `argv` between our stdin and stdout until it ends.
 
-    `tell` is called in the threads that pass the bytes, after they have been passed.
+    `tell` is called in the threads that pass the bytes, after they have been passed. A `pump` of
+    one's own passes them in place of ours, and tells of them itself.
     """
     to_server, from_server = Pipe(*os.pipe()), Pipe(*os.pipe())
-    up = threading.Thread(
-        target=_pump, args=(stdin, to_server.write, tell), kwargs={"from_client": True}, daemon=True
-    )
-    down = threading.Thread(
-        target=_pump,
-        args=(from_server.read, stdout, tell),
-        kwargs={"from_client": False},
-        daemon=True,
-    )
+    passes = pump or partial(_pump, tell)
+    up = threading.Thread(target=passes, args=(stdin, to_server.write, True), daemon=True)
+    down = threading.Thread(target=passes, args=(from_server.read, stdout, False), daemon=True)
     up.start()
     down.start()
     code = asyncio.run(_run(argv, env, to_server, from_server))
@@ -72,12 +75,12 @@ async def _run(
         os.close(from_server.write)
 
 
-def _pump(source: int, sink: int, tell: Tell, *, from_client: bool) -> None:
+def _pump(tell: Tell, source: int, sink: int, from_client: bool) -> None:
     """Passes bytes on until their end, or until nobody takes them."""
     with suppress(OSError):  # the reader is gone: so is the writer, as in any pipeline
         while data := os.read(source, _READ):
             try:
-                _write(sink, data)
+                write(sink, data)
             finally:
                 tell(from_client, data)  # it was said, even if nobody was there to hear it
     tell(from_client, b"")
@@ -85,7 +88,8 @@ def _pump(source: int, sink: int, tell: Tell, *, from_client: bool) -> None:
         os.close(sink if from_client else source)
 
 
-def _write(sink: int, data: bytes) -> None:
+def write(sink: int, data: bytes) -> None:
+    """All of it."""
     view = memoryview(data)
     while view:
         view = view[os.write(sink, view) :]

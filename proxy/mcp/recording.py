@@ -12,7 +12,7 @@ from typing import Protocol
 
 from proxy.core.model import Exchange
 from proxy.errors import DashcamError
-from proxy.mcp.framing import CLIENT, OVER, SERVER, Passed, messages
+from proxy.mcp.framing import CLIENT, OVER, SERVER, STOPPED, Passed, Stop, messages
 from proxy.mcp.pairing import Lines, Pairing
 
 _READ = 1 << 20
@@ -72,6 +72,9 @@ class _Reading:
         self._last = item.at
         if item.what == OVER:
             return self.over(item.data.decode())
+        if item.what == STOPPED:
+            self._pairing.stopped(Stop.unpack(item.data))
+            return []
         lines = self._lines[item.what]
         found = lines.feed(item.data) if item.data else lines.close()
         self._client_left = self._client_left or (item.what == CLIENT and not item.data)

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.mcp.framing import CLIENT, OVER, SERVER, Passed, message, messages
+from proxy.mcp.framing import CLIENT, OVER, SERVER, Passed, Stop, message, messages
 
 ITEMS = st.builds(
     Passed,
@@ -21,3 +21,8 @@ def test_any_split_gives_the_same(items: list[Passed], size: int) -> None:
         found += messages(buffer)
     assert found == items
     assert not buffer
+
+
+def test_what_was_stopped_survives_the_pipe() -> None:
+    stop = Stop(['"a"', "1"], "schema: é", withheld=True)
+    assert Stop.unpack(stop.pack()) == stop

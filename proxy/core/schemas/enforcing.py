@@ -118,11 +118,10 @@ def as_answered(exchange: Exchange) -> Exchange:
     said = (exchange.error or REASON).removeprefix(f"{REASON}: ")
     answer = _answer(exchange.request, request, _BAD_ANSWER, said)
     at = exchange.first_byte_us or 0
-    return replace(
-        exchange,
-        response=ResponseHead(answer.status, headers=answer.response_headers),
-        response_body=Body(answer.body, (Part(at, len(answer.body)),)),
-    )
+    stdio = exchange.request.scheme == mcp.STDIO
+    body = answer.body + b"\n" if stdio else answer.body
+    head = ResponseHead(answer.status, headers=() if stdio else answer.response_headers)
+    return replace(exchange, response=head, response_body=Body(body, (Part(at, len(body)),)))
 
 
 def tools(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from proxy.core.model import End
 from proxy.core.validators._api import Material, Violation
 
 name = "embedded_error"
@@ -14,6 +15,8 @@ def check(given: Material) -> Iterator[Violation]:
     error, response = given.call.error, given.exchange.response
     if error is None or not error.embedded or error.type in _TOLD or response is None:
         return
+    if given.exchange.end is End.REFUSED:
+        return  # it is our own
     said = f"{error.type}: {error.message}"[:500]
     if given.exchange.frames:
         yield Violation("$", f"the socket was open, and a message on it says {said}", "error")

@@ -183,3 +183,24 @@ def test_a_record_answers_as_its_client_was_answered(case: Case) -> None:
     assert found.response.headers == refusal.headers
     exchange.notes = ()
     assert enforcing.as_answered(exchange) is exchange
+
+
+def test_over_stdio_an_answer_is_a_line() -> None:
+    case = mcp((5, "find", {"customerId": "7"}))
+    exchange = Exchange(
+        "e",
+        "r",
+        1,
+        "mcp",
+        1.0,
+        RequestHead("POST", "mcp+stdio", "crm", 0, "/"),
+        Body(case.body),
+        ResponseHead(200),
+        Body(result(5, {})),
+        end=End.REFUSED,
+        error="schema: why",
+        notes=(enforcing.WITHHELD,),
+    )
+    body = enforcing.as_answered(exchange).response_body.data
+    assert body.endswith(b"}\n")
+    assert json.loads(body)["error"]["message"] == "Dashcam: why"

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from proxy.core.model import End
 from proxy.core.validators.embedded_error import check
 from tests.core.validators.payloads import exchange, material
 
@@ -26,3 +27,10 @@ from tests.core.validators.payloads import exchange, material
 def test_errors_in_a_200(got: Any, status: int, said: list[str]) -> None:
     made = exchange("https://crm.test/x", {}, got, status=status)
     assert [one.message for one in check(material(made))] == said
+
+
+def test_our_own_refusal_is_told_as_one() -> None:
+    made = exchange("https://crm.test/x", {"a": 1}, {"error": {"message": "no"}})
+    assert list(check(material(made)))
+    made.end = End.REFUSED
+    assert list(check(material(made))) == []
