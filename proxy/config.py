@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self, override
 from urllib.parse import urlsplit
 
+from proxy.core import expectations
+from proxy.core.canonical import loads
 from proxy.core.correlation import LATER, WITNESSES
 from proxy.core.matching.rules import read, write
 from proxy.errors import ConfigError
@@ -180,7 +182,20 @@ def _certificates(value: Any) -> dict[str, tuple[Path, Path | None]]:
     return found
 
 
+def _labels(value: Any) -> dict[str, dict[str, Any]]:
+    """Tables by label; a schema may be the path of a JSON file."""
+    tables = loads(value) if isinstance(value, str) else value
+    found = {label: dict(table) for label, table in tables.items()}
+    for table in found.values():
+        if isinstance(schema := table.get("schema"), str):
+            table["schema"] = loads(_path(schema).read_bytes())
+    if wrong := expectations.problem(found):
+        raise ConfigError(wrong)
+    return found
+
+
 TEXT = Kind("text", _text)
+LABELS = Kind("tables by label, as JSON where it is one text", _labels)
 COUNT = Kind("a whole number from 1 up", _whole(1))
 SECONDS = Kind("a number of seconds above 0", _seconds)
 SWITCH = Kind("true or false", _switch)
@@ -283,6 +298,12 @@ SETTINGS: tuple[Setting, ...] = (
         [*WITNESSES, *LATER],
         "What tells which run a request belongs to; the first that speaks wins.",
     ),
+    Setting(
+        "labels",
+        LABELS,
+        {},
+        "What is expected of the runs with a label; see the outcomes' documentation.",
+    ),
     Setting("connect_timeout", SECONDS, 10, "Seconds to reach an upstream."),
     Setting("response_timeout", SECONDS, 600, "Seconds that an upstream may be silent."),
     Setting("header_timeout", SECONDS, 10, "Seconds that a client may take to send its headers."),
@@ -375,6 +396,7 @@ class Settings:
     ignore_rules: tuple[str, ...]
     idle_timeout: float
     correlation: tuple[str, ...]
+    labels: Mapping[str, Mapping[str, Any]]
     connect_timeout: float
     response_timeout: float
     header_timeout: float
@@ -459,7 +481,7 @@ def _split(setting: Setting, text: str) -> Any:
 def _value(setting: Setting, raw: Any, origin: Origin) -> Any:
     try:
         return setting.kind.read(raw)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         where = str(origin) if origin.source == "env" else f"{origin}: {setting.name}"
         raise ConfigError(
             f"{where} cannot be {raw!r}", hint=f"it takes {setting.kind.words}"

@@ -13,9 +13,7 @@ from proxy.config import Settings
 from proxy.core import validators, wire
 from proxy.core.matching import IgnoreRule
 from proxy.core.matching.rules import read as read_rule
-from proxy.core.model import Event, Exchange, Outcome, RequestHead, Run
-from proxy.core.outcomes import judge
-from proxy.core.outcomes._api import Facts
+from proxy.core.model import Exchange, RequestHead
 from proxy.core.recording import ignore_rules
 from proxy.core.redaction.redactor import Redactor
 from proxy.core.redaction.rules import Pattern, Rules
@@ -24,9 +22,9 @@ from proxy.core.schemas import Book, Rule
 from proxy.core.schemas.declared import ENFORCE, WARN
 from proxy.core.wire.mcp import FROM_SERVER, STDIO
 from proxy.engine import logs, schema_files
-from proxy.engine.clock import wall
 from proxy.engine.engine import Engine, Limits
 from proxy.engine.gate import Gate
+from proxy.engine.judging import Judging
 from proxy.engine.proxies import Proxies
 from proxy.engine.replayer import Mode, Replayer
 from proxy.engine.router import Router
@@ -67,7 +65,7 @@ async def start(settings: Settings) -> Runtime:
     writer = Writer(
         store,
         redactor,
-        judge_run,
+        Judging(store, settings.labels),
         loop=asyncio.get_running_loop(),
         durability=settings.durability,
         book=book,
@@ -129,11 +127,6 @@ def book_of(settings: Settings) -> Book:
     if book:
         validators.prepare()  # a call that is held must not wait for it
     return book
-
-
-def judge_run(run: Run, events: Sequence[Event], exit_code: int | None, ended_by: str) -> Outcome:
-    """The rules' verdict on a finished run."""
-    return judge(Facts(run, events, exit_code, ended_by), created_at=wall())
 
 
 def ignored(settings: Settings) -> Callable[[str], bool]:

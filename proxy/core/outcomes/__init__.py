@@ -21,6 +21,8 @@ from proxy.core.outcomes import (
     mcp_error,
     network,
     odd_finish,
+    output_checks,
+    phase_order,
     premature_end,
     promised,
     rate_limit,
@@ -33,6 +35,7 @@ from proxy.core.outcomes import (
     truncated,
     unknown_tool,
     withheld,
+    wrong_tool,
 )
 from proxy.core.outcomes._api import Facts, Rule, Verdict
 from proxy.core.outcomes._suspicions import Suspicion, suspicions
@@ -70,12 +73,15 @@ OUTCOME_RULES: tuple[Rule, ...] = (
     schema,
     rejected,
     unknown_tool,
+    wrong_tool,
+    phase_order,
     structured_output,
     truncated,
     withheld,
     odd_finish,
     premature_end,
     promised,
+    output_checks,
     exit_code,
     completed,
 )

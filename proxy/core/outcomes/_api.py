@@ -4,9 +4,9 @@ A rule looks at a whole finished run and returns its verdict with the events tha
 None. The first verdict wins; a caller's own outcome outranks every rule.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 from proxy.core.model import Event, Run
 
@@ -22,14 +22,28 @@ class Verdict(NamedTuple):
     evidence: tuple[int, ...] = ()
 
 
+class Spent(NamedTuple):
+    """What an earlier run consumed; None where it is not known."""
+
+    tokens: int | None
+    cost_usd: float | None
+
+
 @dataclass(slots=True, frozen=True)
 class Facts:
-    """All that a rule may know: the run, its timeline, and how the child process ended."""
+    """All that a rule may know: the run, its timeline, and how the child process ended.
+
+    `expected` is what the user expects of runs with this label, see `core.expectations`; `output`
+    the whole of the last answer where that is checked; `earlier` what runs with the label consumed.
+    """
 
     run: Run
     events: Sequence[Event]
     exit_code: int | None = None
     ended_by: str = "told"  # told | exit | idle | signal | crash
+    expected: Mapping[str, Any] = field(default_factory=dict)
+    output: str | None = None
+    earlier: Sequence[Spent] = ()
 
 
 class Rule(Protocol):

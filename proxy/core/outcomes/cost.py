@@ -1,10 +1,12 @@
 """The run consumed more than the budget that it was given.
 
 A budget is known from the run's metadata: `budgetUsd`, `budgetTokens` (also `budget_usd`,
-`budget_tokens`). What a replay served was not paid for and does not count.
+`budget_tokens`), or from what is expected of its label; without one, the label's earlier runs say
+what is usual. What a replay served was not paid for and does not count.
 """
 
 from collections.abc import Callable, Sequence
+from statistics import median
 from typing import NamedTuple
 
 from proxy.core import loose
@@ -15,6 +17,9 @@ from proxy.core.outcomes._api import Facts, Verdict
 
 name = "cost"
 
+# A run is far over the history of its label from so many runs, and so many times their median, on.
+_ENOUGH = 8
+_TIMES = 5
 _SHOWN = 5  # calls that are evidence: the largest
 
 
@@ -29,7 +34,9 @@ class Spent(NamedTuple):
 def judge(facts: Facts) -> Verdict | None:
     """Cost Blowup, with what was spent, what was allowed, and the largest calls."""
     for unit, keys, amount in _BUDGETS:
-        budget = next((n for key in keys if (n := loose.amount(facts.run.metadata.get(key)))), None)
+        given = (facts.run.metadata, facts.expected)
+        told = (loose.amount(one.get(key)) for one in given for key in keys)
+        budget = next((n for n in told if n), None)
         found = spent(facts.events, amount)
         if budget is None or found.amount <= budget:
             continue
@@ -39,6 +46,27 @@ def judge(facts: Facts) -> Verdict | None:
             "Cost Blowup",
             f"{unit(found.amount)} spent of a budget of {unit(budget)}{unknown}",
             retryable=False,
+            evidence=turns.evidence(*found.largest),
+        )
+    return _unusual(facts)
+
+
+def _unusual(facts: Facts) -> Verdict | None:
+    """Far more than the runs with this label consumed before."""
+    for unit, least, amount, column in _USUAL:
+        known = [n for one in facts.earlier if (n := one[column]) is not None and n > 0]
+        found = spent(facts.events, amount)
+        if len(known) < _ENOUGH or found.amount < least:
+            continue
+        usual = median(known)
+        if found.amount <= _TIMES * usual or found.amount <= 2 * max(known):
+            continue
+        return Verdict(
+            "Failed",
+            "Cost Blowup",
+            f"{unit(found.amount)} spent, {found.amount / usual:.0f} times what the last"
+            f" {len(known)} runs of {facts.run.label} did (half of them at most {unit(usual)})",
+            retryable=None,
             evidence=turns.evidence(*found.largest),
         )
     return None
@@ -81,4 +109,9 @@ _BUDGETS: tuple[
 ] = (
     (in_dollars, ("budgetUsd", "budget_usd"), dollars),
     (lambda value: f"{value:,.0f} tokens", ("budgetTokens", "budget_tokens"), tokens),
+)
+# Below these amounts nobody minds; the column is that of `Spent`.
+_USUAL: tuple[tuple[Callable[[float], str], float, Callable[[Event], float | None], int], ...] = (
+    (in_dollars, 0.05, dollars, 1),
+    (lambda value: f"{value:,.0f} tokens", 20_000, tokens, 0),
 )

@@ -47,7 +47,8 @@ def judge(facts: Facts) -> Verdict | None:
 
 def _too_long(facts: Facts) -> Verdict | None:
     """A run that took longer than its metadata allow; the evidence is what it waited for most."""
-    told = (loose.amount(facts.run.metadata.get(key)) for key in _BUDGETS)
+    given = (facts.run.metadata, facts.expected)
+    told = (loose.amount(one.get(key)) for one in given for key in _BUDGETS)
     allowed = next((ms for ms in told if ms), None)
     calls = timeline.calls(facts.events)
     if allowed is None or not calls:
