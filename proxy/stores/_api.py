@@ -1,4 +1,4 @@
-"""The contract of a store. One conformance suite, tests/conformance/test_stores.py, runs over all.
+"""The contract of a store. One conformance suite, tests/conformance/test_stores*.py, runs over all.
 
 Writes come from one writer thread, in batches, each one transaction: when `write` returns, the
 batch is durable (mode `durable`) or at least visible (mode `fast`). What arrives here is already

@@ -22,7 +22,8 @@ from proxy.servers.gateway import Gateway
 from tests.addons.conftest import OK, Proxy, Reader, Writer
 from tests.addons.test_tunnel import Refusing
 from tests.budget import within
-from tests.core.test_http1 import STRICT, mutations, verdict
+from tests.core.http1_reading import STRICT
+from tests.core.test_http1_mutations import mutations, verdict
 from tests.data.malformed_requests import MALFORMED, ODD, SECRET
 
 MUTATIONS = 10_000 if os.environ.get("DASHCAM_GAUNTLET") else 300

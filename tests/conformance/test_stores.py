@@ -1,28 +1,22 @@
-"""What every store has to do. A new store is one more line in STORES_UNDER_TEST."""
+"""What every store has to do with exchanges and runs."""
 
-import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from proxy.core.model import (
-    FAILURE_MODES,
     Body,
     End,
     Event,
     Exchange,
     Frame,
-    Outcome,
     Own,
     Part,
     RequestHead,
     ResponseHead,
-    Run,
 )
-from proxy.errors import RecordingNotFound, StoreError
-from proxy.stores import STORES, open_store
+from proxy.errors import RecordingNotFound
+from proxy.stores import STORES
 from proxy.stores._api import (
     AddEvent,
     AddExchange,
@@ -31,77 +25,12 @@ from proxy.stores._api import (
     OpenRun,
     RunQuery,
     Store,
-    Write,
 )
-
-START = 1_763_000_000.123456
-
-STORES_UNDER_TEST: dict[str, Callable[[Path], str]] = {
-    "memory": lambda _: "memory:",
-    "sqlite": lambda folder: f"sqlite:///{folder / 'recordings' / 'dashcam.db'}",
-}
-
-
-@pytest.fixture(params=STORES_UNDER_TEST)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(STORES_UNDER_TEST[request.param](tmp_path))
-    yield opened
-    assert opened.verify() == []
-    opened.close()
+from tests.conformance.stored import START, STORES_UNDER_TEST, call, event, exchange, outcome, run
 
 
 def test_every_store_is_under_test() -> None:
     assert set(STORES_UNDER_TEST) == set(STORES)
-
-
-def run(run_id: str = "run_a", **values: object) -> Run:
-    return Run(**{"id": run_id, "label": "", "correlation_id": "", "started_at": START, **values})  # type: ignore[arg-type]
-
-
-def exchange(number: int, run_id: str = "run_a", **values: object) -> Exchange:
-    given: dict[str, object] = {
-        "id": f"ex_{run_id}_{number}",
-        "run_id": run_id,
-        "seq": 0,
-        "via": "forward",
-        "started_at": START + number,
-        "request": RequestHead("POST", "https", "api.example.com", 443, "/v1/chat"),
-        "request_body": Body(b'{"n":%d}' % number, (Part(0, 7),)),
-        "response": ResponseHead(200, "OK"),
-        "response_body": Body(b"ok"),
-        "ended_us": 500_000,
-    }
-    return Exchange(**{**given, **values})  # type: ignore[arg-type]
-
-
-def event(of: Exchange, **values: object) -> Event:
-    given: dict[str, object] = {
-        "run_id": of.run_id,
-        "kind": "llm_call",
-        "name": "openai.chat",
-        "started_at": of.started_at,
-        "data": {"latencyMs": 500.0},
-    }
-    return Event(**{**given, **values})  # type: ignore[arg-type]
-
-
-def call(number: int, run_id: str = "run_a", **values: object) -> AddExchange:
-    made = exchange(number, run_id, **values)
-    return AddExchange(made, event(made))
-
-
-def outcome(run_id: str = "run_a", **values: object) -> Outcome:
-    given: dict[str, object] = {
-        "run_id": run_id,
-        "label": "triage",
-        "status": "Completed",
-        "failure_mode": None,
-        "reason": None,
-        "retryable": None,
-        "user_impact": None,
-        "created_at": START,
-    }
-    return Outcome(**{**given, **values})  # type: ignore[arg-type]
 
 
 # --- exchanges -----------------------------------------------------------------------------------
@@ -399,274 +328,3 @@ def test_runs_are_filtered(store: Store, query: RunQuery, expected: set[str]) ->
         ]
     )
     assert {row.run.id for row in store.runs(query)} == expected
-
-
-# --- events --------------------------------------------------------------------------------------
-
-
-def tree(store: Store, run_id: str = "run_a") -> dict[str, tuple[str | None, str]]:
-    """Each group's parent and status, by its path; and each call's, by its number."""
-    events = store.events(run_id)
-    names = {found.id: found.data.get("path") or f"#{found.data.get('seq')}" for found in events}
-    return {names[found.id]: (names.get(found.parent_event_id), found.status) for found in events}
-
-
-def test_groups_are_made_as_a_tree(store: Store) -> None:
-    store.write([call(1, own=Own(group="plan/retrieve")), call(2, own=Own(group="plan"))])
-    store.write(
-        [call(3, own=Own(group="/act//retrieve/")), call(4), call(5, own=Own(group="plan"))]
-    )
-    assert tree(store) == {
-        "plan": (None, "ok"),
-        "plan/retrieve": ("plan", "ok"),
-        "#1": ("plan/retrieve", "ok"),
-        "#2": ("plan", "ok"),
-        "act": (None, "ok"),
-        "act/retrieve": ("act", "ok"),
-        "#3": ("act/retrieve", "ok"),
-        "#4": (None, "ok"),
-        "#5": ("plan", "ok"),
-    }
-    groups = {found.data["path"]: found for found in store.events("run_a") if found.kind == "group"}
-    assert groups["plan/retrieve"].name == "retrieve"
-    assert (groups["plan"].started_at, groups["plan"].ended_at) == (START + 1, START + 5.5)
-    assert store.runs(RunQuery())[0].calls == 5  # groups are none
-
-
-def test_a_group_has_the_status_of_its_last_call(store: Store) -> None:
-    first, second, third = (
-        exchange(n, own=Own(group="g/inner" if n == 2 else "g")) for n in (1, 2, 3)
-    )
-    store.write([AddExchange(first, event(first, status="error"))])
-    assert tree(store)["g"] == (None, "error")
-    store.write([AddExchange(third, event(third))])
-    assert tree(store)["g"] == (None, "ok")
-    store.write([AddExchange(second, event(second, status="error"))])  # ended before the third
-    assert tree(store)["g"] == (None, "ok")
-    assert tree(store)["g/inner"] == ("g", "error")
-
-
-def test_a_group_that_is_said_and_not_sent(store: Store) -> None:
-    said = Event("run_a", "group", "plan/retrieve", START, START + 99, data={"goal": "find"})
-    store.write([call(1, own=Own(group="plan/retrieve")), AddEvent(said)])
-    store.write([AddEvent(replace(said, data={"goal": None, "k": 1}))])
-    groups = [found for found in store.events("run_a") if found.kind == "group"]
-    assert [found.data for found in groups] == [
-        {"path": "plan"},
-        {"path": "plan/retrieve", "goal": None, "k": 1},
-    ]
-    assert {found.ended_at for found in groups} == {START + 99}
-    parent = groups[1].id
-    below = Event("run_a", "group", "deep", START, parent_event_id=parent)
-    store.write([AddEvent(below)])
-    assert tree(store)["plan/retrieve/deep"] == ("plan/retrieve", "ok")
-
-
-def test_groups_of_two_runs_and_of_two_stores_opened_later(store: Store) -> None:
-    store.write([call(1, own=Own(group="g")), call(1, "run_b", own=Own(group="g"))])
-    store.write([call(2, own=Own(group="g"))])
-    assert [found.kind for found in store.events("run_a")].count("group") == 1
-    assert tree(store, "run_b") == {"g": (None, "ok"), "#1": ("g", "ok")}
-
-
-def test_events_come_by_their_start_and_as_they_were(store: Store) -> None:
-    late = Event("run_a", "state", "late", START + 5, None, "ok", {"x": [1, {"y": None}]})
-    early = Event("run_a", "guard", "early", START, START + 1, "error", {})
-    store.write([AddEvent(late), AddEvent(early)])
-    found = store.events("run_a")
-    assert [replace(one, id=None) for one in found] == [early, late]
-    child = Event("run_a", "validation", "v", START, parent_event_id=found[0].id)
-    store.write([AddEvent(child)])
-    assert store.events("run_a")[1].parent_event_id == found[0].id
-
-
-def test_imported_events_keep_their_relations(store: Store) -> None:
-    """Numbers of another store are given anew, in what refers to them, too."""
-    store.write([call(1, "run_other"), call(2, "run_other")])
-    given = exchange(1, own=Own(group="plan"))
-    store.write(
-        [
-            OpenRun(run()),
-            AddEvent(Event("run_a", "group", "plan", START, id=70)),
-            AddExchange(given, event(given, id=71, parent_event_id=70)),
-            AddEvent(Event("run_a", "validation", "v", START + 2, id=72, parent_event_id=71)),
-            AddEvent(Event("run_a", "state", "s", START + 3, id=73, parent_event_id=99)),
-            AddOutcome(outcome(evidence=(71, 72))),
-        ]
-    )
-    plan, called, validation, state = store.events("run_a")
-    assert called.parent_event_id == plan.id
-    assert validation.parent_event_id == called.id
-    assert state.parent_event_id is None
-    assert store.outcomes("run_a")[0].evidence == (called.id, validation.id)
-
-
-def test_changes_are_told_once_and_in_order(store: Store) -> None:
-    assert store.changes(-1) == (0, [])
-    assert store.changes(0) == (0, [])
-    store.write([call(2), call(1, "run_b")])
-    mark, events = store.changes(0)
-    assert [found.data["exchangeId"] for found in events] == ["ex_run_a_2", "ex_run_b_1"]
-    assert store.changes(mark) == (mark, [])
-    assert store.changes(-1) == (mark, [])
-    store.write([call(n) for n in range(10, 1110)])
-    mark, events = store.changes(mark)
-    assert len(events) == 1000
-    assert len(store.changes(mark)[1]) == 100
-
-
-def test_numbers_are_not_used_again_after_a_deletion(store: Store) -> None:
-    store.write([call(1)])
-    mark, _ = store.changes(0)
-    store.delete_run("run_a")
-    assert store.changes(-1)[0] == mark
-    store.write([call(1, "run_b")])
-    assert len(store.changes(mark)[1]) == 1
-
-
-# --- outcomes ------------------------------------------------------------------------------------
-
-
-def test_every_outcome_is_kept_and_one_counts(store: Store) -> None:
-    full = Outcome(
-        "run_a",
-        "l",
-        "Failed",
-        FAILURE_MODES[0],
-        "why",
-        True,
-        "who",
-        START + 1,
-        "rules",
-        "r",
-        (3, 4),
-    )
-    store.write([call(1), AddOutcome(full)])
-    assert store.outcomes("run_a") == [full]
-    found = store.find_run("run_a")
-    assert (found.outcome, found.failure_mode) == ("Failed", "Tool Error")
-    newer = outcome(created_at=START, retryable=False)  # by the order of writing, not the clock
-    store.write([AddOutcome(newer)])
-    assert store.find_run("run_a").outcome == "Completed"
-    own = outcome(status="Failed", failure_mode="Bad Output", reason="wrong", source="caller")
-    store.write([AddOutcome(own), AddOutcome(outcome(reason="fine"))])
-    found = store.find_run("run_a")
-    assert (found.outcome, found.failure_mode) == ("Failed", "Bad Output")
-    assert store.runs(RunQuery())[0].reason == "wrong"
-    last = outcome(source="caller")
-    store.write([AddOutcome(last)])
-    found = store.find_run("run_a")
-    assert (found.outcome, found.failure_mode) == ("Completed", None)
-    assert store.outcomes("run_a") == [full, newer, own, outcome(reason="fine"), last]
-
-
-# --- the whole -----------------------------------------------------------------------------------
-
-
-def test_a_snapshot_has_everything(store: Store) -> None:
-    store.write(
-        [OpenRun(run(label="l")), call(2), call(1), AddOutcome(outcome()), call(1, "run_b")]
-    )
-    found = store.snapshot("run_a")
-    assert found.run == store.find_run("run_a")
-    assert [one.id for one in found.exchanges] == ["ex_run_a_2", "ex_run_a_1"]  # by number
-    assert found.events == store.events("run_a")
-    assert found.outcomes == [outcome()]
-    with pytest.raises(RecordingNotFound):
-        store.snapshot("run_c")
-
-
-def test_a_batch_is_stored_as_a_whole_or_not_at_all(store: Store) -> None:
-    store.write([call(1)])
-    before = store.snapshot("run_a")
-    bad = AddOutcome(outcome(evidence=None))
-    batch: list[Write] = [
-        call(2),
-        call(3, "run_b"),
-        OpenRun(run(label="new")),
-        AddOutcome(outcome()),
-        bad,
-    ]
-    with pytest.raises((StoreError, TypeError)):
-        store.write(batch)
-    assert store.snapshot("run_a") == before
-    assert [row.run.id for row in store.runs(RunQuery())] == ["run_a"]
-    store.write([call(2)])
-    assert [found.seq for found in store.exchanges("run_a")] == [1, 2]
-
-
-def test_deleting_a_run_leaves_the_others(store: Store) -> None:
-    shared = Body(b'{"messages":[{"role":"system","content":"%s"}]}' % (b"same for all " * 900))
-    for run_id in ("run_a", "run_b", "run_c"):
-        store.write([call(n, run_id, request_body=shared, own=Own(group="g")) for n in (1, 2, 3)])
-        store.write([AddOutcome(outcome(run_id))])
-    kept = [store.snapshot("run_b"), store.snapshot("run_c")]
-    store.delete_run("run_a")
-    assert [store.snapshot("run_b"), store.snapshot("run_c")] == kept
-    assert store.events("run_a") == []
-    assert store.outcomes("run_a") == []
-    with pytest.raises(RecordingNotFound):
-        store.find_run("run_a")
-    with pytest.raises(RecordingNotFound):
-        store.exchange("ex_run_a_1")
-    with pytest.raises(RecordingNotFound):
-        store.delete_run("run_a")
-    store.write([call(1, request_body=shared, own=Own(group="g"))])  # and it may come again
-    assert store.exchange("ex_run_a_1").request_body == shared
-    store.delete_run("run_b")
-    store.delete_run("run_a")
-    assert store.snapshot("run_c") == kept[1]
-
-
-def test_gc_takes_what_is_old(store: Store) -> None:
-    for age, run_id in enumerate(("r1", "r2", "r3", "r4")):
-        label = "keep" if run_id == "r2" else "l"
-        store.write([OpenRun(run(run_id, label=label)), call(age * 1000, run_id)])
-    assert store.gc(before=START + 2500, label="l") == ["r1", "r3"]
-    assert {row.run.id for row in store.runs(RunQuery())} == {"r2", "r4"}
-    assert store.gc(before=START) == []
-    assert store.gc(max_bytes=10**12) == []
-    assert store.gc(max_bytes=0) == ["r2", "r4"]
-    assert store.runs(RunQuery()) == []
-
-
-def test_the_secret_is_the_stores_own(store: Store) -> None:
-    assert len(store.secret()) == 32
-    assert store.secret() == store.secret()
-    with_another = open_store("memory:")
-    assert with_another.secret() != store.secret()
-
-
-def test_reading_goes_on_while_others_write(store: Store) -> None:
-    """Readers in threads see whole batches only, and are not in the writer's way."""
-    store.write([call(0), call(1)])
-    wrong: list[object] = []
-    done = threading.Event()
-
-    def read() -> None:
-        while not done.is_set():
-            found = store.snapshot("run_a")
-            if len(found.exchanges) % 2 or len(found.exchanges) != len(found.events):
-                wrong.append(found)
-            store.runs(RunQuery(text="chat"))
-
-    threads = [threading.Thread(target=read) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    iterator = store.exchanges("run_a")
-    next(iterator)  # a reader that stops half way
-    for number in range(2, 40, 2):
-        store.write([call(number), call(number + 1)])
-    done.set()
-    for thread in threads:
-        thread.join()
-    assert not wrong
-    assert len(list(iterator)) >= 1
-    store.checkpoint()
-
-
-def test_size_says_what_is_there(store: Store) -> None:
-    before = store.size()
-    store.write([call(n, request_body=Body(bytes([n]) * 99 + b"x" * 40_000)) for n in range(9)])
-    store.checkpoint()
-    assert store.size().file > before.file

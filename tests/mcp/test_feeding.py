@@ -12,7 +12,7 @@ from proxy.mcp.framing import CLIENT, OVER, SERVER, Passed, messages
 # Forks as `dashcam mcp` does: the recording process writes what it was told into a file, at its
 # leisure, and the first process may be killed meanwhile.
 PROGRAM = """
-import os, signal, sys, time
+import os, signal, sys
 from proxy.mcp.feeding import Feed
 def record(source):
     data = bytearray()
@@ -26,8 +26,8 @@ feed = Feed.fork(record)
 feed.tell(True, b"asked")
 feed.tell(False, b"answered")
 if sys.argv[2] == "killed":
-    while not feed._queue.empty():
-        time.sleep(0.01)
+    feed._queue.put(None)
+    feed._thread.join()  # all of it is in the pipe
     os.kill(os.getpid(), signal.SIGKILL)
 feed.finish("exit code 0")
 sys.exit(os.path.getsize(sys.argv[1]) > 0)

@@ -259,7 +259,7 @@ def test_any_program_may_read_along(opened: Opens, path: Path, call: Call) -> No
 # --- processes -------------------------------------------------------------------------------
 
 COMMON = """
-import json, os, random, sys, time
+import json, os, random, select, sys, time
 from proxy.core.model import Body, Event, Exchange, Own, RequestHead, ResponseHead
 from proxy.errors import StoreUnavailable
 from proxy.stores import open_store
@@ -294,7 +294,8 @@ for line in sys.stdin:
     with os.fdopen(reading) as said:
         for _ in range(lines):
             said.readline()
-        time.sleep(random.Random(lines + cycle).random() * 0.004)  # in the middle of something
+        moment = random.Random(lines + cycle).random() * 0.004
+        select.select([reading], [], [], moment)  # in the middle of something, or just after it
         os.kill(child, 9)
         rest = said.read().split()
     os.waitpid(child, 0)
@@ -346,7 +347,7 @@ for number in range(count):
             store.write(batch)
             break
         except StoreUnavailable:
-            time.sleep(0.005)
+            os.sched_yield()
 store.close()
 """
 )
