@@ -5,6 +5,7 @@ same, byte for byte.
 """
 
 import os
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -12,11 +13,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 import pytest
 
 from tests.upstream.dashcam import TIMEOUT, Dashcam
 from tests.upstream.server import Upstream
+from tests.upstream.world import Seen
 
 CLIENTS = Path(__file__).parent / "clients"
 OPENAI_NPM = "openai@7.57.0"
@@ -35,10 +38,8 @@ def python(module: str, *arguments: str) -> tuple[str, ...]:
 
 
 # Those of a group follow each other in one run.
-SDKS = (
-    Client("openai", python("openai_sdk"), 18),
-    Client("anthropic", python("anthropic_sdk"), 14),
-)
+OPENAI = Client("openai", python("openai_sdk"), 18)
+ANTHROPIC = Client("anthropic", python("anthropic_sdk"), 14)
 LIBRARIES = (
     Client("httpx h1", python("httpx_client", "httpx", "h1"), 28),
     Client("httpx h2", python("httpx_client", "httpx", "h2"), 28),
@@ -56,9 +57,24 @@ NODE = (
 )
 
 
-@pytest.mark.parametrize(
-    "clients", [SDKS, LIBRARIES, TOOLS], ids=["SDKs", "HTTP libraries", "tools"]
-)
+@pytest.mark.xdist_group("the providers' SDKs")  # which take long to import
+@pytest.mark.parametrize("client", [OPENAI, ANTHROPIC], ids=["openai", "anthropic"])
+def test_an_sdk_asks_as_without_dashcam_and_sees_in_replay_what_it_saw_live(
+    client: Client, dashcam: Dashcam, upstream: Upstream
+) -> None:
+    tunnel = f"http://run:x@127.0.0.1:{upstream.ports['tunnel']}"
+    trust = str(upstream.certificates.file)
+    env = {"HTTPS_PROXY": tunnel, "https_proxy": tunnel, "SSL_CERT_FILE": trust}
+    with mock.patch.dict(os.environ, dashcam.environment(env), clear=True):
+        runpy.run_module(client.argv[-1], run_name="__main__")
+    without = _requests(upstream.world.seen)
+    upstream.world.tries.clear()
+    within = _requests(_record_and_replay([client], dashcam, upstream))
+    assert len(without) > 10
+    assert within == without
+
+
+@pytest.mark.parametrize("clients", [LIBRARIES, TOOLS], ids=["HTTP libraries", "tools"])
 def test_replay_shows_a_client_what_it_saw_live(
     clients: Sequence[Client], dashcam: Dashcam, upstream: Upstream
 ) -> None:
@@ -73,7 +89,16 @@ def test_replay_shows_a_node_client_what_it_saw_live(
     _record_and_replay(NODE, dashcam, upstream)
 
 
-def _record_and_replay(clients: Sequence[Client], dashcam: Dashcam, upstream: Upstream) -> None:
+def _requests(seen: Sequence[Seen]) -> set[tuple[str, bytes]]:
+    """Requests as they arrived, every byte; in no order, for some are made side by side."""
+    return {(one.target, one.received.data) for one in seen}
+
+
+def _record_and_replay(
+    clients: Sequence[Client], dashcam: Dashcam, upstream: Upstream
+) -> Sequence[Seen]:
+    """Returns what the upstream was asked, which is only in the first of both."""
+    earlier = len(upstream.world.seen)
     script = dashcam.folder / "clients.sh"
     each = (f"echo '== {client.name}'\n{shlex.join(client.argv)} || exit" for client in clients)
     script.write_text("\n".join(each), "utf-8")
@@ -81,17 +106,18 @@ def _record_and_replay(clients: Sequence[Client], dashcam: Dashcam, upstream: Up
     assert {name: len(lines) for name, lines in _parts(live.out).items()} == {
         client.name: client.cases for client in clients
     }, live.out
-    asked = len(upstream.world.seen)
+    asked = upstream.world.seen[earlier:]
     # A kept connection that dies unused is tried once more: the upstream has seen that call twice.
     recorded = len(dashcam.calls("live"))
-    assert sum(client.cases for client in clients) <= recorded <= asked
+    assert sum(client.cases for client in clients) <= recorded <= len(asked)
     upstream.stop()
     replay = dashcam("replay", "live", "--", "sh", str(script))
     after = _parts(replay.out)
     for name, lines in _parts(live.out).items():
         for before, now in zip(lines, after[name], strict=True):
             assert now == before, name
-    assert len(upstream.world.seen) == asked
+    assert upstream.world.seen[earlier:] == asked
+    return asked
 
 
 def _parts(output: str) -> dict[str, list[str]]:
