@@ -4,12 +4,14 @@ Leaf certificates come from mitmproxy's certificate store under our CA. Contexts
 certificate and reused, so that sessions resume. Clients that speak both are offered HTTP/1.1.
 """
 
+import datetime as dt
 import functools
 import ipaddress
 from fnmatch import fnmatch
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from mitmproxy import certs
 from mitmproxy.proxy.context import Context
 from mitmproxy.tls import ClientHelloData, TlsData
@@ -19,6 +21,7 @@ from proxy.engine.upstream import USUAL_BUNDLES, Certificates
 
 _H1, _H2 = b"http/1.1", b"h2"
 _CONTEXTS = 512
+_ALIKE = dt.timedelta(days=1)
 
 
 class Tls:
@@ -88,7 +91,8 @@ class Tls:
         if found is None:
             if len(self._contexts) >= _CONTEXTS:
                 self._contexts.clear()
-            found = self._contexts[entry.cert] = _server_context(entry)
+            found = _server_context(entry, self._store.default_ca.notbefore)
+            self._contexts[entry.cert] = found
         return found
 
 
@@ -100,10 +104,29 @@ def cert_store(pem: Path) -> certs.CertStore:
     return certs.CertStore(key, authority, None, b"", certs.DHParams(b""))
 
 
-def _server_context(entry: certs.CertStoreEntry) -> SSL.Context:
+def _dated(entry: certs.CertStoreEntry, since: dt.datetime) -> x509.Certificate:
+    """The leaf, valid from when its CA is: a child's clock may be held at an earlier time."""
+    leaf = entry.cert.to_cryptography()
+    if leaf.not_valid_before_utc - since < _ALIKE:
+        return leaf
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(leaf.subject)
+        .issuer_name(leaf.issuer)
+        .public_key(entry.privatekey.public_key())
+        .serial_number(leaf.serial_number)
+        .not_valid_before(since)
+        .not_valid_after(leaf.not_valid_after_utc)
+    )
+    for extension in leaf.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    return builder.sign(entry.privatekey, hashes.SHA256())
+
+
+def _server_context(entry: certs.CertStoreEntry, since: dt.datetime) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
-    context.use_certificate(entry.cert.to_cryptography())
+    context.use_certificate(_dated(entry, since))
     context.use_privatekey(entry.privatekey)
     context.set_alpn_select_callback(_select)
     context.set_session_id(b"dashcam")

@@ -276,7 +276,7 @@ SETTINGS: tuple[Setting, ...] = (
         "clock",
         _one_of("real", "recorded"),
         "real",
-        "What time a replayed Python command sees: the true one, or that of the recording.",
+        "What time a replayed command sees: the true one, or that of the recording.",
     ),
     Setting(
         "match",

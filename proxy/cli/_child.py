@@ -14,6 +14,7 @@ from proxy.cli._serving import Serving
 from proxy.core.model import Run
 from proxy.engine.clock import wall
 from proxy.engine.tasks import spawn
+from proxy.launch import faketime
 from proxy.launch.child import run_child
 from proxy.launch.environment import child_environment
 from proxy.launch.kit import temporary_kit
@@ -48,13 +49,16 @@ class World:
     values: Mapping[str, Sequence[Any]]
     started_at: float | None = None
 
-    def environment(self, folder: Path) -> dict[str, str]:
-        """Variables for the command; what they name is written into `folder`."""
+    def environment(self, folder: Path, base: Mapping[str, str]) -> dict[str, str]:
+        """Variables for the command beside `base`; what they name is written into `folder`."""
         file = folder / "world.json"
         file.write_text(json.dumps({"values": self.values}), "utf-8")
         told = {"DASHCAM_WORLD": str(file), "DASHCAM_REPLAYING": "1"}
         if self.started_at is not None:
-            told["DASHCAM_CLOCK_OFFSET"] = f"{self.started_at - wall():.6f}"
+            offset = self.started_at - wall()
+            told["DASHCAM_CLOCK_OFFSET"] = f"{offset:.6f}"
+            library = faketime.library(base.get("PATH"))
+            told |= faketime.variables(base, library, offset) if library else {}
         return told
 
 
@@ -130,7 +134,7 @@ async def in_kit(
         for name in _TOLD:
             env.pop(name, None)  # an outer replay's
         if world is not None:
-            env.update(world.environment(kit.folder))
+            env.update(world.environment(kit.folder, env))
         return await start(list(argv), env)
 
 

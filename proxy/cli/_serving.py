@@ -5,7 +5,9 @@ somebody comes: a command that calls nobody needs neither.
 """
 
 import asyncio
+import datetime as dt
 import importlib
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +22,7 @@ from proxy.engine.loading import Loading
 from proxy.engine.ports import port_of
 from proxy.engine.reach import Reach
 from proxy.engine.router import hosts_of
+from proxy.launch import faketime
 from proxy.launch.api_token import is_loopback
 from proxy.launch.authority import Authority, load_or_create
 from proxy.runtime import Runtime
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from proxy.servers.listening import Listening
 
 ANY_PORT = HostPort("127.0.0.1", 0)
+_LONG_AGO = dt.datetime(2015, 1, 1, tzinfo=dt.UTC)  # before anything was recorded
 
 
 class ForwardProxy:
@@ -168,6 +172,13 @@ class Serving:
         await self.forward.load()
 
 
+def _then(settings: Settings) -> Authority:
+    """The CA of a replay: where any child's clock is held, one that was valid then already."""
+    if settings.clock != "recorded" or faketime.library(os.environ.get("PATH")) is None:
+        return load_or_create(settings.ca_dir)
+    return load_or_create(settings.ca_dir / "then", since=_LONG_AGO)
+
+
 @asynccontextmanager
 async def serving(
     settings: Settings,
@@ -181,7 +192,7 @@ async def serving(
 
     `loading` answers until the caller has set a replayer: the API's port is open before.
     """
-    authority = load_or_create(settings.ca_dir)
+    authority = load_or_create(settings.ca_dir) if loading is None else _then(settings)
     runtime = await composition.start(settings)
     runtime.engine.replays = loading
     try:

@@ -36,7 +36,7 @@ be started.""",
 )
 @click.option("--pace", metavar="PACE", help="instant (default), recorded, or a factor.")
 @click.option("--match", metavar="HOW", help="exact, normalised (default) or sequence.")
-@click.option("--clock", metavar="CLOCK", help="real (default), or recorded: Python's time.")
+@click.option("--clock", metavar="CLOCK", help="real (default), or recorded: CMD's time.")
 @click.option(
     "--live", metavar="WHAT", multiple=True, help="What goes live: llm, tools:NAME, host:NAME."
 )

@@ -61,7 +61,7 @@ Ends with 0 when all passed, 2 when one failed, 125 when one could not be judged
 @click.option(
     "--live", metavar="WHAT", multiple=True, help="For live modes: llm, tools:NAME, host:NAME."
 )
-@click.option("--clock", metavar="CLOCK", help="real (default), or recorded: Python's time.")
+@click.option("--clock", metavar="CLOCK", help="real (default), or recorded: CMD's time.")
 @click.option("--checks", metavar="FILE", help="The checks, as TOML or JSON, for every recording.")
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML.")
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="How many at a time.")

@@ -59,12 +59,15 @@ class Facts(NamedTuple):
     path: Path
 
 
-def load_or_create(folder: Path, *, name_constraints: Sequence[str] = ()) -> Authority:
+def load_or_create(
+    folder: Path, *, name_constraints: Sequence[str] = (), since: dt.datetime | None = None
+) -> Authority:
     """The CA kept in `folder`, made now if there is none or if the old one is about to expire.
 
     Args:
         folder: A folder of its own, mode 0700; created when missing.
         name_constraints: Hosts and addresses the CA may sign for; empty: whatever it was made for.
+        since: From when one that is made now is valid; None: two days ago.
 
     Raises:
         DashcamError: The folder or a file in it is open to others, or cannot be read or written.
@@ -78,7 +81,7 @@ def load_or_create(folder: Path, *, name_constraints: Sequence[str] = ()) -> Aut
                 _same_constraints(authority, name_constraints)
                 return authority
             kept = () if authority is None else facts(authority).name_constraints
-            return _write(folder, name_constraints or kept)
+            return _write(folder, name_constraints or kept, since)
 
 
 def rotate(folder: Path, *, name_constraints: Sequence[str] = ()) -> Authority:
@@ -179,9 +182,11 @@ def _authority(folder: Path, key_pem: bytes, cert_pem: bytes) -> Authority:
     return Authority(cert_pem, key_pem, cert_path, folder / PEM_NAME)
 
 
-def _write(folder: Path, name_constraints: Sequence[str]) -> Authority:
+def _write(
+    folder: Path, name_constraints: Sequence[str], since: dt.datetime | None = None
+) -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
-    cert = _certificate(key, name_constraints)
+    cert = _certificate(key, name_constraints, since)
     key_pem, cert_pem = _key_pem(key), cert.public_bytes(serialization.Encoding.PEM)
     _replace(folder / PEM_NAME, key_pem + cert_pem)
     return _authority(folder, key_pem, cert_pem)
@@ -210,7 +215,7 @@ def _key_pem(key: object) -> bytes:
 
 
 def _certificate(
-    key: ec.EllipticCurvePrivateKey, name_constraints: Sequence[str]
+    key: ec.EllipticCurvePrivateKey, name_constraints: Sequence[str], since: dt.datetime | None
 ) -> x509.Certificate:
     # a subject of its own for every CA: clients that cached an older one must not mix them up
     name = x509.Name(
@@ -227,7 +232,7 @@ def _certificate(
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BACKDATED)
+        .not_valid_before(since or now - _BACKDATED)
         .not_valid_after(now + _VALID)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(), critical=True)
