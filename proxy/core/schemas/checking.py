@@ -43,7 +43,7 @@ def of_request(declared: Declared, head: RequestHead, body: bytes) -> list[Viola
     said = value(head.headers, body)
     if heads.media_type(head.headers) == _FORM:
         said = said._replace(value=coerced(said.value, declared.request))
-    return found + _misfits(declared, declared.request, said, "request")
+    return found + _misfits(declared, declared.request, said, "request", len(body))
 
 
 def of_response(
@@ -53,7 +53,7 @@ def of_response(
     schema = declared.response(response.status)
     if schema is None or head.method == "HEAD" or response.status in _EMPTY:
         return []
-    return _misfits(declared, schema, value(response.headers, body), "response")
+    return _misfits(declared, schema, value(response.headers, body), "response", len(body))
 
 
 def value(headers: Headers, body: bytes) -> Value:
@@ -104,8 +104,8 @@ def _coerced(text: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _misfits(
-    declared: Declared, schema: Mapping[str, Any], said: Value, side: str
+    declared: Declared, schema: Mapping[str, Any], said: Value, side: str, size: int
 ) -> list[Violation]:
     if said.fault is not None:
         return [Violation("$", said.fault, said.keyword, side, declared.name)]
-    return misfits(schema, said.value, side=side, subject=declared.name)
+    return misfits(schema, said.value, side=side, subject=declared.name, size=size)

@@ -41,9 +41,13 @@ class Exhausted(Exception):  # noqa: N818 - the name says it
 
 @dataclass(slots=True)
 class Budget:
-    """The work that one check may still do, and whether a pattern could not be decided."""
+    """The work that one check may still do, and whether a pattern could not be decided.
+
+    `suspects` are the ids of the containers with an error in them, where somebody knows.
+    """
 
     weights: Weights
+    suspects: frozenset[int] | None = None
     steps: int = _STEPS
     undecided: str | None = None
 
@@ -62,16 +66,33 @@ def bounded(draft: str) -> Callable[..., Validator]:
     """The validator class of a draft, bounded."""
     base = DRAFTS[draft]
     own = {name: _OWN[name] for name in base.VALIDATORS if name in _OWN}
-    counted = {name: _counted(function) for name, function in {**base.VALIDATORS, **own}.items()}
+    counted = {
+        name: _counted(function, asks=name in _ASKS)
+        for name, function in {**base.VALIDATORS, **own}.items()
+    }
     made: Callable[..., Validator] = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # theirs
         base, counted
     )
     return made
 
 
-def _counted(function: _Keyword) -> _Keyword:
+def _counted(function: _Keyword, *, asks: bool) -> _Keyword:
     def run(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-        BUDGET.get().spend(instance)
+        budget = BUDGET.get()
+        suspects = budget.suspects
+        if suspects is not None and isinstance(instance, dict | list):
+            if id(instance) not in suspects:
+                return
+            if asks:  # within it an error is an answer, and no error of the payload's
+                budget.suspects = None
+                try:
+                    budget.spend(instance)
+                    found = list(function(validator, value, instance, schema) or ())
+                finally:
+                    budget.suspects = suspects
+                yield from found
+                return
+        budget.spend(instance)
         yield from function(validator, value, instance, schema) or ()
 
     return run
@@ -142,6 +163,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
+# Keywords that ask whether something fits, and do not demand it.
+_ASKS = frozenset(
+    (
+        *("anyOf", "oneOf", "not", "if", "contains", "disallow", "extends", "type"),
+        *("unevaluatedProperties", "unevaluatedItems", "dependencies", "dependentSchemas"),
+    )
+)
 _OWN: dict[str, _Keyword] = {
     "pattern": _pattern,
     "patternProperties": _pattern_properties,

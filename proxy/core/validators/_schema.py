@@ -7,6 +7,7 @@ draft. `format` and content keywords are notes to readers in that draft, and are
 
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 import jsonschema_rs
@@ -23,6 +24,9 @@ _MAX_SCHEMA = 1 << 20  # bytes
 _MAX_NODES = 200_000  # of a payload
 _MAX_WORK = 20_000_000  # nodes of an expanded schema times nodes of a payload
 _MAX_ERRORS = 100
+_MAX_SUSPECTS = 1000
+_MAX_NARROWED = 5_000  # nodes of a payload whose errors are looked for where the fast engine is
+_MAX_COPIED = 10_000_000  # bytes that its errors may hold, at the very worst
 _FAST: dict[str, type[jsonschema_rs.Validator]] = {
     "http://json-schema.org/draft-04/schema": jsonschema_rs.Draft4Validator,
     "http://json-schema.org/draft-06/schema": jsonschema_rs.Draft6Validator,
@@ -49,23 +53,33 @@ class Compiled(NamedTuple):
     problem: str | None = None
 
 
-def check(schema: Mapping[str, Any], payload: Any) -> Findings:
-    """What of a payload does not fit a schema. Never raises."""
+def check(schema: Mapping[str, Any], payload: Any, size: int | None = None) -> Findings:
+    """What of a payload does not fit a schema. Never raises.
+
+    `size` is the length of the JSON that the payload came in, where that is known: then what fits
+    need not be measured.
+    """
     try:
         compiled = _compile(orjson.dumps(schema))
         if compiled.problem is not None:
             return Findings(unchecked=compiled.problem)
-        weights = Weights(payload)
-        if weights.nodes > _MAX_NODES:
-            return Findings(unchecked=f"the payload has more than {_MAX_NODES} values")
-        verdict = _fits(compiled, payload, weights.nodes)
-        if verdict:
+        if size is not None and size <= _MAX_NODES and _fits(compiled, payload, size):
             return Findings()
-        if _blends(compiled.schema):
-            return _as_a_whole(verdict)
-        return _errors(compiled, payload, weights)
+        return _measured(compiled, payload)
     except (RecursionError, TypeError, ValueError) as error:  # too deep, or no JSON at all
         return Findings(unchecked=f"the schema cannot be used: {_first_line(error)}")
+
+
+def _measured(compiled: Compiled, payload: Any) -> Findings:
+    weights = Weights(payload)
+    if weights.nodes > _MAX_NODES:
+        return Findings(unchecked=f"the payload has more than {_MAX_NODES} values")
+    verdict = _fits(compiled, payload, weights.nodes)
+    if verdict:
+        return Findings()
+    if _blends(compiled.schema):
+        return _as_a_whole(verdict)
+    return _errors(compiled, payload, weights)
 
 
 def _fits(compiled: Compiled, payload: Any, nodes: int) -> bool | None:
@@ -114,7 +128,7 @@ def _names_a_draft(node: Any) -> bool:
 
 def _errors(compiled: Compiled, payload: Any, weights: Weights) -> Findings:
     """All errors, as far as the budget goes."""
-    budget = Budget(weights)
+    budget = Budget(weights, _suspects(compiled, payload, weights))
     token = BUDGET.set(budget)
     found: list[ValidationError] = []
     unchecked = None
@@ -136,6 +150,27 @@ def _errors(compiled: Compiled, payload: Any, weights: Weights) -> Findings:
     if unchecked is None and budget.undecided is not None:
         unchecked = f"the pattern {budget.undecided!r} was not checked: it takes too much work"
     return Findings(tuple(found), unchecked)
+
+
+def _suspects(compiled: Compiled, payload: Any, weights: Weights) -> frozenset[int] | None:
+    """The containers in which the fast engine finds an error; None when it may not be asked.
+
+    It makes all its errors at once, with copies of what they are about, so it is asked about small
+    payloads only.
+    """
+    small = weights.nodes <= _MAX_NARROWED and compiled.work * weights.total <= _MAX_COPIED
+    if compiled.fast is None or not small:
+        return None
+    found = {id(payload)}
+    errors = list(islice(compiled.fast.iter_errors(payload), _MAX_SUSPECTS))
+    if not errors or len(errors) == _MAX_SUSPECTS:
+        return None
+    for error in errors:
+        at = payload
+        for step in error.instance_path:
+            at = at[step]
+            found.add(id(at))
+    return frozenset(found)
 
 
 def _blends(node: Any) -> bool:

@@ -38,6 +38,34 @@ def test_a_verdict_is_the_same_by_both_engines(
     assert check(schema, bad).errors, "jsonschema, bounded"
 
 
+NEWEST = {name: case for name, case in CASES.items() if "2020-12" in case[0]["$schema"]}
+
+
+@pytest.mark.parametrize(("schema", "good", "bad"), NEWEST.values(), ids=NEWEST)
+def test_what_the_fast_engine_clears_is_not_gone_through_and_nothing_is_lost(
+    schema: dict[str, Any], good: Any, bad: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = {key: value for key, value in schema.items() if key != "$schema"}
+    if "$ref" in json.dumps(inner) or "$id" in json.dumps(inner):
+        inner = {"type": "object"}  # what it refers to would be elsewhere
+        good, bad = {}, []
+    outer = {
+        "$schema": schema["$schema"],
+        "properties": {"good": inner, "bad": {"items": inner, "type": "array"}},
+        "not": {"properties": {"good": {"not": inner}}, "required": ["good"]},
+    }
+    payload = {"good": good, "bad": [bad, good, {"deep": [bad]}], "other": [[bad]]}
+
+    def told() -> list[tuple[str, str, str]]:
+        found = check(outer, payload)
+        assert found.unchecked is None
+        return sorted((one.json_path, str(one.validator), one.message) for one in found.errors)
+
+    narrowed = told()
+    monkeypatch.setattr(_schema, "_suspects", lambda *_: None)
+    assert narrowed == told() != []
+
+
 def test_a_draft_that_only_one_engine_knows() -> None:
     schema = {
         "$schema": "http://json-schema.org/draft-03/schema#",
