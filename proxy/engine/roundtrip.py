@@ -67,13 +67,13 @@ class RoundTrip:
 
     def pause(self) -> None:
         """Stops reading from the upstream until `resume`."""
-        if self._connection is not None and self._connection.transport is not None:
-            self._connection.transport.pause_reading()
+        if self._connection is not None:
+            self._connection.pause()
 
     def resume(self) -> None:
         """Reads again."""
-        if self._connection is not None and self._connection.transport is not None:
-            self._connection.transport.resume_reading()
+        if self._connection is not None:
+            self._connection.resume()
 
     def abort(self) -> None:
         """Ends it now."""

@@ -109,6 +109,21 @@ class Connection(asyncio.Protocol):
         """Waits until there is room in the send buffer."""
         await self._writable.wait()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it is better to wait before more is sent; see `drain`."""
+        return not self._writable.is_set()
+
+    def pause(self) -> None:
+        """Stops reading until `resume`."""
+        if self.transport is not None:
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        """Reads again."""
+        if self.transport is not None:
+            self.transport.resume_reading()
+
     def is_closing(self) -> bool:
         """Whether writes are pointless."""
         return self.eof or self.transport is None or self.transport.is_closing()
@@ -163,12 +178,14 @@ class Pool:
         A request that is not `repeatable` gets only a connection that was used a moment ago: one
         that the upstream may be closing just now would lose it.
         """
-        connection = self._acquire_idle(address, borrower, _IDLE_SECONDS if repeatable else STALE)
+        connection = self.idle(address, borrower, repeatable=repeatable)
         return connection if connection is not None else await self.dial(address, borrower)
 
-    def _acquire_idle(
-        self, address: Address, borrower: Borrower, max_age: float
+    def idle(
+        self, address: Address, borrower: Borrower, *, repeatable: bool = True
     ) -> Connection | None:
+        """As `acquire`, but only a connection that there is already."""
+        max_age = _IDLE_SECONDS if repeatable else STALE
         waiting = self._idle.get(address)
         while waiting and time.monotonic() - waiting[-1].idle_since < max_age:
             connection = waiting.pop()

@@ -14,10 +14,12 @@ from aiohttp import HttpVersion11, web
 
 from proxy.core.http1 import check_request
 from proxy.engine.ports import bound
+from proxy.engine.router import Upstream
 from proxy.errors import DashcamError, FormatError, RecordingNotFound, StoreUnavailable
 from proxy.launch.api_token import is_loopback
 from proxy.servers.api import Api, openapi
 from proxy.servers.gateway import Gateway
+from proxy.servers.gateway_lane import Lanes
 from proxy.servers.health import PATHS, Health
 from proxy.servers.listening import Listening, listen
 
@@ -46,7 +48,8 @@ class Site:
 
     async def serve(self, sockets: Sequence[socket.socket]) -> Listening:
         """The same for sockets that listen already."""
-        return await listen(self.application(), sockets)
+        lanes = None if self.wide else Lanes(self.api.engine, self._place)
+        return await listen(self.application(), sockets, lanes)
 
     def application(self) -> web.Application:
         """All routes, and the guard before them."""
@@ -66,14 +69,21 @@ class Site:
         raw = request.raw_path.removeprefix("/")
         if raw.startswith(_KEY):  # for clients that can be given no header, only a base URL
             raw = raw.partition("/")[2]
-        name = raw.partition("/")[0].partition("?")[0]
+        name = _first(raw)
         upstream = self.api.engine.router.named.get(name)
         if upstream is None:
             known = ", ".join(sorted(self.api.engine.router.named))
             return _error(404, f"there is no upstream {name!r}; known are {known}")
-        rest = raw[len(name) :] or "/"
-        target = upstream.path + (rest if rest.startswith(("/", "?")) else f"/{rest}")
-        return await self.gateway.handle(request, upstream, target)
+        return await self.gateway.handle(request, upstream, _target(upstream, raw, name))
+
+    def _place(self, target: bytes) -> tuple[Upstream, str] | None:
+        """Where the gateway's own lane sends a target; None for all that has other routes."""
+        raw = target.decode("latin-1").removeprefix("/")
+        name = _first(raw)
+        upstream = self.api.engine.router.named.get(name)
+        if upstream is None or name == "api" or f"/{name}" in PATHS:
+            return None
+        return upstream, _target(upstream, raw, name)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Next) -> web.StreamResponse:
@@ -138,6 +148,16 @@ class Site:
             return request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}
         place = origin.partition("://")[2]
         return place != request.headers.get("Host") and not _is_here(place)
+
+
+def _first(raw: str) -> str:
+    return raw.partition("/")[0].partition("?")[0]
+
+
+def _target(upstream: Upstream, raw: str, name: str) -> str:
+    """The path and query at the upstream of what was asked for here as `raw`."""
+    rest = raw[len(name) :] or "/"
+    return upstream.path + (rest if rest.startswith(("/", "?")) else f"/{rest}")
 
 
 def _is_here(place: str) -> bool:

@@ -5,19 +5,15 @@ request, and is otherwise bypassed.
 """
 
 import asyncio
-import socket
-import struct
-from collections.abc import Mapping
 from typing import override
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from proxy.core.correlation import Peer, is_ours
-from proxy.core.decisions import Address, Forward, Refuse, Serve
-from proxy.core.http1 import connection_tokens, render_headers
+from proxy.core.correlation import Peer
+from proxy.core.decisions import Forward, Refuse, Serve
 from proxy.core.http1_response import Progress, response_head
-from proxy.core.model import End, Headers, RequestHead, ResponseHead
+from proxy.core.model import End, RequestHead, ResponseHead
 from proxy.core.serving import acts
 from proxy.engine.engine import Engine
 from proxy.engine.recorder import Tx
@@ -25,11 +21,9 @@ from proxy.engine.roundtrip import RoundTrip
 from proxy.engine.router import Upstream
 from proxy.engine.upstream import UpstreamError
 from proxy.errors import FormatError
+from proxy.servers.passing import IDEMPOTENT, answer_bytes, reset, upstream_head
 
-_HOP = frozenset({b"connection", b"keep-alive", b"upgrade", b"te", b"transfer-encoding"})
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 _HIGH_WATER = 256 * 1024
-_REASONS: Mapping[int, str] = {403: "Forbidden", 424: "Failed Dependency", 502: "Bad Gateway"}
 
 
 class _Written(web.StreamResponse):
@@ -108,13 +102,13 @@ class _Passage:
     async def _forward(self, decision: Forward) -> web.StreamResponse:
         tx = self._tx
         try:
-            repeatable = tx.exchange.request.method in _IDEMPOTENT
+            repeatable = tx.exchange.request.method in IDEMPOTENT
             await self._trip.open(decision.address, repeatable=repeatable)
         except UpstreamError as error:
             await self._read_body(forward=False)
             return await self._fail(error.end, str(error))
         tx.abort = self._trip.abort
-        self._trip.send(_upstream_head(self._request, tx.exchange.request, decision.address))
+        self._trip.send(upstream_head(tx.exchange.request, decision.address, chunked=self._chunked))
         sending: asyncio.Task[None] | None = None
         if tx.exchange.request_end_us is not None:  # it was held, and is sent now
             self._send_piece(tx.request_bytes)
@@ -186,7 +180,7 @@ class _Passage:
             refusal = await self._engine.judged(tx)
             if refusal is not None:
                 await self._finish(refusal.end, refusal.reason)
-                await self._write(_answer_bytes(refusal))
+                await self._write(answer_bytes(refusal))
                 return self._done(keep=keep)
             held = tx.release() + held
         if not await self._finish(End.COMPLETE):
@@ -233,16 +227,13 @@ class _Passage:
         """An answer that is not recorded is not given whole, and cannot be taken for it."""
         transport = self._request.transport
         if transport is not None:
-            sock = transport.get_extra_info("socket")
-            if sock is not None:  # a reset: a close is how some answers end
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            transport.abort()
+            reset(transport)
         return self._done(keep=False)
 
     async def _fail(self, end: End, message: str) -> web.StreamResponse:
         refusal = self._engine.failed(self._tx, end, message)
         await self._finish(end, message)
-        await self._write(_answer_bytes(refusal))
+        await self._write(answer_bytes(refusal))
         return self._done(keep=True)
 
     async def _refuse(self, refusal: Refuse, end: End) -> web.StreamResponse:
@@ -250,7 +241,7 @@ class _Passage:
         self._tx.response_head(ResponseHead(refusal.status, "", "HTTP/1.1", refusal.headers))
         self._tx.response_data(refusal.body)
         await self._finish(end, refusal.reason)
-        await self._write(_answer_bytes(refusal))
+        await self._write(answer_bytes(refusal))
         return self._done(keep=True)
 
     async def _serve(self, decision: Serve) -> web.StreamResponse:
@@ -320,28 +311,3 @@ def _request_head(request: web.Request, upstream: Upstream, target: str) -> Requ
         f"HTTP/{request.version.major}.{request.version.minor}",
         tuple(request.raw_headers),
     )
-
-
-def _upstream_head(request: web.Request, head: RequestHead, address: Address) -> bytes:
-    """The request's head as the upstream gets it: its own Host, ours and the hop's left out."""
-    dropped = _HOP | connection_tokens(head.headers)
-    authority = RequestHead("", address.scheme, address.name, head.port, "").authority
-    kept: list[tuple[bytes, bytes]] = []
-    for name, value in head.headers:
-        lower = name.lower()
-        if lower == b"host":
-            kept.append((name, authority.encode("latin-1")))
-        elif lower not in dropped and not is_ours(name):
-            kept.append((name, value))
-    if not any(name.lower() == b"host" for name, _ in kept):  # HTTP/1.0 need not have one
-        kept.insert(0, (b"Host", authority.encode("latin-1")))
-    if request.content_length is None and request.body_exists:
-        kept.append((b"Transfer-Encoding", b"chunked"))
-    line = f"{head.method} {head.target} HTTP/1.1\r\n".encode("latin-1")
-    return line + render_headers(tuple(kept))
-
-
-def _answer_bytes(refusal: Refuse) -> bytes:
-    reason = _REASONS.get(refusal.status, "Refused")
-    head: Headers = refusal.headers
-    return f"HTTP/1.1 {refusal.status} {reason}\r\n".encode() + render_headers(head) + refusal.body

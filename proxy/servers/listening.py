@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import override
 
 from aiohttp import web
@@ -12,9 +13,11 @@ from aiohttp.web_protocol import RequestHandler
 
 from proxy.core.http1 import MAX_HEAD, MAX_HEADERS
 from proxy.engine.ports import BACKLOG, port_of
+from proxy.servers.gateway_lane import Lane, Lanes
 
 _log = logging.getLogger(__name__)
 HEAD = 10.0  # seconds until a new connection must have sent a request's head
+_GRACE = 2.0  # seconds that open requests have when the port is closed
 _IDLE = 600.0  # seconds that a connection may be quiet between requests
 
 
@@ -64,18 +67,27 @@ class Listening:
     runner: web.AppRunner
     servers: list[asyncio.Server]
     port: int
+    lanes: Lanes | None
 
     async def stop(self) -> None:
         """Stops listening, and ends open requests."""
         for server in self.servers:
             server.close()
+        if self.lanes is not None:
+            await self.lanes.stop(_GRACE)
         await self.runner.cleanup()
 
 
-async def listen(app: web.Application, sockets: Sequence[socket.socket]) -> Listening:
-    """Serves `app` at sockets that listen already."""
+async def listen(
+    app: web.Application, sockets: Sequence[socket.socket], lanes: Lanes | None = None
+) -> Listening:
+    """Serves `app` at sockets that listen already; `lanes` takes what is plain before it."""
     runner = web.AppRunner(
-        app, access_log=None, handler_cancellation=True, auto_decompress=False, shutdown_timeout=2.0
+        app,
+        access_log=None,
+        handler_cancellation=True,
+        auto_decompress=False,
+        shutdown_timeout=_GRACE,
     )
     await runner.setup()
     manager = runner.server
@@ -93,5 +105,6 @@ async def listen(app: web.Application, sockets: Sequence[socket.socket]) -> List
             **manager._kwargs,  # noqa: SLF001 - as Server makes its own
         )
 
-    servers = [await loop.create_server(handler, sock=each, backlog=BACKLOG) for each in sockets]
-    return Listening(runner, servers, port_of(sockets))
+    first = handler if lanes is None else partial(Lane, lanes, handler)
+    servers = [await loop.create_server(first, sock=each, backlog=BACKLOG) for each in sockets]
+    return Listening(runner, servers, port_of(sockets), lanes)

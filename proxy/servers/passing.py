@@ -1,0 +1,55 @@
+"""What both ways through the gateway do to heads and connections."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Mapping
+from functools import lru_cache
+
+from proxy.core.decisions import Address, Refuse
+from proxy.core.http1 import connection_tokens, render_headers
+from proxy.core.model import RequestHead
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+_HOP = frozenset({b"connection", b"keep-alive", b"upgrade", b"te", b"transfer-encoding"})
+_REASONS: Mapping[int, str] = {403: "Forbidden", 424: "Failed Dependency", 502: "Bad Gateway"}
+
+
+def upstream_head(head: RequestHead, address: Address, *, chunked: bool = False) -> bytes:
+    """The request's head as the upstream gets it: its own Host, what is for this hop left out."""
+    names = [name.lower() for name, _ in head.headers]
+    dropped = _HOP | connection_tokens(head.headers) if b"connection" in names else _HOP
+    authority = _authority(address.scheme, address.name, head.port)
+    lines = [f"{head.method} {head.target} HTTP/1.1\r\n".encode("latin-1")]
+    if b"host" not in names:  # HTTP/1.0 need not have one
+        lines.append(b"Host: %b\r\n" % authority)
+    for lower, (name, value) in zip(names, head.headers, strict=True):
+        if lower == b"host":
+            lines.append(b"%b: %b\r\n" % (name, authority))
+        elif lower not in dropped:
+            lines.append(b"%b: %b\r\n" % (name, value))
+    if chunked:
+        lines.append(b"Transfer-Encoding: chunked\r\n")
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+@lru_cache
+def _authority(scheme: str, name: str, port: int) -> bytes:
+    return RequestHead("", scheme, name, port, "").authority.encode("latin-1")
+
+
+def answer_bytes(refusal: Refuse) -> bytes:
+    """An answer of ours as it goes over the wire."""
+    reason = _REASONS.get(refusal.status, "Refused")
+    line = f"HTTP/1.1 {refusal.status} {reason}\r\n".encode()
+    return line + render_headers(refusal.headers) + refusal.body
+
+
+def reset(transport: asyncio.BaseTransport) -> None:
+    """Ends a connection with a reset: a close is how some answers end."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream's transport
+    transport.abort()
