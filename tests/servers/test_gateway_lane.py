@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from proxy.core.model import End
+from proxy.engine.recorder import Tx
 from proxy.engine.router import parse
 from proxy.servers import gateway_lane
 from proxy.servers.gateway_lane import Lanes
@@ -170,7 +171,7 @@ async def _send(writer: Writer, size: int) -> None:
         await writer.drain()
 
 
-async def _open(served: Served, count: int) -> list[object]:
+async def _open(served: Served, count: int) -> list[Tx]:
     async with asyncio.timeout(20):
         while len(served.engine._open) != count:  # noqa: ASYNC110 - nobody sets an event for this
             await asyncio.sleep(0)
