@@ -1,16 +1,18 @@
 """`dashcam explain`: the verdict on a run, and what it rests on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
+from proxy.cli import _coverage
 from proxy.cli._common import Cli, subcommand
 from proxy.cli._header import calls_text, outcome_spans, spent_text
 from proxy.cli._print import Line, put, put_json
 from proxy.cli._source import Source, source
 from proxy.cli._text import duration
 from proxy.cli._timeline import details, one_line, status, violation_lines
+from proxy.core import expectations
 from proxy.core.model import Event, Outcome
 from proxy.core.objects import event_object, run_object
 from proxy.core.outcomes import (
@@ -24,6 +26,8 @@ from proxy.core.outcomes import (
 )
 from proxy.core.outcomes._api import Facts
 
+type Labels = Mapping[str, Mapping[str, Any]]
+
 _SHOWN = 8  # of each kind: it stays a page
 
 
@@ -33,17 +37,17 @@ def command(cli: Cli, *, run: str) -> None:
     """Say why a run ended as it did, with the evidence.
 
     Prints the outcome that counts, the rule that spoke, the calls that prove it, what failed but
-    was recovered, what else failed, and what else was strange. RUN is an id, a unique prefix,
-    `last`, or a recording's file.
+    was recovered, what else failed, what it looked up, and what else was strange. RUN is an id, a
+    unique prefix, `last`, or a recording's file.
     """
     with source(cli, run) as found:
         if cli.json:
-            put_json(document(found))
+            put_json(document(found, cli.settings().labels))
         else:
-            put(page(found))
+            put(page(found, cli.settings().labels))
 
 
-def page(found: Source) -> Iterator[Line]:
+def page(found: Source, labels: Labels) -> Iterator[Line]:
     """The explanation for reading."""
     outcome = current_outcome(found.outcomes)
     yield [(found.run.id, "bold"), (f"  {found.run.label}  {calls_text(found)}", "")]
@@ -68,7 +72,9 @@ def page(found: Source) -> Iterator[Line]:
     rest = [event for event in failures(found.events) if event not in proof]
     yield from _part("also failed, and did not decide", rest[:_SHOWN], "yellow")
     yield from _more(rest)
-    strange = suspicions(found.events, verdict.evidence)
+    yield from _coverage.lines(_coverage.of(found, labels))
+    expected = expectations.of(labels, found.run.label)
+    strange = suspicions(found.events, verdict.evidence, expected)
     if strange:
         yield []
         yield [("also worth a look", "bold")]
@@ -79,7 +85,7 @@ def page(found: Source) -> Iterator[Line]:
     yield from _more(strange)
 
 
-def document(found: Source) -> dict[str, Any]:
+def document(found: Source, labels: Labels) -> dict[str, Any]:
     """The explanation as a JSON object."""
     outcome = current_outcome(found.outcomes)
     verdict = outcome or judge_now(found)
@@ -100,8 +106,11 @@ def document(found: Source) -> dict[str, Any]:
         "alsoFailed": [event_object(event) for event in rest],
         "suspicious": [
             {"event": event_object(one.event), "text": one.text}
-            for one in suspicions(found.events, verdict.evidence)
+            for one in suspicions(
+                found.events, verdict.evidence, expectations.of(labels, found.run.label)
+            )
         ],
+        "retrieval": _coverage.as_object(_coverage.of(found, labels)),
         "totals": {
             "modelCalls": spent.calls,
             "inputTokens": spent.input_tokens,

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from proxy.core import canonical, complaints, encoding, pricing, wire
-from proxy.core.calls import Call, Message, ToolUse
+from proxy.core import canonical, complaints, encoding, pricing, retrievals, wire
+from proxy.core.calls import Call, Document, Message, ToolUse
 from proxy.core.dialect import REFUSED
 from proxy.core.model import End, Event, Exchange, Headers, header
 from proxy.core.schemas import Book
@@ -337,9 +337,15 @@ def _retrieval(call: Call) -> dict[str, Any] | None:
         "results": [
             {"docId": doc.id, "chunkId": doc.chunk_id, "score": doc.score}
             | ({"distance": doc.metadata["distance"]} if "distance" in doc.metadata else {})
+            | _age(doc)
             for doc in found.documents[:100]
         ],
     }
+
+
+def _age(doc: Document) -> dict[str, Any]:
+    updated = retrievals.updated_of(doc.metadata)
+    return {} if updated is None else {"updated": updated}
 
 
 def _error(call: Call) -> dict[str, Any] | None:

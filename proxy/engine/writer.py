@@ -21,6 +21,7 @@ from proxy.core.model import Event, Exchange, Outcome, Run
 from proxy.core.schemas import Book
 from proxy.core.schemas.declared import WARN
 from proxy.core.validators import Learned
+from proxy.engine.embeddings import Embeddings
 from proxy.engine.finished import Finished
 from proxy.engine.placing import Placing
 from proxy.engine.retries import Retries
@@ -134,6 +135,7 @@ class Writer:
         self._durability = durability
         self._retries = Retries()
         self._bases: dict[str, int] = {}
+        self._embeddings = Embeddings()
         self.placing: Placing | None = None  # set before the thread starts
         self.learned: dict[str, Learned] = {}  # the schemas that tools' servers declare
         self._placeholders = 0
@@ -348,7 +350,7 @@ class Writer:
                 opened.extend([run] if run else [])
                 told = {"askedBy": by._asdict()} if by else {}
             self._retries.annotate(clean)
-            return told
+            return told | self._embeddings.note(clean, call)
 
         if len(self.learned) > _MOST_LEARNED:
             self.learned.clear()

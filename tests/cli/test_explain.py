@@ -10,6 +10,7 @@ from proxy.core.recording import dump
 from tests.cli.conftest import Dashcam, Fill
 from tests.cli.samples import EVIL, START, support_run
 
+LOOKED_UP = "1 search, 2 results, 0 documents"
 CRM = "GET crm.local/customers/{id}"
 
 
@@ -36,6 +37,9 @@ def test_verdict_evidence_and_what_was_recovered(dashcam: Dashcam, ref: str) -> 
         "recovered on the way",
         "  #3 crm.find  503  5.0 ms",
         "     then #4 crm.find: 200",
+        "",
+        "looked up",
+        f"  {LOOKED_UP}",
     ]
 
 
@@ -49,6 +53,7 @@ def test_json(dashcam: Dashcam, ref: str) -> None:
     ] == [(3, 4)]
     assert found["alsoFailed"] == []
     assert found["suspicious"] == []
+    assert found["retrieval"]["searches"] == 1
     assert found["totals"] == {
         "modelCalls": 2,
         "inputTokens": 120,
@@ -77,7 +82,8 @@ def test_a_callers_word_and_other_failures(dashcam: Dashcam, fill: Fill) -> None
     lines = dashcam("explain", "last").out.splitlines()
     assert lines[1] == "Completed · retryable · No reply sent · said by the caller"
     assert lines[2] == "said by the caller, who outranks the rules"
-    assert lines[-3:-1] == ["also failed, and did not decide", f"  #5 {CRM}  401  812 ms"]
+    at = lines.index("also failed, and did not decide")
+    assert lines[at : at + 2] == ["also failed, and did not decide", f"  #5 {CRM}  401  812 ms"]
 
 
 def violated(number: int, *, of: int, breaking: bool = True) -> Event:

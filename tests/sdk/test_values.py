@@ -17,7 +17,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The data of what is reported."""
     found: list[dict[str, Any]] = []
 
-    def event(kind: str, name: str, *, data: dict[str, Any]) -> None:
+    def event(kind: str, name: str, *, data: dict[str, Any], run: Any = None) -> None:
         found.append({"kind": kind, "name": name, **data})
 
     monkeypatch.setattr(reports, "event", event)
@@ -77,3 +77,18 @@ def test_what_is_no_json_is_only_returned(odd: Any, told: list[Any]) -> None:
 def test_what_make_raises_is_the_programs() -> None:
     with pytest.raises(ZeroDivisionError):
         dashcam.value("id", lambda: 1 // 0)
+
+
+def test_a_state_is_told_and_in_a_replay_what_it_was(
+    world: World, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dashcam.state("plan", "free") == "free"
+    world({"values": {"plan": ["a value"], "state:plan": ["pro", None]}})
+    assert [dashcam.state("plan", "free") for _ in range(3)] == ["pro", None, "free"]
+    assert dashcam.value("plan", lambda: "made") == "a value"
+    assert [(one["value"], one.get("served")) for one in told[:4]] == [
+        ("free", None),
+        ("pro", True),
+        (None, True),
+        ("free", None),
+    ]

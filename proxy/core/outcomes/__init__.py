@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from proxy.core.model import Outcome
+from proxy.core.model import Event, Outcome
 from proxy.core.outcomes import _turns as turns
 from proxy.core.outcomes import (
     auth,
@@ -18,6 +18,7 @@ from proxy.core.outcomes import (
     http_status,
     interrupted,
     loop,
+    made_up_source,
     mcp_error,
     network,
     odd_finish,
@@ -46,6 +47,7 @@ __all__ = [
     "OUTCOME_RULES",
     "Suspicion",
     "Totals",
+    "answer",
     "as_object",
     "current_outcome",
     "failures",
@@ -81,6 +83,7 @@ OUTCOME_RULES: tuple[Rule, ...] = (
     odd_finish,
     premature_end,
     promised,
+    made_up_source,
     output_checks,
     exit_code,
     completed,
@@ -105,6 +108,12 @@ def judge(facts: Facts, *, created_at: float) -> Outcome:
         rule=name,
         evidence=verdict.evidence,
     )
+
+
+def answer(events: Sequence[Event]) -> str:
+    """The beginning of the last answer that is one; empty when there is none."""
+    replies = [str(turns.said(event).get("reply") or "") for event in turns.models(events)]
+    return next((text for text in reversed(replies) if text), "")
 
 
 def _impact(facts: Facts, verdict: Verdict) -> str | None:

@@ -1,10 +1,10 @@
 """What else was strange in a run, beside what decided it; for a person to look at."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from proxy.core import loose
+from proxy.core import loose, retrievals
 from proxy.core.model import Event
 from proxy.core.outcomes import _turns as turns
 from proxy.core.outcomes.loop import circles
@@ -19,13 +19,22 @@ class Suspicion(NamedTuple):
     text: str
 
 
-def suspicions(events: Sequence[Event], known: Collection[int] = ()) -> list[Suspicion]:
-    """All of them, by time; `known` are the ids of events that the outcome rests on."""
+def suspicions(
+    events: Sequence[Event],
+    known: Collection[int] = (),
+    expected: Mapping[str, Any] | None = None,
+) -> list[Suspicion]:
+    """All of them, by time.
+
+    `known` are the ids of events that the outcome rests on; `expected` is what is expected of the
+    run's label, see `core.expectations`.
+    """
     found = [
         *_violations(events),
         *_repetitions(events),
         *_tool_errors(events),
         *_cut_off(events),
+        *_sources(events, expected or {}),
     ]
     new = [one for one in found if one.event.id not in known]
     return sorted(new, key=lambda one: (one.event.started_at, one.event.id or 0))
@@ -74,3 +83,25 @@ def _cut_off(events: Sequence[Event]) -> Iterator[Suspicion]:
             yield Suspicion(event, f"the answer was cut off ({turns.finish(event)})")
         elif turns.withheld(event):
             yield Suspicion(event, "the model declined to answer, or a filter held it back")
+
+
+def _sources(events: Sequence[Event], expected: Mapping[str, Any]) -> Iterator[Suspicion]:
+    """Searches that found nothing, or not what they should have, or what is out of date."""
+    made = retrievals.searches(events)
+    for event, results in made:
+        if not results:
+            yield Suspicion(event, "the search found nothing")
+    wanted = [str(one) for one in loose.array(expected.get("documents"))]
+    days = loose.amount(expected.get("freshness_days"))
+    found = retrievals.coverage(events, "", families=wanted, freshness_days=days)
+    if found is None:
+        return
+    last = made[-1][0]
+    for family, seen in found.families.items():
+        if not seen:
+            yield Suspicion(last, f"no document {family} was found")
+    if found.stale:
+        worst = max(found.stale, key=lambda name: found.stale[name])
+        more = f" (and {len(found.stale) - 1} more)" if len(found.stale) > 1 else ""
+        text = f"{worst} is {found.stale[worst]:g} days old, {days:g} are allowed{more}"
+        yield Suspicion(last, text)

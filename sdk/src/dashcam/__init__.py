@@ -6,9 +6,9 @@ all of this does nothing.
 """
 
 from .contexts import Block, Run, group, run, step
-from .reports import Verdict, event, flush, outcome, retrieval, state
+from .reports import Verdict, event, flush, outcome, retrieval
 from .settings import configure
-from .values import value
+from .values import state, value
 
 __all__ = [
     "Block",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Literal, Union
 from urllib.parse import quote
 
 from . import scopes, settings
@@ -22,7 +22,6 @@ Verdict = Literal[
     "Completed", "Failed", "Tool Error", "Bad Decision", "Bad Output", "Timeout", "Cost Blowup"
 ]
 RunOrId = Union["Run", str]
-T = TypeVar("T")
 
 _STATUSES = ("Completed", "Failed")
 _FAILURE_MODES = ("Tool Error", "Bad Decision", "Bad Output", "Timeout", "Cost Blowup")
@@ -107,12 +106,6 @@ def _now() -> float:
     """The true time: in a replay that holds the clock, `time.time` is the recording's."""
     clock: Callable[[], float] = getattr(time.time, "real", time.time)
     return clock()
-
-
-def state(name: str, value: T, *, run: RunOrId | None = None) -> T:
-    """Record something the run depended on, such as a feature flag; returns `value`."""
-    event("state", name, data={"value": value}, run=run)
-    return value
 
 
 def retrieval(

@@ -1,4 +1,4 @@
-"""Values that are new in each run: made when a run is recorded, and served again in its replay."""
+"""Values that differ from run to run: told when a run is recorded, served again in its replay."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger("dashcam")
 _MISSING: Any = object()
+_STATE = "state:"  # before the names of states, among the recorded values
 
 
 class _World:
@@ -45,6 +46,27 @@ def value(name: str, make: Callable[[], T]) -> T:
         return made
     reports.event("state", name, data={"value": made, "of": "value", "served": served})
     return made
+
+
+def state(name: str, value: T, *, run: reports.RunOrId | None = None) -> T:
+    """Record something the run depended on, such as a feature flag or the user's plan.
+
+    Args:
+        name: What it is; uses of one name are counted together.
+        value: What it is now.
+        run: The run or its id; the one around this call when left out.
+
+    Returns:
+        `value`; in a replay what it was in the recording, in the order of the recording. A name
+        that the recording has no more of keeps its value.
+    """
+    found = _served(f"{_STATE}{name}")
+    if found is _MISSING:
+        reports.event("state", name, data={"value": value}, run=run)
+        return value
+    reports.event("state", name, data={"value": found, "served": True}, run=run)
+    recorded: T = found
+    return recorded
 
 
 def _served(name: str) -> Any:

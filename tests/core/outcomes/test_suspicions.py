@@ -1,3 +1,6 @@
+from typing import Any
+
+from proxy.core.model import Event
 from proxy.core.outcomes import suspicions
 from tests.core.outcomes.facts import breach, facts, llm, turn
 
@@ -39,3 +42,20 @@ def test_answers_that_ended_early_on_the_way() -> None:
         (1, "the answer was cut off (length)"),
         (2, "the model declined to answer, or a filter held it back"),
     ]
+
+
+def test_searches_that_found_nothing_or_not_what_they_should() -> None:
+    old = {"docId": "policy_1", "updated": 86_400.0 * 400}
+    found = {"call": {"retrieval": {"results": [old]}}}
+    nothing: dict[str, Any] = {"call": {"retrieval": {"results": []}}}
+    events = [
+        Event("r", "retrieval", "search", 86_400.0 * 500, data=found, id=1),
+        Event("r", "retrieval", "search", 86_400.0 * 501, data=nothing, id=2),
+    ]
+    expected = {"documents": ["policy_*", "faq_*"], "freshness_days": 30}
+    assert [(one.event.id, one.text) for one in suspicions(events, (), expected)] == [
+        (2, "the search found nothing"),
+        (2, "no document faq_* was found"),
+        (2, "policy_1 is 100 days old, 30 are allowed"),
+    ]
+    assert len(suspicions(events)) == 1

@@ -17,4 +17,4 @@ def test_values_by_name_in_the_order_they_were_made() -> None:
         event("id", 4, "tool_call", of="value", value="c"),
         event("id", 5, of="value"),
     ]
-    assert values(events) == {"id": ["a", "b"], "dice": [6]}
+    assert values(events) == {"id": ["a", "b"], "dice": [6], "state:flag": [True]}
