@@ -115,10 +115,24 @@ ALTER TABLE run_totals ADD COLUMN salt BLOB;
 """
 
 
+def _run(db: Database, script: str) -> None:
+    """Statement by statement: SQLite's own `executescript` would commit what is open before it.
+
+    That of sqlite_utils looks for a statement's end at each character, which takes as long as all
+    the rest of making a store.
+    """
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            db.execute(statement)
+            statement = ""
+
+
 @MIGRATIONS()
 def m001_tables(db: Database) -> None:
     """The first layout. `meta` counts what must never be used twice."""
-    db.executescript(_TABLES)
+    _run(db, _TABLES)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.conn.executemany(
         "INSERT INTO meta VALUES (?, ?)",
@@ -135,7 +149,7 @@ def m001_tables(db: Database) -> None:
 @MIGRATIONS()
 def m002_chain(db: Database) -> None:
     """The hash chain, with entries for what is there; gaps and purges."""
-    db.executescript(_CHAIN)
+    _run(db, _CHAIN)
     sqlite_chain.adopt(db.conn)
 
 

@@ -2,17 +2,12 @@
 
 import json
 import sqlite3
-import sys
 from pathlib import Path
 
 from tests.upstream.dashcam import Dashcam, Done, taken_port
 from tests.upstream.server import Upstream
 
-FETCH = (
-    sys.executable,
-    "-c",
-    "import httpx, sys\nanswer = httpx.get(sys.argv[1])\nprint(answer.status_code, answer.text)",
-)
+FETCH = ("curl", "-sS", "-w", "\n%{http_code}")  # the quickest client to start
 
 
 def record(dashcam: Dashcam, target: str = "/fixed", run: str = "one") -> Done:
@@ -31,7 +26,7 @@ def said_in_one_line(done: Done, *parts: str) -> None:
 def test_a_provider_that_is_down(dashcam: Dashcam, upstream: Upstream) -> None:
     upstream.stop()
     done = record(dashcam)
-    assert done.out.startswith("502 ")
+    assert done.out.endswith("\n502")
     assert "upstream.test" in done.out
     summary = [line for line in done.error_lines if line.startswith("dashcam: ")]
     assert len(summary) == 3

@@ -42,10 +42,6 @@ def test_every_way_in(dashcam: Dashcam, upstream: Upstream) -> None:
     assert [seen.header("host") for seen in later[:2]] == ["api.openai.com"] * 2
     assert later[2].protocol == "h2"
 
-
-def test_another_base_url_over_every_way_in(dashcam: Dashcam, upstream: Upstream) -> None:
-    command = (sys.executable, "-c", CLIENT)
-    dashcam("run", "--id", "r1", "--", *command)
     before = len(upstream.world.seen)
     dashcam("fork", "r1", "--at", "1", "--base-url", f"{upstream.http}/v1", "--", *command)
     later = upstream.world.seen[before:]

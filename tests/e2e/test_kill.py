@@ -1,6 +1,6 @@
 """kill -9 under load: every call that was answered whole is in the store, which opens clean.
 
-`DASHCAM_KILLS` says how often (default 3); all kills hit the same store.
+`DASHCAM_KILLS` says how often (default 2); all kills hit the same store.
 """
 
 import os
@@ -11,7 +11,7 @@ from tests.budget import within
 from tests.upstream.dashcam import Dashcam
 from tests.upstream.load import Load
 
-KILLS = int(os.environ.get("DASHCAM_KILLS", "3"))
+KILLS = int(os.environ.get("DASHCAM_KILLS", "2"))
 CLOSELY = 1 if KILLS < 10 else 20  # of how many kills one is followed by a look at every hash
 WORKERS = 8
 KINDS = (
