@@ -6,6 +6,7 @@ the bundle must hold the public roots too, or traffic that Dashcam passes on unt
 
 import base64
 import binascii
+import functools
 import importlib
 import os
 import re
@@ -90,9 +91,9 @@ def write_trust_store(folder: Path, bundle: Path) -> Path:
     certs = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # old roots are odd
-        for number, der in enumerate(_certificates(bundle.read_bytes())):
+        for number, text in enumerate(_certificates(bundle.read_bytes())):
             try:
-                cert = x509.load_der_x509_certificate(der)
+                cert = x509.load_der_x509_certificate(base64.b64decode(text))
             except ValueError:  # too odd: Java would not read it either
                 continue
             certs.append(pkcs12.PKCS12Certificate(cert, f"root-{number}".encode()))
@@ -107,7 +108,7 @@ def _distinct(ca_pem: bytes, env: Mapping[str, str]) -> list[bytes]:
     # the variables mostly name one and the same file
     names = dict.fromkeys(env[name] for name in _SINGLE_FILES if env.get(name))
     names.pop(env.get(_GENERAL_FILE, ""), None)
-    single = (der for name in names for der in _from_file(name))
+    single = (text for name in names for text in _from_file(name))
     return list(dict.fromkeys([*_certificates(ca_pem), *roots, *single]))
 
 
@@ -150,18 +151,25 @@ def _from_file(name: str | None) -> Iterator[bytes]:
 
 
 def _certificates(pem: bytes) -> Iterator[bytes]:
-    """The certificates of a PEM text as DER; blocks that are not base64 are passed over."""
+    """The certificates of a PEM text as base64 of one line; what is not base64 is passed over."""
     for block in _CERTIFICATE.finditer(pem):
-        try:
-            yield base64.b64decode(b"".join(block[1].split()), validate=True)
-        except binascii.Error:
-            continue
+        text = b"".join(block[1].split())
+        if _is_base64(text):
+            yield text
+
+
+@functools.lru_cache(1000)  # the same roots stand in file after file
+def _is_base64(text: bytes) -> bool:
+    try:
+        base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return False
+    return True
 
 
 def _pem(certificates: Iterable[bytes]) -> bytes:
     lines: list[bytes] = []
-    for der in certificates:
-        text = base64.b64encode(der)
+    for text in certificates:
         lines.append(b"-----BEGIN CERTIFICATE-----")
         lines += [text[at : at + 64] for at in range(0, len(text), 64)]
         lines.append(b"-----END CERTIFICATE-----\n")
