@@ -11,6 +11,7 @@ the connection is new. What a process does in turn, with nothing else going on, 
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from proxy.core import body_ids, tool_match
@@ -36,6 +37,7 @@ from proxy.core.remembered import (
 
 _MOST = 20_000  # histories that are remembered
 _MOST_OPENERS = 32
+_LATEST = 32  # runs that a call without a history is compared with
 _ENOUGH = 1.0  # score of a tool call within a lane
 
 
@@ -54,7 +56,7 @@ class Lineage:
 
     new: Callable[[], str]
     order: tuple[str, ...] = LATER
-    _runs: dict[str, KnownRun] = field(default_factory=dict)
+    _runs: OrderedDict[str, KnownRun] = field(default_factory=OrderedDict)  # the latest at the end
     _lanes: dict[str, Lane] = field(default_factory=dict)
     _lane_of: dict[str, str] = field(default_factory=dict)  # run -> lane
     _nodes: OrderedDict[tuple[str, bytes], list[Node]] = field(default_factory=OrderedDict)
@@ -162,7 +164,7 @@ class Lineage:
 
     def _begun(self, call: Call, seen: Seen, lane: Lane) -> Place | None:
         """A new history: whose is it? None when it may as well be the lane's one agent's."""
-        known = [run for run in lane.runs.values() if run.openers]
+        known = [run for run in _latest(lane.runs) if run.openers]
         apart = self._apart(call)
         runs = [run for run in known if None in (apart, run.apart) or run.apart == apart]
         text = asked_first(call)
@@ -187,16 +189,17 @@ class Lineage:
     def _by_tool(
         self, seen: Seen, lane: Lane, request: Callable[[], tool_match.Asked]
     ) -> Place | None:
-        here = best_use(lane.runs.values(), seen, request)
+        latest = _latest(lane.runs)
+        here = best_use(latest, seen, request)
         if here is not None and here.fit.likely and here.fit.score >= _ENOUGH:
             return _asked_for(here)
-        far = best_use(self._runs.values(), seen, request)
+        far = best_use(_latest(self._runs), seen, request)
         if far is not None and far.fit.sure:
             return _asked_for(far)
         if not lane.shared:
             return None
-        by_connection = [run for run in lane.runs.values() if run.connection == seen.connection]
-        waiting = [run for run in lane.runs.values() if waits(run, seen)]
+        by_connection = [run for run in latest if run.connection == seen.connection]
+        waiting = [run for run in latest if waits(run, seen)]
         few = by_connection if seen.connection else []
         few = few or (waiting if len(waiting) == 1 else [])
         return Place(few[0].id, "tool-call", few[0].id) if few else None
@@ -226,16 +229,19 @@ class Lineage:
         """Nothing speaks: the run that it came as, else the one that was busy last."""
         if seen.run in lane.runs or not lane.runs:
             return Place(seen.run)
-        last = max(lane.runs.values(), key=lambda run: run.ended)
+        last = max(_latest(lane.runs), key=lambda run: run.ended)
         return Place(last.id, "history", "its client")
 
     def _run(self, run_id: str, seen: Seen, lane: Lane | None) -> KnownRun:
         run = self._runs.get(run_id)
         if run is None:
             run = self._runs[run_id] = KnownRun(run_id, seen.at, seen.at)
-        if lane is not None and run_id not in lane.runs:
-            lane.runs[run_id] = run
-            self._lane_of.setdefault(run_id, seen.run)
+        self._runs.move_to_end(run_id)
+        if lane is not None:
+            if run_id not in lane.runs:
+                lane.runs[run_id] = run
+                self._lane_of.setdefault(run_id, seen.run)
+            lane.runs.move_to_end(run_id)
         return run
 
     def _remember(self, call: Call, seen: Seen, run: KnownRun, past: History | None) -> None:
@@ -281,6 +287,11 @@ class Lineage:
         self._responses[response_id] = run
         if len(self._responses) > _MOST:
             self._responses.popitem(last=False)
+
+
+def _latest(runs: OrderedDict[str, KnownRun]) -> list[KnownRun]:
+    """Those that were heard of last, in the order in which they were."""
+    return [*islice(reversed(runs.values()), _LATEST)][::-1]
 
 
 def _asked_for(match: Match) -> Place:

@@ -1,5 +1,6 @@
 """What is remembered of the runs of clients that name none, and what it says about a new call."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
@@ -85,7 +86,7 @@ class Node:
 class Lane:
     """The runs of a client that names none."""
 
-    runs: dict[str, KnownRun] = field(default_factory=dict)
+    runs: OrderedDict[str, KnownRun] = field(default_factory=OrderedDict)  # the latest at the end
     shared: bool = False
 
 

@@ -63,6 +63,20 @@ def test_histories_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatch
     assert sum(len(run.keys) for run in told.lineage._runs.values()) == 10
 
 
+def test_a_call_is_compared_with_the_latest_runs_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    monkeypatch.setattr(module, "related", lambda run, _text: compared.append(run.id))
+    told = Told()
+    for n in range(100):
+        told(f"Question {n}?", f"Answer {n}.", connection=str(n))
+    told("Question 0?", "Answer 0.", "And?", "So.", connection="0")  # the oldest is heard again
+    compared.clear()
+    told("Question 100?", "Answer 100.", connection="100")
+    assert len(compared) == module._LATEST
+    assert "lane" in compared
+    assert "new1" not in compared
+
+
 def test_the_turn_that_asked_is_told_of_a_certain_run_too() -> None:
     told = Told()
     use = ToolUse("c1", "find", {"q": "whales"})

@@ -257,7 +257,14 @@ class Fixtures:
 
     def ports(self, host: str) -> frozenset[int]:
         """The ports that the recording knows of a host."""
-        return frozenset(one.head.port for one in self.all if one.head.host == host)
+        return self._ports.get(host, frozenset())
+
+    @cached_property
+    def _ports(self) -> dict[str, frozenset[int]]:
+        found: dict[str, set[int]] = defaultdict(set)
+        for one in self.all:
+            found[one.head.host].add(one.head.port)
+        return {host: frozenset(ports) for host, ports in found.items()}
 
     def of_step(self, step: str) -> Sequence[int]:
         """Positions of the fixtures of a step, in order."""
