@@ -269,6 +269,13 @@ SETTINGS: tuple[Setting, ...] = (
         [],
         "Hosts that may be called when others than this machine may ask; * is any public one.",
     ),
+    Setting(
+        "vault",
+        TEXT,
+        None,
+        "A key that seals what secrets were in a vault beside the store: a key file (see `dashcam"
+        " vault init`), env:NAME for a variable that holds a key, or an age recipient (age1…).",
+    ),
     Setting("replay", TEXTS, [], "Runs or recordings that requests are answered from."),
     Setting("replay_allow", HOSTS, [], "Hosts that a replay may contact."),
     Setting("pace", PACE, "instant", "How fast a replayed answer leaves."),
@@ -388,6 +395,7 @@ class Settings:
     upstream: Mapping[str, str]
     ignore: tuple[str, ...]
     allow: tuple[str, ...]
+    vault: str | None
     replay: tuple[str, ...]
     replay_allow: tuple[str, ...]
     pace: float

@@ -15,7 +15,7 @@ from proxy.core.matching import IgnoreRule
 from proxy.core.matching.rules import read as read_rule
 from proxy.core.model import Exchange, RequestHead
 from proxy.core.recording import ignore_rules
-from proxy.core.redaction.redactor import Redactor
+from proxy.core.redaction.redactor import Keep, Redactor
 from proxy.core.redaction.rules import Pattern, Rules
 from proxy.core.replay import Fixtures
 from proxy.core.schemas import Book, Rule
@@ -36,6 +36,7 @@ from proxy.importers import load as load_recording
 from proxy.importers.recording_file import opened
 from proxy.stores import open_store
 from proxy.stores._api import Store
+from proxy.stores.vault import Vault, path_of, read_key
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Runtime:
 async def start(settings: Settings) -> Runtime:
     """Opens the store and starts the engine. Raises DashcamError."""
     store = await asyncio.to_thread(open_store, settings.store, durability=settings.durability)
-    redactor = redactor_of(settings, store)
+    redactor = redactor_of(settings, store, keep=_keeper(settings))
     book = book_of(settings)
     writer = Writer(
         store,
@@ -89,7 +90,32 @@ async def start(settings: Settings) -> Runtime:
     return Runtime(settings, store, redactor, engine, logs.install(redactor.text))
 
 
-def redactor_of(settings: Settings, store: Store) -> Redactor:
+def vault_of(settings: Settings) -> Vault | None:
+    """The vault of the store, opened with the user's key; None where no key is set.
+
+    `Vault.restored` puts secrets back in the place of pseudonyms. Raises DashcamError.
+    """
+    if settings.vault is None:
+        return None
+    return Vault.open(path_of(settings.store), read_key(settings.vault))
+
+
+def _keeper(settings: Settings) -> Keep | None:
+    """What keeps secrets in the vault; one that cannot be kept costs nothing but itself."""
+    vault = vault_of(settings)
+    if vault is None:
+        return None
+
+    def keep(pseudonym: bytes, value: bytes) -> None:
+        try:
+            vault.keep(pseudonym, value)
+        except OSError as error:
+            _log.warning("%s is not in the vault: %s", pseudonym.decode(), error)
+
+    return keep
+
+
+def redactor_of(settings: Settings, store: Store, *, keep: Keep | None = None) -> Redactor:
     """The redactor of a store: its key, the user's rules."""
     rules = settings.redaction
     return Redactor(
@@ -101,6 +127,7 @@ def redactor_of(settings: Settings, store: Store) -> Redactor:
             allow_headers=frozenset(rules.allow_headers) or None,
             pii=("all",) if rules.pii else (),
         ),
+        keep,
     )
 
 

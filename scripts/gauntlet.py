@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- gauntlet -->\n", "<!-- end of gauntlet -->\n"
 HEAD = "| test | result | of | seconds | on |\n|---|---|---|---|---|\n"
+_SHOWN = 5000  # characters of what a row that failed has printed
 _START = 40  # seconds that a row takes beside what it counts: pytest, the loader, the last look
 
 
@@ -92,7 +93,7 @@ def run(name: str, seconds: float) -> tuple[str, bool]:
     said = re.findall(r"^\.*# (.*)$", done.stdout, re.MULTILINE)
     passed = done.returncode == 0
     if not passed:
-        print(done.stdout)
+        print(done.stdout[-_SHOWN:])
         said.append("**failed**")
     counts = "<br>".join(said or ["passed"])
     day = datetime.now(UTC).date().isoformat()

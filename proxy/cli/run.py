@@ -29,6 +29,7 @@ Ends with CMD's exit code. The child sees DASHCAM_RUN and DASHCAM_API. Inside an
 @click.option("--group", metavar="PATH", help="The phase of calls that name none: plan/retrieve.")
 @click.option("--meta", metavar="KEY=VALUE", multiple=True, help="Metadata; may be repeated.")
 @click.option("--durability", metavar="MODE", help="durable or fast.")
+@click.option("--vault", metavar="KEY", help="Seal what secrets were: a key file, env:NAME, age1….")
 @click.option("--upstream-ca", metavar="FILE", help="A PEM file of CAs that upstreams may have.")
 @click.option(
     "--loopback/--no-loopback", default=True, help="Capture calls to this machine too (default)."
@@ -42,6 +43,7 @@ def command(
     group: str | None,
     meta: Sequence[str],
     durability: str | None,
+    vault: str | None,
     upstream_ca: str | None,
     loopback: bool,
     argv: Sequence[str],
@@ -50,7 +52,7 @@ def command(
     for item in meta:
         if "=" not in item:
             raise click.UsageError(f"--meta {item!r} is not KEY=VALUE")
-    flags: dict[str, Any] = {"durability": durability, "label": label}
+    flags: dict[str, Any] = {"durability": durability, "label": label, "vault": vault}
     if upstream_ca:
         flags["upstream_ca"] = Path(upstream_ca)
     settings = cli.settings(**flags)

@@ -35,6 +35,7 @@ base URL: http://127.0.0.1:8081/openai/v1, /anthropic, /mine.""",
 @click.option("--api", metavar="HOST:PORT", help="The gateway and the API (127.0.0.1:8081).")
 @click.option("--workers", metavar="N", help="How many processes share the ports (1).")
 @click.option("--durability", metavar="MODE", help="durable, strict or fast.")
+@click.option("--vault", metavar="KEY", help="Seal what secrets were: a key file, env:NAME, age1….")
 @click.option("--replay", metavar="RUN", multiple=True, help="Answer from this recording.")
 @click.option("--pace", metavar="PACE", help="instant, recorded, or a factor.")
 @click.option("--match", metavar="HOW", help="exact, normalised or sequence.")

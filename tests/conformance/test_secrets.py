@@ -133,7 +133,7 @@ def test_no_planted_secret_is_in_any_byte(tmp_path: Path) -> None:
             data = path.read_bytes()
             seen += len(data)
             assert wanted.found(data) == [], path.name
-        assert "a call failed" in said.getvalue()
+        assert ("a call failed" in said.getvalue()) == any(name in SAMPLES for name, _ in batch)
         assert wanted.found(said.getvalue().encode()) == []
         count += len(secrets)
     assert count

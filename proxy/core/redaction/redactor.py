@@ -14,6 +14,9 @@ from proxy.core.redaction.rules import Rules
 from proxy.core.redaction.scanner import Scanner
 from proxy.core.redaction.spans import Find, Hit, whole
 
+type Keep = Callable[[bytes, bytes], None]
+
+_VAGUE = ("", "credential")  # what says nothing of the value: the same one may be found otherwise
 _MAX_CACHED = 4096
 _MAX_CACHED_VALUE = 4096
 _MAX_DEPTH = 64
@@ -23,11 +26,13 @@ class Redactor:
     """Replaces secrets by pseudonyms that are stable under `key` (the store's 32 bytes).
 
     It learns: a value that stood at a known position is found again wherever it reappears. So it
-    belongs to one thread at a time; `text` may be called from any.
+    belongs to one thread at a time; `text` may be called from any. `keep` is told each pseudonym
+    and what it stands for.
     """
 
-    def __init__(self, key: bytes, rules: Rules | None = None) -> None:
+    def __init__(self, key: bytes, rules: Rules | None = None, keep: Keep | None = None) -> None:
         self._key = key
+        self._keep = keep
         self._rules = rules or Rules()
         self._scanner = Scanner(self._rules)
         self._bodies = Bodies(self._scanner, self._replacement)
@@ -256,8 +261,11 @@ class Redactor:
     def _replacement(self, hit: Hit) -> bytes:
         if hit.bare:
             return b"0"
-        kind = hit.kind or self._scanner.kind(hit.value)
-        return pseudonym.make(self._key, hit.value, kind)
+        kind = hit.kind if hit.kind not in _VAGUE else self._scanner.kind(hit.value)
+        made = pseudonym.make(self._key, hit.value, kind)
+        if self._keep is not None:
+            self._keep(made, hit.value)
+        return made
 
 
 def _with_head[Head: (RequestHead, ResponseHead)](head: Head, **changed: Any) -> Head:

@@ -496,3 +496,16 @@ def test_personal_data_is_off_until_asked_for() -> None:
     assert done["mail"].startswith("SECRET-mail-")
     assert done["card"] == 0
     assert done["c2"].startswith("SECRET-card-")
+
+
+def test_who_keeps_secrets_is_told_what_stands_for_what() -> None:
+    kept: dict[bytes, bytes] = {}
+    redact = Redactor(KEY, None, kept.__setitem__)
+    secret = SAMPLES["openai-project"](Random(1))  # noqa: S311 - the same sample every time
+    command = redact.json({"command": ["curl", "-H", f"Authorization: Bearer {secret}"]})
+    done = redact.exchange(exchange(headers=((b"authorization", b"Bearer " + secret.encode()),)))
+    ((name, value),) = kept.items()  # one, wherever it was found
+    assert value == secret.encode()
+    assert name.startswith(b"SECRET-openai-")
+    assert command["command"][-1].endswith(name.decode())
+    assert done.request.headers == ((b"authorization", b"Bearer " + name),)
