@@ -34,16 +34,21 @@ class History(NamedTuple):
 
 def history(call: Call) -> History:
     """The marks of a call."""
-    asked = tuple(_turns(call.messages))
+    sides = list(_sides(call.messages))
+    asked = tuple(_turns(sides))
     reply = call.reply
     if reply is None or not (reply.text.strip() or reply.tool_uses):
         return History(asked, None)
-    return History(asked, tuple(_turns([*call.messages, reply])))
+    added = list(_sides([reply]))
+    kept = asked
+    if sides and added and sides[-1][0] == added[0][0]:  # it goes on with what was in its mouth
+        kept, added = asked[:-1], [(added[0][0], [*sides[-1][1], reply])]
+    before = kept[-1].so_far if kept else b""
+    return History(asked, (*kept, *_turns(added, before)))
 
 
-def _turns(messages: Iterable[Message]) -> Iterator[Turn]:
-    before = b""
-    for by_model, group in _sides(messages):
+def _turns(sides: Iterable[tuple[bool, Sequence[Message]]], before: bytes = b"") -> Iterator[Turn]:
+    for by_model, group in sides:
         mark = _mark(by_model, group)
         before = blake2b(before + mark, digest_size=_MARK).digest()
         yield Turn(by_model, mark, before)

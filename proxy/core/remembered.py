@@ -125,6 +125,8 @@ def busy(run: KnownRun, seen: Seen) -> bool:
 
 def waits(run: KnownRun, seen: Seen) -> bool:
     """Whether a model of the run had asked for a tool whose result it had not been told."""
+    if not run.waiting:
+        return False
     return any(since <= seen.at < since + _WAITING for since in run.waiting.values())
 
 
@@ -134,12 +136,15 @@ def related(run: KnownRun, text: str) -> bool:
     It was told what the model of another call said (a sub-agent, a reviewer), or the question as
     a whole stands in both (its title, its class, its answer).
     """
-    if any(phrase in text for phrase in run.phrases):
-        return True
-    return any(
-        text != one and min(len(text), len(one)) >= PHRASE[0] and (text in one or one in text)
-        for one in run.openers
-    )
+    for phrase in run.phrases:
+        if phrase in text:
+            return True
+    size = len(text)
+    for one in run.openers:
+        least, most = (one, text) if len(one) < size else (text, one)
+        if len(least) >= PHRASE[0] and least in most and text != one:
+            return True
+    return False
 
 
 def asked_first(call: Call) -> str:

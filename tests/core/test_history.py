@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.core.calls import Call, Message, ToolResult, ToolUse
 from proxy.core.history import history
@@ -49,3 +51,12 @@ def test_arguments_that_are_no_json_have_marks_too() -> None:
     broken = Message("assistant", "", (ToolUse("c", "find", None, '{"a": '),))
     odd = Message("user", tool_results=(ToolResult("c", None, {1: object}),))
     assert continues(call(USER, reply=broken), call(USER, broken, odd))
+
+
+@given(st.lists(st.sampled_from(["user", "assistant", "system"]), max_size=6))
+def test_the_answer_is_marked_as_it_will_be_when_it_is_sent_again(roles: list[str]) -> None:
+    messages = tuple(Message(role, f"text {n}") for n, role in enumerate(roles))
+    reply = Message("assistant", "the answer")
+    call = Call("llm_call", "s", "p", messages=messages, reply=reply)
+    again = Call("llm_call", "s", "p", messages=(*messages, reply))
+    assert history(call).answered == history(again).asked
