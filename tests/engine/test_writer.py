@@ -18,6 +18,7 @@ from proxy.core.model import (
     ResponseHead,
     Run,
 )
+from proxy.core.schemas import Book, Declared
 from proxy.engine import writer as writer_module
 from proxy.engine.finished import Ready
 from proxy.engine.recorder import Tx
@@ -27,7 +28,7 @@ from proxy.stores import open_store
 from proxy.stores._api import AddOutcome, OpenRun, RunQuery, Write
 from proxy.stores.memory import MemoryStore
 from tests.conformance.wire_samples import sample
-from tests.engine.conftest import Plain, make_writer
+from tests.engine.conftest import Plain, finished, make_writer
 
 type MakeTx = Callable[..., Tx]
 
@@ -303,3 +304,23 @@ async def test_the_store_is_tidied_up_once_when_nothing_is_to_be_written(
         await tidied.wait()
     await asyncio.to_thread(writer.stop)
     assert count == 1
+
+
+@pytest.mark.parametrize(("mode", "said"), [("observe", False), ("warn", True)])
+async def test_a_breach_of_a_schema_that_warns_is_in_the_log(
+    store: MemoryStore, caplog: pytest.LogCaptureFixture, mode: str, said: bool
+) -> None:
+    wanted = {"type": "object", "required": ["customerId"]}
+    writer = make_writer(store)
+    writer._book = Book([Declared("find", tool="1", mode=mode, responses={"2XX": wanted})])
+    writer.start()
+    waiter = writer.exchange(finished(body=b'{"customer_id":"7"}'))
+    assert waiter is not None
+    await waiter
+    await asyncio.to_thread(writer.stop)
+    found = next(event for event in store.events("r") if event.kind == "validation")
+    assert found.data["mode"] == mode
+    told = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert bool(told) is said
+    if said:
+        assert told[0].startswith("schema: find: $.customerId: `customerId` is missing; there is")

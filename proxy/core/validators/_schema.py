@@ -50,6 +50,7 @@ class Compiled(NamedTuple):
     draft: str = _LATEST
     fast: jsonschema_rs.Validator | None = None
     work: float = 0
+    size: int = 0
     problem: str | None = None
 
 
@@ -109,7 +110,7 @@ def _compile(text: bytes) -> Compiled:
             )
         except (ValueError, jsonschema_rs.ReferencingError):
             fast = None  # a reference or a pattern that it cannot use: the other may get further
-    return Compiled(schema, draft, fast, expansion(schema))
+    return Compiled(schema, draft, fast, expansion(schema), len(text))
 
 
 def _meta(draft: str) -> jsonschema_rs.Validator:
@@ -155,10 +156,11 @@ def _errors(compiled: Compiled, payload: Any, weights: Weights) -> Findings:
 def _suspects(compiled: Compiled, payload: Any, weights: Weights) -> frozenset[int] | None:
     """The containers in which the fast engine finds an error; None when it may not be asked.
 
-    It makes all its errors at once, with copies of what they are about, so it is asked about small
-    payloads only.
+    It makes all its errors at once, with copies of what they are about and of what was wanted, so
+    it is asked about small payloads only.
     """
-    small = weights.nodes <= _MAX_NARROWED and compiled.work * weights.total <= _MAX_COPIED
+    copied = max(compiled.work * weights.total, compiled.size * weights.nodes)
+    small = weights.nodes <= _MAX_NARROWED and copied <= _MAX_COPIED
     if compiled.fast is None or not small:
         return None
     found = {id(payload)}

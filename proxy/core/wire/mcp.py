@@ -46,7 +46,7 @@ _CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 _VERSION = "io.modelcontextprotocol/protocolVersion"
 _LEFT = (End.CLIENT_GONE, End.INTERRUPTED)
 _ACCEPTED, _ERROR, _NOT_FOUND, _NOT_ALLOWED = 202, 400, 404, 405
-_MAX_ID, _MAX_MESSAGES = 512, 1000
+_MAX_ID, _MAX_MESSAGES, _MAX_METHODS = 512, 1000, 100
 
 
 class MCP(Dialect):
@@ -266,7 +266,7 @@ def _asked(head: RequestHead, sent: Sequence[Message]) -> Asked:
     methods = [jsonrpc.method(message) for message in sent if jsonrpc.method(message)]
     settings: dict[str, Any] = {}
     if methods:
-        settings["method"] = methods[0] if len(methods) == 1 else methods
+        settings["method"] = methods[0] if len(methods) == 1 else methods[:_MAX_METHODS]
     version = heads.value(head.headers, b"mcp-protocol-version")
     session: dict[str, str] = {}
     state = None
