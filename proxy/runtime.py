@@ -32,8 +32,6 @@ from proxy.engine.runs import RunBook
 from proxy.engine.upstream import Pool
 from proxy.engine.writer import Writer
 from proxy.errors import ConfigError
-from proxy.importers import load as load_recording
-from proxy.importers.recording_file import opened
 from proxy.stores import open_store
 from proxy.stores._api import Store
 from proxy.stores.vault import Vault, path_of, read_key
@@ -70,6 +68,7 @@ async def start(settings: Settings) -> Runtime:
         loop=asyncio.get_running_loop(),
         durability=settings.durability,
         book=book,
+        prices=settings.prices,
     )
     gate = Gate(book, writer.learned) if book else None
     router = Router.of(settings.upstream)
@@ -186,6 +185,9 @@ def replay_on_request(runtime: Runtime, mode: Mode, *, possible: bool = True) ->
 def fixtures(runtime: Runtime, ref: str) -> Fixtures:
     """The fixtures of a run in the store, or of a recording's file."""
     if ref.endswith(".jsonl") or Path(ref).is_file():
+        from proxy.importers import load as load_recording  # noqa: PLC0415 - slow to import
+        from proxy.importers.recording_file import opened  # noqa: PLC0415 - likewise
+
         if (file := opened(Path(ref))) is not None:
             return _index(runtime, file.exchanges(), ignore_rules(file.run), file.exchange)
         snapshots = load_recording(Path(ref))
