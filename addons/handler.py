@@ -8,6 +8,7 @@ import asyncio
 import collections
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, override
 
@@ -78,11 +79,24 @@ class Handler(LiveConnectionHandler):
     def _at_once(self, short: Shortcut, event: events.Event) -> None:
         """As mitmproxy's `server_event`, for events that take the short way; never waits."""
         self.timeout_watchdog.register_activity()  # type: ignore[no-untyped-call]  # mitmproxy's
+        due: deque[events.Event] = deque([event])
         try:
-            for command in short.said(event):
-                self._execute(command)
+            while due:
+                for command in short.said(due.popleft()):
+                    if isinstance(command, WaitHook):
+                        self._wait(command, due)
+                    else:
+                        self._execute(command)
         except Exception:  # noqa: BLE001 - as mitmproxy does: a layer that fails is logged
             _log.exception("a connection failed")
+
+    def _wait(self, hook: WaitHook, due: deque[events.Event]) -> None:
+        """What can be done now is done now; the lane goes on as soon as it is."""
+        task = spawn(self.handle_hook(hook), "hook", eager=True)
+        if task.done():
+            due.append(events.HookCompleted(hook))
+        else:
+            task.add_done_callback(lambda _task: self.push(events.HookCompleted(hook)))
 
     def _execute(self, command: commands.Command) -> None:
         if isinstance(command, commands.OpenConnection):

@@ -9,11 +9,17 @@ _log = logging.getLogger(__name__)
 _running: set[asyncio.Task[Any]] = set()
 
 
-def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-    """Starts `work` and keeps a reference until it is done; an exception is logged."""
-    task = asyncio.get_running_loop().create_task(work, name=name)
+def spawn(work: Coroutine[Any, Any, Any], name: str, *, eager: bool = False) -> asyncio.Task[Any]:
+    """Starts `work` and keeps a reference until it is done; an exception is logged.
+
+    `eager` runs it at once, as far as it goes without waiting.
+    """
+    task = asyncio.Task(work, loop=asyncio.get_running_loop(), name=name, eager_start=eager)
     _running.add(task)
-    task.add_done_callback(_done)
+    if task.done():
+        _done(task)
+    else:
+        task.add_done_callback(_done)
     return task
 
 
