@@ -1,7 +1,7 @@
 """For all tests: how hypothesis searches, what runs where, what the collector leaves alone.
 
-With `-n`, a file's tests run in one process, which makes what they share once; files that start
-processes come first, so that all workers end together, with tests of milliseconds.
+With `-n`, a file's tests run in one process, which makes what they share once; folders whose tests
+take seconds come first, so that all workers end together, with tests of milliseconds.
 """
 
 import gc
@@ -17,15 +17,24 @@ settings.register_profile(
 )
 settings.load_profile("dashcam")
 
-STARTS_PROCESSES = tuple(
+SLOW = tuple(
     f"tests/{name}"
-    for name in ("demo/", "e2e/", "test_dockerfile", "launch/", "cli/", "sdk/", "addons/")
+    for name in (
+        "demo/",
+        "e2e/",
+        "test_dockerfile",
+        "launch/",
+        "cli/",
+        "sdk/",
+        "addons/",
+        "stores/",
+    )
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long comes first."""
-    items.sort(key=lambda item: not item.nodeid.startswith(STARTS_PROCESSES))
+    items.sort(key=lambda item: not item.nodeid.startswith(SLOW))
 
 
 @pytest.hookimpl(optionalhook=True)
