@@ -298,6 +298,19 @@ SETTINGS: tuple[Setting, ...] = (
         "What does not count when requests are compared, besides what recordings say:"
         " json $.metadata.id, or [GET crm.*] query t.",
     ),
+    Setting(
+        "checkpoints",
+        TEXT,
+        None,
+        "Where signed checkpoints of the store are written: a file (which is added to), syslog, or"
+        " - for stdout. See `dashcam checkpoint`.",
+    ),
+    Setting(
+        "checkpoint_every",
+        SECONDS,
+        300,
+        "Seconds between two of them; one more is written at the end.",
+    ),
     Setting("idle_timeout", SECONDS, 300, "After this many quiet seconds a run is over."),
     Setting(
         "correlation",
@@ -402,6 +415,8 @@ class Settings:
     clock: str
     match: str
     ignore_rules: tuple[str, ...]
+    checkpoints: str | None
+    checkpoint_every: float
     idle_timeout: float
     correlation: tuple[str, ...]
     labels: Mapping[str, Mapping[str, Any]]
