@@ -194,7 +194,23 @@ def _labels(value: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
+def _prices(value: Any) -> dict[str, dict[str, float]]:
+    tables = loads(value) if isinstance(value, str) else value
+    found: dict[str, dict[str, float]] = {}
+    for model, table in tables.items():
+        if not table or not table.keys() <= {"input", "output", "cache_read", "cache_write"}:
+            raise ValueError
+        found[model] = {name: float(amount) for name, amount in table.items()}
+        if not all(0 <= amount < float("inf") for amount in found[model].values()):
+            raise ValueError
+    return found
+
+
 TEXT = Kind("text", _text)
+PRICES = Kind(
+    "tables of input, output, cache_read, cache_write by model, as JSON where it is one text",
+    _prices,
+)
 LABELS = Kind("tables by label, as JSON where it is one text", _labels)
 COUNT = Kind("a whole number from 1 up", _whole(1))
 SECONDS = Kind("a number of seconds above 0", _seconds)
@@ -298,19 +314,6 @@ SETTINGS: tuple[Setting, ...] = (
         "What does not count when requests are compared, besides what recordings say:"
         " json $.metadata.id, or [GET crm.*] query t.",
     ),
-    Setting(
-        "checkpoints",
-        TEXT,
-        None,
-        "Where signed checkpoints of the store are written: a file (which is added to), syslog, or"
-        " - for stdout. See `dashcam checkpoint`.",
-    ),
-    Setting(
-        "checkpoint_every",
-        SECONDS,
-        300,
-        "Seconds between two of them; one more is written at the end.",
-    ),
     Setting("idle_timeout", SECONDS, 300, "After this many quiet seconds a run is over."),
     Setting(
         "correlation",
@@ -336,6 +339,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("redaction.headers", TEXTS, [], "Headers whose values are secrets, besides the known."),
     Setting(
         "redaction.json_paths", TEXTS, [], "JSON paths whose values are secrets: $.user.token."
+    ),
+    Setting(
+        "prices",
+        PRICES,
+        {},
+        "Your own prices by model, or provider/model, * stands for any part: US dollars per million"
+        " tokens as input, output, cache_read, cache_write. The first that fits counts.",
     ),
     Setting(
         "redaction.allow_headers",
@@ -415,8 +425,6 @@ class Settings:
     clock: str
     match: str
     ignore_rules: tuple[str, ...]
-    checkpoints: str | None
-    checkpoint_every: float
     idle_timeout: float
     correlation: tuple[str, ...]
     labels: Mapping[str, Mapping[str, Any]]
@@ -435,6 +443,7 @@ class Settings:
         """From one value a row of SETTINGS."""
         tables: dict[str, dict[str, Any]] = {"": {}}
         for name, value in values.items():
+    prices: Mapping[str, Mapping[str, float]]
             table, _, key = name.rpartition(".")
             tables.setdefault(table, {})[key] = value
         plain = tables[""]

@@ -211,3 +211,44 @@ def test_the_record_of_a_replay_is_lossy_unless_told_otherwise() -> None:
     assert load({}, {}).of_replay().durability == "fast"
     told = load({}, {"DASHCAM_DURABILITY": "durable"})
     assert told.of_replay().durability == "durable"
+
+
+def test_what_is_expected_of_labels_and_prices_of_ones_own(empty_folder: Path) -> None:
+    Path("reply.json").write_text('{"type": "object"}')
+    Path("dashcam.toml").write_text(
+        """
+        [labels.Support]
+        max_length = 9
+        schema = "reply.json"
+        before = { refund = ["verify"] }
+        [prices."openai/gpt-4o*"]
+        input = 2
+        output = 0.5
+        """
+    )
+    settings = load({}, {})
+    assert settings.labels == {
+        "Support": {"max_length": 9, "schema": {"type": "object"}, "before": {"refund": ["verify"]}}
+    }
+    assert settings.prices == {"openai/gpt-4o*": {"input": 2.0, "output": 0.5}}
+    told = {"DASHCAM_LABELS": '{"*": {"citations": true}}', "DASHCAM_PRICES": '{"m": {"input": 0}}'}
+    assert load({}, told).labels == {"*": {"citations": True}}
+    assert load({}, told).prices == {"m": {"input": 0.0}}
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("prices", {"m": {"inputs": 1}}),
+        ("prices", {"m": {"input": -1}}),
+        ("prices", {"m": {}}),
+        ("prices", {"m": 3}),
+        ("labels", {"A": {"schema": "nowhere.json"}}),
+        ("labels", {"A": {"max_lenght": 1}}),
+        ("labels", {"A": 1}),
+        ("labels", "{"),
+    ],
+)
+def test_tables_that_cannot_be_used(name: str, written: Any) -> None:
+    with pytest.raises(ConfigError):
+        load({name: written}, {})

@@ -17,6 +17,10 @@ from proxy.stores._api import RunQuery, Store
 
 SHARED = ("Completed", *FAILURE_MODES)
 UNNAMED = "(none)"
+_VERSIONS = (
+    *("version", "agent_version", "agentVersion", "app_version", "appVersion", "release"),
+    *("commit", "git_sha", "prompt_version", "promptVersion"),
+)
 
 
 @dataclass(slots=True)
@@ -46,10 +50,11 @@ class Tally:
 @subcommand()
 @click.option(
     "--by",
-    type=click.Choice(["label", "day", "model"]),
+    type=click.Choice(["label", "day", "model", "version"]),
     default="label",
     show_default=True,
-    help="What the rates are grouped by; a run counts for every model it used.",
+    help="What the rates are grouped by; a run counts for every model it used. The version is that"
+    " of the agent, in the run's metadata: `version`, `release`, `commit`.",
 )
 @click.option("--label", help="Only runs with this label.")
 @click.option("--since", type=When(), help="Started after: 2h, 3d, today, 2026-02-12T09:41.")
@@ -57,7 +62,7 @@ class Tally:
 def command(
     cli: Cli, *, by: str, label: str | None, since: float | None, until: float | None
 ) -> None:
-    """Outcome rates by label, day or model."""
+    """Outcome rates by label, day, model or version."""
     url = cli.settings().store
     tallies: dict[str, Tally] = {}
     if not is_missing(url):
@@ -93,8 +98,14 @@ def _keys(by: str, store: Store) -> Callable[[RunRow], Iterable[str]]:
         "label": lambda row: (row.run.label,),
         "day": day,
         "model": models,
+        "version": lambda row: (_version(row),),
     }
     return keys[by]
+
+
+def _version(row: RunRow) -> str:
+    told = (row.run.metadata.get(name) for name in _VERSIONS)
+    return next((str(one) for one in told if one not in (None, "")), UNNAMED)
 
 
 def _model(event: Event) -> str | None:

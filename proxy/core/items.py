@@ -108,6 +108,13 @@ def refused(items: Any) -> bool:
     )
 
 
+def added_tools(value: Any) -> Iterable[ToolDef]:
+    """Tools that came to a conversation on the way: loaded when needed, or found by a search."""
+    for item in loose.objects(value):
+        if item.get("type") in ("additional_tools", "tool_search_output"):
+            yield from tools(item.get("tools"))
+
+
 def tools(value: Any) -> Iterable[ToolDef]:
     """Tool definitions, flat as these APIs have them."""
     for tool in loose.objects(value):

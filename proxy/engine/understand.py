@@ -26,6 +26,7 @@ def events_of(
     learned: dict[str, Learned] | None = None,
     settle: Callable[[Call, bytes], Mapping[str, Any]] | None = None,
     book: Book | None = None,
+    prices: pricing.Overrides | None = None,
 ) -> list[Event]:
     """The exchange's own event, and one for each payload in it that is not as it should be.
 
@@ -34,7 +35,7 @@ def events_of(
     `learned` are the schemas that tools' servers have declared, by step; what this exchange
     declares is added. `settle` gets the call and its request's plain body before events are made,
     may change the exchange, and says what else its event tells. `book` holds the schemas that the
-    user declares.
+    user declares, `prices` the user's own.
     """
     request = plain(exchange.request.headers, exchange.request_body.data)
     response = plain(
@@ -51,13 +52,13 @@ def events_of(
 
     turns = wire.decode_turns(exchange)
     if len(turns) < 2:  # noqa: PLR2004 - one call, or none
-        event = _event(exchange, call)
+        event = _event(exchange, call, prices)
         event.data |= told
         return checked(exchange, call, event)
     events: list[Event] = []
     for number, turn in enumerate(turns, 1):
         alone = _alone(exchange, turn.call)
-        events += checked(alone, turn.call, _turn(alone, turn, number))
+        events += checked(alone, turn.call, _turn(alone, turn, number, prices))
     return events
 
 
@@ -68,9 +69,9 @@ def _alone(exchange: Exchange, call: Call) -> Exchange:
     return replace(exchange, end=End.COMPLETE, error=None) if call.complete or told else exchange
 
 
-def _turn(exchange: Exchange, turn: Turn, number: int) -> Event:
+def _turn(exchange: Exchange, turn: Turn, number: int, prices: pricing.Overrides | None) -> Event:
     """The timeline row of one model call on a socket."""
-    event = _event(exchange, turn.call)
+    event = _event(exchange, turn.call, prices)
     data = {**event.data, "turn": number, "latencyMs": _ms(turn.ended_us - turn.started_us)}
     del data["ttfbMs"]  # that of the handshake
     if number > 1:  # a call in its own right, which has no bytes of its own
@@ -136,7 +137,7 @@ def warning(found: Event) -> str:
     return f"schema: {found.data['subject']}: {first['path']}: {first['message']}{more}"
 
 
-def _event(exchange: Exchange, call: Call) -> Event:
+def _event(exchange: Exchange, call: Call, prices: pricing.Overrides | None = None) -> Event:
     latency = exchange.ended_us or 0
     response = exchange.response
     data: dict[str, Any] = {
@@ -167,7 +168,7 @@ def _event(exchange: Exchange, call: Call) -> Event:
         data["servedFrom"] = exchange.served_from
     if notes := _notes(exchange, call):
         data["notes"] = notes
-    data["call"] = summary(call) | cost(call, exchange.started_at)
+    data["call"] = summary(call) | cost(call, exchange.started_at, prices)
     return Event(
         run_id=exchange.run_id,
         kind=call.kind,
@@ -188,11 +189,11 @@ def understand(exchange: Exchange) -> Call:
     return wire.decode_call(exchange, request, response)
 
 
-def cost(call: Call, at: float) -> dict[str, Any]:
+def cost(call: Call, at: float, prices: pricing.Overrides | None = None) -> dict[str, Any]:
     """What a model call cost in US dollars, null when unknown, and whose prices these are."""
     if call.kind != "llm_call":
         return {}
-    found = pricing.price(call, at)
+    found = pricing.price(call, at, prices)
     if found.amount_usd is None:
         return {"costUsd": None}
     named = {"priceSource": found.source, "priceVersion": found.version}
@@ -281,9 +282,14 @@ def _tool_uses(reply: Message) -> list[dict[str, Any]]:
     hosted = {result.id for result in reply.tool_results if result.id is not None}
     return [
         {"id": use.id, "name": use.name, "arguments": _bounded(_arguments(use))}
-        | ({"hosted": True} if use.id in hosted else {})
+        | ({"hosted": True} if use.id in hosted or _is_hosted(use) else {})
         for use in reply.tool_uses
     ]
+
+
+def _is_hosted(use: ToolUse) -> bool:
+    """Whether Anthropic runs it, which may not have come to a result when a turn is paused."""
+    return use.id is not None and use.id.startswith("srvtoolu_")
 
 
 def _arguments(use: ToolUse) -> Any:

@@ -126,9 +126,11 @@ class Writer:
         loop: asyncio.AbstractEventLoop,
         durability: str = "durable",
         book: Book | None = None,
+        prices: pricing.Overrides | None = None,
     ) -> None:
         self._store = store
         self._book = book
+        self._prices = prices
         self._redactor = redactor
         self._judge = judge
         self._loop = loop
@@ -354,7 +356,7 @@ class Writer:
 
         if len(self.learned) > _MOST_LEARNED:
             self.learned.clear()
-        event, *others = events_of(clean, self.learned, settle, self._book)
+        event, *others = events_of(clean, self.learned, settle, self._book, self._prices)
         if others:  # numbers of this batch only, which the store replaces with its own
             of = event.id = self._placeholder()
             for other in others:

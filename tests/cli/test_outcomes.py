@@ -21,6 +21,7 @@ def stored(fill: Fill) -> None:
     still_open = support_run("run_4", label="Billing", at=START + DAY)
     still_open.outcomes.clear()
     still_open.run.ended_at = None
+    still_open.run.metadata["version"] = "v2"
     for event in still_open.events:
         event.data.pop("call", None)
     fill(
@@ -58,6 +59,7 @@ def test_by_label(dashcam: Dashcam) -> None:
     [
         (("--by", "day"), {"2026-02-12": 2, "2026-02-13": 2}),
         (("--by", "model"), {"gpt-4o": 3, "(none)": 1}),
+        (("--by", "version"), {"v2": 1, "(none)": 3}),
         (("--label", "Billing"), {"Billing": 1}),
         (("--since", "2026-02-13"), {"Billing": 1, "SupportAgent": 1}),
         (("--until", "2026-02-13"), {"SupportAgent": 2}),

@@ -152,3 +152,15 @@ def test_tools() -> None:
 def test_refusals() -> None:
     assert items.refused([{"content": [{"type": "refusal", "refusal": "no"}]}])
     assert not items.refused([TEXT, {"content": "no"}, None])
+
+
+def test_tools_that_came_on_the_way() -> None:
+    tool = {"type": "function", "name": "refund", "parameters": {"type": "object"}}
+    given = [
+        {"role": "user", "content": "hi"},
+        {"type": "additional_tools", "role": "developer", "tools": [tool]},
+        {"type": "tool_search_output", "tools": [{**tool, "name": "find"}]},
+        {"type": "tool_search_output", "tools": None},
+    ]
+    assert [one.name for one in items.added_tools(given)] == ["refund", "find"]
+    assert list(items.added_tools("hi")) == []

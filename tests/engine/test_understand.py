@@ -278,3 +278,36 @@ def test_the_tools_answers_that_a_request_brings_and_what_the_provider_ran() -> 
     assert [one["id"] for one in call["toolResults"]] == ["b", "c"]
     assert len({one["digest"] for one in call["toolResults"]}) == 1
     assert "hosted" not in call["toolUses"][0]
+
+
+def test_prices_of_ones_own_come_first() -> None:
+    exchange = chat(json.dumps(REPLY).encode())
+    prices = {"gpt-5*": {"input": 1_000_000.0, "output": 0.0}}
+    (event, *_) = events_of(exchange, prices=prices)
+    assert event.data["call"]["costUsd"] == 9.0
+    assert event.data["call"]["priceSource"] == "override"
+    assert event_of(exchange).data["call"]["priceSource"] == "genai-prices"
+
+
+def test_results_say_whether_they_are_errors_or_nothing() -> None:
+    made = chat(json.dumps(REPLY).encode())
+    told = [("a", '{"error": "token expired"}'), ("b", "[]"), ("c", "Jo")]
+    uses = [
+        {"id": id_, "type": "function", "function": {"name": "crm", "arguments": "{}"}}
+        for id_, _ in told
+    ]
+    history = [
+        *CHAT["messages"],  # type: ignore[misc]  # a list
+        {"role": "assistant", "content": None, "tool_calls": uses},
+        *({"role": "tool", "tool_call_id": id_, "content": said} for id_, said in told),
+    ]
+    asked = replace(made, request_body=Body(json.dumps({**CHAT, "messages": history}).encode()))
+    results = event_of(asked).data["call"]["toolResults"]
+    assert [(one.get("error"), one.get("empty")) for one in results] == [
+        ("token expired", None),
+        (None, True),
+        (None, None),
+    ]
+    assert event_of(made).data["call"].get("empty") is None
+    nothing = {**REPLY, "choices": [{"message": {"role": "assistant"}, "finish_reason": "stop"}]}
+    assert event_of(chat(json.dumps(nothing).encode())).data["call"]["empty"] is True

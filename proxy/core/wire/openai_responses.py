@@ -73,7 +73,7 @@ class OpenAIResponses(Dialect):
             settings=asked,
             system=joined([loose.text(body.get("instructions")) or "", *leading]),
             messages=messages[lead:],
-            tools=list(items.tools(body.get("tools"))),
+            tools=[*items.tools(body.get("tools")), *items.added_tools(body.get("input"))],
             output_schema=schema if isinstance(schema, dict) else None,
             previous_response_id=loose.text(body.get("previous_response_id")),
             session=session(
