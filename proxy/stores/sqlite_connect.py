@@ -14,7 +14,7 @@ from proxy.errors import StoreError, StoreMismatch
 from proxy.stores.sqlite_errors import RAISED, translated
 
 PAGE = 1024
-STEPS = 2  # how many migrations there are; kept here so that opening need not import them
+STEPS = 3  # how many migrations there are; kept here so that opening need not import them
 APPLICATION_ID = 0x64636D31  # "dcm1", in the file's header: this is ours
 _BUSY_MS = 100  # the writer thread tries again; nobody waits long here
 _PATIENT_MS = 10_000  # for what is done once: tables, deletion

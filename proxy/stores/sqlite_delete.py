@@ -13,7 +13,7 @@ from proxy.stores.timestamps import to_text
 
 SMALL = 64 * 1024 * 1024  # bytes; a file up to this size is rewritten at once
 
-_TABLES = ("exchanges", "agent_events", "outcomes", "violations", "run_texts", "run_totals")
+_TABLES = ("exchanges", "agent_events", "outcomes", "run_texts", "run_totals")
 _SHARED = """
 SELECT uses.piece, uses.run FROM blobs
 JOIN uses ON uses.piece >= blobs.id AND uses.piece < blobs.id + blobs.count

@@ -114,6 +114,21 @@ CREATE TABLE gaps (
 ALTER TABLE run_totals ADD COLUMN salt BLOB;
 """
 
+# Nothing was ever written to either: schemas are files, and violations are events.
+_VIOLATIONS = """
+DROP TABLE schemas;
+DROP TABLE violations;
+CREATE VIEW violations AS
+  SELECT found.run_id AS run_id, found.id AS event_id, one.key + 1 AS number,
+    found.data ->> '$.validator' AS validator, found.data ->> '$.subject' AS subject,
+    found.data ->> '$.mode' AS mode, found.data ->> '$.side' AS side,
+    one.value ->> '$.path' AS path, one.value ->> '$.message' AS message,
+    one.value ->> '$.keyword' AS keyword, one.value ->> '$.schemaPath' AS schema_path,
+    one.value ->> '$.breaking' AS breaking
+  FROM agent_events AS found, json_each(found.data, '$.violations') AS one
+  WHERE found.kind = 'validation';
+"""
+
 
 def _run(db: Database, script: str) -> None:
     """Statement by statement: SQLite's own `executescript` would commit what is open before it.
@@ -153,7 +168,13 @@ def m002_chain(db: Database) -> None:
     sqlite_chain.adopt(db.conn)
 
 
-STEPS = (m001_tables, m002_chain)
+@MIGRATIONS()
+def m003_violations(db: Database) -> None:
+    """Violations by row, as a view of the events that hold them."""
+    _run(db, _VIOLATIONS)
+
+
+STEPS = (m001_tables, m002_chain, m003_violations)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

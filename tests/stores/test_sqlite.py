@@ -490,9 +490,7 @@ def test_a_documented_query_answers(
     assert found == expected
 
 
-@pytest.mark.parametrize(
-    "table", ["agent_runs", "agent_events", "outcomes", "violations", "schemas"]
-)
+@pytest.mark.parametrize("table", ["agent_runs", "agent_events", "outcomes", "violations"])
 def test_documented_columns_are_the_tables(store: SqliteStore, path: Path, table: str) -> None:
     text = (ROOT / "docs" / "store.md").read_text()
     found = re.search(rf"^\| `{table}` \|[^|]*\| `([^`]*)` \|", text, re.MULTILINE)

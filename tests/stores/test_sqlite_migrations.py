@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from proxy.core.model import Event, Run
 from proxy.stores import sqlite_migrations
+from proxy.stores._api import AddEvent, OpenRun
 from proxy.stores.sqlite import SqliteStore
 
 COLUMNS = {
@@ -28,9 +30,8 @@ def test_all_tables_are_there(store: SqliteStore, path: Path) -> None:
             "exchanges",
             "blobs",
             "outcomes",
-            "schemas",
-            "violations",
         }
+        assert db.view_names() == ["violations"]
         applied = [
             (row["migration_set"], row["name"]) for row in db.table("_sqlite_migrations").rows
         ]
@@ -72,3 +73,36 @@ def test_outcomes_are_only_ever_added(store: SqliteStore, call: Callable[..., ob
     with pytest.raises(sqlite3.IntegrityError, match="only ever added"):
         writer.execute("UPDATE outcomes SET status = 'Completed'")
     writer.execute("DELETE FROM outcomes")
+
+
+def test_violations_are_rows_of_a_view(store: SqliteStore, path: Path) -> None:
+    told = [
+        {"path": "$.a", "message": "m", "keyword": "type", "schemaPath": "#/x", "breaking": True},
+        {"path": "$.b", "message": "n", "keyword": "unchecked", "schemaPath": None, "breaking": 0},
+    ]
+    data = {"validator": "tool_schemas", "subject": "crm", "side": "response", "violations": told}
+    event = Event("r", "validation", "tool_schemas crm", 1.0, 1.0, "error", data)
+    other = Event("r", "state", "flags", 1.0, 1.0, data={"violations": told})
+    store.write([OpenRun(Run("r", "L", "r", 1.0)), AddEvent(event), AddEvent(other)])
+    (found, _) = store.events("r")
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT * FROM violations").fetchall()
+    about = ("tool_schemas", "crm", None, "response")
+    assert rows == [
+        ("r", found.id, 1, *about, "$.a", "m", "type", "#/x", 1),
+        ("r", found.id, 2, *about, "$.b", "n", "unchecked", None, 0),
+    ]
+
+
+def test_a_store_of_the_layout_before_gets_the_view(tmp_path: Path) -> None:
+    file = tmp_path / "x.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        db = Database(connection, execute_plugins=False)
+        sqlite_migrations.MIGRATIONS.apply(db, stop_before="m003_violations")
+        connection.execute("PRAGMA user_version = 2")
+        assert {"schemas", "violations"} <= set(db.table_names())
+    store = SqliteStore(f"sqlite:///{file}", file, create=False, durability="durable")
+    store.close()
+    with closing(Database(file, execute_plugins=False)) as db:
+        assert not {"schemas", "violations"} & set(db.table_names())
+        assert db.view_names() == ["violations"]
