@@ -68,7 +68,7 @@ class Pinned:
         head = RequestHead("CONNECT", "https", host, port, "")
         tx = self._engine.begin(head, self._peers.of(client), via="forward", lane="tunnel")
         tx.finish(
-            End.CLIENT_GONE,
+            End.CLIENT_TLS,
             f"the client did not take Dashcam's certificate for {host} ({reason}): it does not"
             " trust the CA (see `dashcam doctor`), or it pins the host's own",
         )

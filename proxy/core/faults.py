@@ -220,6 +220,7 @@ def status_error(status: int, body: bytes, value: Any) -> CallError | None:
 _ENDS = {
     End.UPSTREAM_REFUSED: "the upstream could not be reached",
     End.UPSTREAM_TLS: "the TLS handshake with the upstream failed",
+    End.CLIENT_TLS: "the client did not take the certificate",
     End.UPSTREAM_TIMEOUT: "the upstream did not answer in time",
     End.UPSTREAM_RESET: "the upstream reset the connection",
     End.UPSTREAM_TRUNCATED: "the upstream closed before its answer was whole",

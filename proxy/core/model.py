@@ -100,6 +100,7 @@ class End(StrEnum):
     COMPLETE = "complete"
     UPSTREAM_REFUSED = "upstream_refused"  # no connection: refused, unreachable, unknown name
     UPSTREAM_TLS = "upstream_tls"  # bad certificate or failed handshake
+    CLIENT_TLS = "client_tls"  # the client did not take the certificate that it was shown
     UPSTREAM_TIMEOUT = "upstream_timeout"
     UPSTREAM_RESET = "upstream_reset"
     UPSTREAM_TRUNCATED = "upstream_truncated"  # closed before the message was whole

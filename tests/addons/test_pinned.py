@@ -49,7 +49,7 @@ async def test_a_client_that_pins_is_let_through_after_some_refusals(
             await asyncio.sleep(0)
     exchanges = await proxy.exchanges()
     assert [(one.request.url, one.end) for one in exchanges] == [
-        (f"https://localhost:{proxy.upstream.tls_port}", End.CLIENT_GONE)
+        (f"https://localhost:{proxy.upstream.tls_port}", End.CLIENT_TLS)
     ] * REFUSALS
     assert "certificate for localhost (it hung up when it was shown it)" in str(exchanges[0].error)
     assert "dashcam doctor" in str(exchanges[0].error)

@@ -19,6 +19,7 @@ class Fault(NamedTuple):
 FAULTS = {
     End.UPSTREAM_REFUSED: Fault("connection refused", retryable=True),
     End.UPSTREAM_TLS: Fault("the certificate was not accepted", retryable=False),
+    End.CLIENT_TLS: Fault("the client does not trust Dashcam's certificate", retryable=False),
     End.UPSTREAM_RESET: Fault("connection reset", retryable=True),
     End.UPSTREAM_TRUNCATED: Fault("the answer was cut off", retryable=True),
     End.UPSTREAM_INVALID: Fault("the answer was not valid HTTP", retryable=None),

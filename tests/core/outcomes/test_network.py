@@ -31,6 +31,17 @@ CASES: Cases = {
             (1,),
         ),
     ),
+    "a client that does not trust us": (
+        facts(tool(None, end=End.CLIENT_TLS), exit_code=1),
+        (
+            "Failed",
+            "Tool Error",
+            f"{CRM}: the client does not trust Dashcam's certificate",
+            False,
+            "network",
+            (1,),
+        ),
+    ),
     "a 200 stream cut off": (
         facts(llm(200, end=End.UPSTREAM_TRUNCATED), exit_code=None, ended_by="idle"),
         ("Failed", "Tool Error", "openai.chat: the answer was cut off", True, "network", (1,)),
