@@ -314,6 +314,19 @@ SETTINGS: tuple[Setting, ...] = (
         "What does not count when requests are compared, besides what recordings say:"
         " json $.metadata.id, or [GET crm.*] query t.",
     ),
+    Setting(
+        "checkpoints",
+        TEXT,
+        None,
+        "Where signed checkpoints of the store are written: a file (which is added to), syslog, or"
+        " - for stdout. See `dashcam checkpoint`.",
+    ),
+    Setting(
+        "checkpoint_every",
+        SECONDS,
+        300,
+        "Seconds between two of them; one more is written at the end.",
+    ),
     Setting("idle_timeout", SECONDS, 300, "After this many quiet seconds a run is over."),
     Setting(
         "correlation",
@@ -327,6 +340,13 @@ SETTINGS: tuple[Setting, ...] = (
         {},
         "What is expected of the runs with a label; see the outcomes' documentation.",
     ),
+    Setting(
+        "prices",
+        PRICES,
+        {},
+        "Your own prices by model, or provider/model, * stands for any part: US dollars per million"
+        " tokens as input, output, cache_read, cache_write. The first that fits counts.",
+    ),
     Setting("connect_timeout", SECONDS, 10, "Seconds to reach an upstream."),
     Setting("response_timeout", SECONDS, 600, "Seconds that an upstream may be silent."),
     Setting("header_timeout", SECONDS, 10, "Seconds that a client may take to send its headers."),
@@ -339,13 +359,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("redaction.headers", TEXTS, [], "Headers whose values are secrets, besides the known."),
     Setting(
         "redaction.json_paths", TEXTS, [], "JSON paths whose values are secrets: $.user.token."
-    ),
-    Setting(
-        "prices",
-        PRICES,
-        {},
-        "Your own prices by model, or provider/model, * stands for any part: US dollars per million"
-        " tokens as input, output, cache_read, cache_write. The first that fits counts.",
     ),
     Setting(
         "redaction.allow_headers",
@@ -425,9 +438,12 @@ class Settings:
     clock: str
     match: str
     ignore_rules: tuple[str, ...]
+    checkpoints: str | None
+    checkpoint_every: float
     idle_timeout: float
     correlation: tuple[str, ...]
     labels: Mapping[str, Mapping[str, Any]]
+    prices: Mapping[str, Mapping[str, float]]
     connect_timeout: float
     response_timeout: float
     header_timeout: float
@@ -443,7 +459,6 @@ class Settings:
         """From one value a row of SETTINGS."""
         tables: dict[str, dict[str, Any]] = {"": {}}
         for name, value in values.items():
-    prices: Mapping[str, Mapping[str, float]]
             table, _, key = name.rpartition(".")
             tables.setdefault(table, {})[key] = value
         plain = tables[""]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from proxy import runtime as composition
+from proxy.cli._checkpoints import Keeper
 from proxy.cli._doors import Doors
 from proxy.config import HostPort, Settings
 from proxy.engine.engine import Engine
@@ -195,6 +196,8 @@ async def serving(
     authority = load_or_create(settings.ca_dir) if loading is None else _then(settings)
     runtime = await composition.start(settings)
     runtime.engine.replays = loading
+    keeper = Keeper(settings)
+    keeper.start(runtime.store)
     try:
         wide = not (is_loopback(host) and is_loopback(api.host))
         if wide:
@@ -214,4 +217,6 @@ async def serving(
             await forward.stop()
             await front.stop()
     finally:
+        keeper.stop()
         await runtime.stop()
+        await asyncio.to_thread(keeper.last)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.cli import checkpoint
+from proxy.cli import _checkpoints
 from proxy.core import chain
 from tests.cli.conftest import Dashcam, Fill
 from tests.cli.samples import START, support_run
@@ -40,14 +40,14 @@ def test_to_a_file(dashcam: Dashcam) -> None:
 
 
 def test_to_syslog(dashcam: Dashcam, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "SYSLOG", ("nowhere", "log"))
+    monkeypatch.setattr(_checkpoints, "PLACES", ("nowhere", "log"))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.bind("log")
         assert dashcam("checkpoint", "--to", "syslog").code == 0
         said = log.recv(4096).decode()
     assert said.startswith("<85>dashcam[")
     assert len(chain.parse(said)) == 1
-    monkeypatch.setattr(checkpoint, "SYSLOG", ("nowhere",))
+    monkeypatch.setattr(_checkpoints, "PLACES", ("nowhere",))
     done = dashcam("checkpoint", "--to", "syslog")
     assert (done.code, done.err.splitlines()[0]) == (1, "dashcam: there is no syslog here")
 
