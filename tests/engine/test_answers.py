@@ -40,5 +40,5 @@ def test_a_malformed_request_is_answered_with_a_reason_and_closed() -> None:
 
 
 def test_every_end_without_an_answer_has_a_status() -> None:
-    ours = {End.COMPLETE, End.CLIENT_GONE, End.INTERRUPTED}
+    ours = {End.COMPLETE, End.CLIENT_GONE, End.CLIENT_TLS, End.INTERRUPTED}
     assert set(answers._STATUS_OF_END) == set(End) - ours
