@@ -18,6 +18,7 @@ from proxy.core.recording import ignore_rules
 from proxy.core.redaction.redactor import Keep, Redactor
 from proxy.core.redaction.rules import Pattern, Rules
 from proxy.core.replay import Fixtures
+from proxy.core.replay.given import Given, of_environment
 from proxy.core.schemas import Book, Rule
 from proxy.core.schemas.declared import ENFORCE, WARN
 from proxy.core.wire.mcp import FROM_SERVER, STDIO
@@ -31,7 +32,7 @@ from proxy.engine.router import Router
 from proxy.engine.runs import RunBook
 from proxy.engine.upstream import Pool
 from proxy.engine.writer import Writer
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, DashcamError
 from proxy.stores import open_store
 from proxy.stores._api import Store
 from proxy.stores.vault import Vault, path_of, read_key
@@ -167,10 +168,27 @@ def replayer(runtime: Runtime, recordings: Sequence[str], mode: Mode) -> Replaye
     Raises RecordingNotFound, RecordingFormatError.
     """
     made = Replayer(runtime.engine.router, mode, load=lambda ref: fixtures(runtime, ref))
+    made.given = _given(runtime) if mode.live else None
     for ref in recordings:
         made.recordings[ref] = fixtures(runtime, ref)
     runtime.engine.replays = made
     return made
+
+
+def _given(runtime: Runtime) -> Given:
+    """Gives an agent that goes live its secrets back: those of the environment, and the vault's."""
+    vault = vault_of(runtime.settings)
+    known = of_environment(
+        runtime.store.secret(), lambda: [os.fsencode(value) for value in os.environ.values()]
+    )
+    return Given(lambda name: known(name) or (_revealed(vault, name) if vault else None))
+
+
+def _revealed(vault: Vault, name: bytes) -> bytes | None:
+    try:
+        return vault.reveal(name.decode())
+    except DashcamError:  # the live call that needs it says so, by failing
+        return None
 
 
 def replay_on_request(runtime: Runtime, mode: Mode, *, possible: bool = True) -> None:

@@ -32,6 +32,7 @@ from proxy.core.replay import (
     miss_text,
     plain,
 )
+from proxy.core.replay.given import Given
 from proxy.core.replay.live import NOTHING, is_llm
 from proxy.core.replay.rewrite import model_of, rewritten
 from proxy.core.replay.steady import rules, steady
@@ -101,6 +102,7 @@ class Replayer:
     recordings: dict[str, Fixtures] = field(default_factory=dict)
     load: Callable[[str], Fixtures] | None = None
     on_miss: Callable[[str], None] | None = None
+    given: Given | None = None  # secrets for what goes live
     sessions: dict[tuple[str, str], Session] = field(default_factory=dict)
     pinned: dict[IgnoreRule, None] = field(default_factory=dict)  # of calls that were made steady
     _asked: set[str] = field(default_factory=set)  # hosts of calls that went live
@@ -122,13 +124,17 @@ class Replayer:
             name = tx.exchange.own.replay
             said = f"there is no recording {name!r} to answer this request from"
             return answers.refused(request, body, answers.MISS_STATUS, "replay-miss", said)
-        decide = partial(session.playback.decide, request, body, own=tx.exchange.own)
+        asked = (request, body) if self.given is None else self.given.asked(request, body)
+        decide = partial(session.playback.decide, *asked, own=tx.exchange.own)
         quick = len(body) <= _QUICK and session.playback.fixtures.at_hand
         found = decide() if quick else await asyncio.to_thread(decide)
         if isinstance(found, Hit):
             tx.exchange.served_from = found.exchange.id
             differed = partial(session.playback.differed, found.fixture)
-            return Serve(adapted(found.exchange, request, body), self.mode.pace, differed)
+            served = adapted(found.exchange, request, body)
+            if self.given is not None:
+                served = self.given.answer(served)
+            return Serve(served, self.mode.pace, differed)
         if isinstance(found, GoLive):
             return await asyncio.to_thread(self._live, tx)
         return self._missed(session, tx, found)

@@ -61,7 +61,7 @@ def adapted(
     headers = response.headers
     if pairs:
         if header(headers, b"content-encoding"):
-            answer = _whole(answer, plain.answer(exchange))
+            answer = whole(answer, plain.answer(exchange))
             headers = tuple(pair for pair in headers if pair[0].lower() != b"content-encoding")
         answer = spliced(answer, list(_edits(answer.data, pairs)))
         headers = _with(headers, b"content-length", b"%d" % len(answer.data))
@@ -103,7 +103,7 @@ def spliced(body: Body, edits: list[Edit]) -> Body:
     return replace(body, data=b"".join((*pieces, data[done:])), parts=parts)
 
 
-def _whole(body: Body, data: bytes) -> Body:
+def whole(body: Body, data: bytes) -> Body:
     """The decoded body in one piece: its pieces were pieces of the encoded one."""
     at = body.parts[0].at_us if body.parts else 0
     return replace(body, data=data, parts=(Part(at, len(data)),) if data else ())
