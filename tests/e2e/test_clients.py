@@ -47,10 +47,7 @@ LIBRARIES = (
     Client("requests", python("requests_client"), 26),
     Client("aiohttp", python("aiohttp_client"), 26),
 )
-TOOLS = (
-    Client("raw socket", python("raw_socket"), 22),
-    Client("curl", python("curl"), 26),
-)
+TOOLS = (Client("curl", python("curl"), 26),)
 NODE = (
     Client("node fetch", ("node", str(CLIENTS / "node_fetch.mjs")), 16),
     Client("node openai", ("node", str(CLIENTS / "node_openai.mjs")), 7),

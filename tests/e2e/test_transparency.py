@@ -1,6 +1,7 @@
 """Bytes go through untouched: client and upstream see the same with Dashcam and without it.
 
-The requests of the providers' SDKs are compared in test_clients.py.
+Replayed it sees the same once more. The requests of the providers' SDKs are compared in
+test_clients.py.
 """
 
 import json
@@ -13,6 +14,7 @@ from tests.upstream.server import Upstream
 from tests.upstream.world import Seen
 
 RAW = (sys.executable, "-m", "tests.e2e.clients.raw_socket")
+CASES = 22
 # Where a proxy that speaks HTTP has to do otherwise than a wire: an answer that breaks before it
 # begins becomes a 502, and one that ends with its connection is given a framing.
 OTHERWISE = {"/reset?after=-1", "/until-close?size=2000"}
@@ -50,7 +52,14 @@ def test_every_byte_of_a_connection(dashcam: Dashcam, upstream: Upstream) -> Non
     without = cases(direct(RAW, dashcam, upstream))
     asked = upstream.world.seen
     upstream.world.tries.clear()
-    within = cases(dashcam("run", "--", *RAW).out)
-    for before, after in zip(without, within, strict=True):
+    live = dashcam("run", "--id", "live", "--", *RAW)
+    for before, after in zip(without, cases(live.out), strict=True):
         assert after == before
     assert requests(upstream.world.seen[len(asked) :]) == requests(asked)
+    assert len(dashcam.calls("live")) >= CASES
+
+    upstream.stop()
+    replay = dashcam("replay", "live", "--", *RAW)
+    assert len(live.out.splitlines()) == CASES
+    for line, again in zip(live.out.splitlines(), replay.out.splitlines(), strict=True):
+        assert again == line
