@@ -1,6 +1,5 @@
 """One replay session: what is served, in which order, and what is refused."""
 
-from collections.abc import Sequence
 from typing import Any, override
 
 import orjson
@@ -11,39 +10,9 @@ from hypothesis import strategies as st
 from proxy.core.model import End, Exchange, Own, RequestHead
 from proxy.core.replay import Fixtures, GoLive, Hit, Live, Miss, Playback
 from tests.core.recorded import JSON, exchange, step
+from tests.core.replay.played import SEARCH, STEP, ask, chat, hit, miss, playback
 
 A, B, C = (f"{n}50e8400-e29b-41d4-a716-44665544000{n}" for n in range(3))
-STEP = "POST /v1/chat/completions"
-SEARCH = ("https", "api.example.com", 443, "/search")
-LOCAL = ("http", "127.0.0.1", 40001, "/mcp")
-
-
-def playback(recorded: Sequence[Exchange], match: str = "normalised", **more: Any) -> Playback:
-    return Playback(Fixtures.of(recorded, steps=step), match, **more)
-
-
-def ask(session: Playback, like: Exchange, body: Any = None, **more: Any) -> Hit | Miss | GoLive:
-    data = like.request_body.data if body is None else orjson.dumps(body)
-    return session.decide(like.request, data, **more)
-
-
-def hit(answer: Hit | Miss | GoLive) -> int:
-    """The place of the recorded call that was served."""
-    assert isinstance(answer, Hit), answer
-    return answer.fixture.seq
-
-
-def miss(answer: Hit | Miss | GoLive) -> Miss:
-    assert isinstance(answer, Miss), answer
-    return answer
-
-
-def chat(seq: int, text: str, answer: Any = None, **more: Any) -> Exchange:
-    return exchange(seq, {"messages": [{"role": "user", "content": text}]}, answer, **more)
-
-
-def said(text: str) -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": text}]}
 
 
 def test_each_call_is_served_once() -> None:
@@ -449,87 +418,6 @@ def test_what_is_missing_goes_live_where_it_is_named() -> None:
         "unused": 1,
         "passedThrough": 2,
     }
-
-
-TRACES = ("https", "api.openai.com", 443, "/v1/traces/ingest")
-
-
-def test_telemetry_is_answered_however_it_is_batched() -> None:
-    recorded = [
-        exchange(1, {"data": ["a"]}, {"n": 1}, url=TRACES),
-        chat(2, "hi"),
-        exchange(3, {"data": ["b", "c"]}, {"n": 2}, url=TRACES),
-    ]
-    session = playback(recorded)
-    batch = recorded[0]
-    assert hit(ask(session, batch, {"data": ["b", "c"]})) == 3, "the same one, where there is one"
-    assert hit(ask(session, batch, {"data": ["x"]})) == 1
-    assert hit(ask(session, batch, {"data": ["y"]})) == 3, "one more than were recorded"
-    assert hit(ask(session, chat(2, "hi"))) == 2
-    report = session.report()
-    assert (report.exit_code, report.counts["served"], report.counts["missed"]) == (0, 4, 0)
-
-
-def test_telemetry_that_was_not_sent_this_time_is_not_unused() -> None:
-    session = playback([chat(1, "hi"), exchange(2, {"data": ["a"]}, {}, url=TRACES)])
-    assert hit(ask(session, chat(1, "hi"))) == 1
-    assert session.spent
-    assert session.report().exit_code == 0
-
-
-def test_telemetry_that_was_never_recorded_is_a_miss() -> None:
-    session = playback([chat(1, "hi")])
-    assert "no recorded call" in miss(ask(session, exchange(9, {"data": []}, url=TRACES))).reason
-    assert session.report().exit_code == 2
-
-
-def test_telemetry_goes_live_after_a_fork() -> None:
-    recorded = [exchange(1, {"data": ["a"]}, {}, url=TRACES), chat(2, "hi"), chat(3, "then")]
-    session = playback(recorded, live=Live(everything=True), at=3)
-    assert hit(ask(session, recorded[1])) == 2
-    assert hit(ask(session, recorded[0], {"data": ["x"]})) == 1
-    assert isinstance(ask(session, recorded[0], {"data": ["y"]}), GoLive)
-
-
-DEAD = ("https", "dead.example.com", 443, "/v2/flags")
-
-
-def gone(seq: int, url: tuple[str, str, int, str] = DEAD, **more: Any) -> Exchange:
-    """A call to a server that could not be reached; the client had not said what it wanted."""
-    values = {"response": None, "end": End.UPSTREAM_REFUSED, "request_end_us": None}
-    return exchange(seq, url=url, **values | more)
-
-
-def tunnel(seq: int, host: str = "dead.example.com") -> Exchange:
-    return gone(seq, ("tcp", host, 443, ""), method="CONNECT", headers=(), request_end_us=5)
-
-
-def test_a_server_that_was_not_reached_is_not_reached_whatever_is_asked() -> None:
-    session = playback([gone(1), tunnel(2), tunnel(3)])
-    assert hit(ask(session, gone(9), {"device": "a"})) == 1
-    other = exchange(9, {"a": 1}, url=(*DEAD[:3], "/other"))
-    assert [hit(ask(session, other)) for _ in range(3)] == [2, 2, 2]
-    assert session.spent, "how often it was tried does not count"
-    miss(ask(session, exchange(9, {"a": 1}, url=("https", "else.example.com", 443, "/v2/flags"))))
-
-
-@pytest.mark.parametrize(
-    "recorded",
-    [
-        [gone(1, request_end_us=5)],  # what was asked is known: nothing
-        [gone(1, end=End.UPSTREAM_RESET)],  # somebody was there
-        [tunnel(1), exchange(2, {"b": 1}, url=DEAD)],  # and answered something else
-        [tunnel(1, "else.example.com")],
-    ],
-)
-def test_a_server_that_was_reached_answers_what_was_asked(recorded: list[Exchange]) -> None:
-    miss(ask(playback(recorded), exchange(9, {"a": 1}, url=DEAD)))
-
-
-def test_a_server_that_nobody_tried_to_reach_is_unused() -> None:
-    session = playback([tunnel(1), chat(2, "a")])
-    ask(session, chat(9, "a"))
-    assert [call["seq"] for call in session.report().unused] == [1]
 
 
 def test_files_of_one_temporary_folder_are_not_those_of_another() -> None:
