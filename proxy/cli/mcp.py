@@ -95,10 +95,14 @@ def _enforced(cli: Cli, server: str) -> "Book | None":
     named = any(name.startswith("DASHCAM_SCHEMAS_") for name in os.environ)
     if not (named or file.exists() or Path("schemas").is_dir()):
         return None
+    settings = cli.settings()
+    where = settings.schemas
+    if not (where.enforce or where.openapi or where.folder.is_dir()):
+        return None
     from proxy.core.schemas.book import Enforced
     from proxy.runtime import book_of
 
-    book = book_of(cli.settings())
+    book = book_of(settings)
     return book if Enforced(book).holds_server(server) else None
 
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from proxy.cli import execute
+from proxy.cli._common import Cli
+from proxy.cli.mcp import _enforced
 from proxy.core.model import End, Exchange
 from proxy.stores import open_store
 
@@ -90,3 +92,21 @@ def test_a_signal_reaches_the_server(tmp_path: Path) -> None:
 def test_a_server_is_needed(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["mcp"]) == 2
     assert "dashcam mcp -- SERVER CMD" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("file", "enforced"),
+    [
+        (None, False),
+        ('label = "x"\n', False),
+        ('[schemas]\nenforce = ["mcp:kb/*"]\n', False),
+        ('[schemas]\nenforce = ["mcp:crm/*"]\n', True),
+    ],
+)
+def test_a_server_is_guarded_where_its_tools_are_under_enforced_schemas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str | None, enforced: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if file is not None:
+        (tmp_path / "dashcam.toml").write_text(file)
+    assert (_enforced(Cli(None, None, json=False), "crm") is not None) is enforced
