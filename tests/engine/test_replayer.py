@@ -1,12 +1,15 @@
+import itertools
 import json
 from collections.abc import Callable
 
 import pytest
 
+from proxy.cli._modes import MODES, with_live
 from proxy.core.correlation import Peer
 from proxy.core.decisions import Forward, Refuse, Serve
 from proxy.core.model import Body, Exchange, Own, RequestHead, ResponseHead
-from proxy.core.replay import Fixtures, Live, Rewrite
+from proxy.core.replay import MATCHES, Fixtures, Live, Rewrite
+from proxy.core.replay.live import parse
 from proxy.engine.recorder import Tx
 from proxy.engine.replayer import Mode, Replayer
 from proxy.engine.router import Router
@@ -143,3 +146,22 @@ async def test_a_live_call_does_not_go_round_in_a_circle() -> None:
     decision = await replayer.decide(ask_model(b'{"messages":[]}'))
     assert isinstance(decision, Refuse)
     assert decision.status == 508
+
+
+async def test_no_combination_goes_live_where_nothing_was_named() -> None:
+    nobody = parse((), ())
+    flags = itertools.product(
+        MATCHES,
+        (False, True),
+        (False, True),
+        (1, 99),
+        (None, Rewrite("gpt-5", "https://live.test/v1", {"temperature": 0})),
+        MODES,
+    )
+    asked = itertools.cycle((("/orders/9", "a.test"), ("/v1/responses", "api.openai.com")))
+    for match, reuse, steady, at, rewrite, how in flags:
+        mode = Mode(match, reuse=reuse, at=at, rewrite=rewrite, steady=steady)
+        replayer = Replayer(Router.of({}), with_live(mode, how, nobody), {"old": FIXTURES})
+        target, host = next(asked)
+        assert not isinstance(await replayer.decide(ask(target, host=host)), Forward)
+        assert not replayer.may_dial(host)
