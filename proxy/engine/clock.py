@@ -18,6 +18,11 @@ def ticks() -> int:
     return time.perf_counter_ns() // 1000
 
 
+def steady() -> float:
+    """Seconds that nobody can set, since an unknown moment."""
+    return time.monotonic()
+
+
 def new_id(prefix: str) -> str:
     """`prefix_` and a ULID (github.com/ulid/spec): 48 bits of milliseconds, 80 bits random."""
     value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))

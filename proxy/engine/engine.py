@@ -17,7 +17,7 @@ from proxy.core.correlation import LATER, NO_OWN, Peer, forwarded, read_own
 from proxy.core.decisions import Decision, Forward, Refuse
 from proxy.core.model import End, Exchange, Own, RequestHead, Run
 from proxy.engine import answers
-from proxy.engine.clock import ticks, wall
+from proxy.engine.clock import steady, ticks, wall
 from proxy.engine.finished import Ready
 from proxy.engine.gate import Gate
 from proxy.engine.histogram import Histogram
@@ -193,7 +193,7 @@ class Engine:
             live = self.runs.open(Run(run_id, self.runs.label, run_id, wall()), held=False)
         live.seq += 1
         exchange.seq = live.seq
-        live.last_activity = wall()
+        live.last_activity = steady()
         live.calls += 1
         live.errors += not exchange.ok
         for hear in self.on_finish:

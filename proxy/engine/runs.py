@@ -5,17 +5,21 @@ from dataclasses import dataclass, field
 from proxy.core.correlation import Identity, Peer, identify, run_id_for
 from proxy.core.model import Own, RequestHead, Run
 from proxy.engine import processes
-from proxy.engine.clock import new_id, wall
+from proxy.engine.clock import new_id, steady, wall
 
 
 @dataclass(slots=True)
 class LiveRun:
-    """A run that this process has seen calls of. `held` runs end only when told."""
+    """A run that this process has seen calls of. `held` runs end only when told.
+
+    `opened` and the activities are seconds of a clock that only goes forward.
+    """
 
     run: Run
     seq: int = 0
     in_flight: int = 0
     last_activity: float = 0.0
+    opened: float = field(default_factory=steady)
     held: bool = False
     group: str | None = None  # of calls that name none
     calls: int = 0
@@ -53,7 +57,7 @@ class RunBook:
         if live is None:
             live = self.live[run.id] = LiveRun(run)
         live.held = live.held or held
-        live.last_activity = wall()
+        live.last_activity = steady()
         return live
 
     def join(self, head: RequestHead, own: Own, peer: Peer) -> Joined:
@@ -73,7 +77,7 @@ class RunBook:
             news = _merged(live.run, own)
         live.seq += 1
         live.in_flight += 1
-        live.last_activity = wall()
+        live.last_activity = steady()
         return Joined(live, 0 if self.shared else live.seq, news)
 
     def leave(self, run_id: str) -> None:
@@ -81,16 +85,16 @@ class RunBook:
         live = self.live.get(run_id)
         if live is not None:
             live.in_flight -= 1
-            live.last_activity = wall()
+            live.last_activity = steady()
 
     def moved(self, source: str, target: Run | None, *, ok: bool) -> None:
         """A call that came in `source` was put into `target`; None: it stayed there."""
         came = self.live.get(source)
         if came is not None and came.own_activity is None:
-            came.own_activity = came.run.started_at
+            came.own_activity = came.opened
         if target is None:
             if came is not None:
-                came.own_activity = wall()
+                came.own_activity = steady()
             return
         if came is not None:
             came.calls -= 1
@@ -98,7 +102,7 @@ class RunBook:
         live = self.live.setdefault(target.id, LiveRun(target))
         live.calls += 1
         live.errors += not ok
-        live.last_activity = live.own_activity = wall()
+        live.last_activity = live.own_activity = steady()
 
     def close(self, run_id: str) -> None:
         """Forgets a run."""
@@ -107,7 +111,7 @@ class RunBook:
 
     def idle(self, seconds: float) -> list[str]:
         """Runs that nothing holds open and that were quiet for so long."""
-        before = wall() - seconds
+        before = steady() - seconds  # the clock may be put forward or back meanwhile
         return [
             run_id
             for run_id, live in self.live.items()

@@ -227,7 +227,7 @@ async def test_mutations_at_every_entrance(
 ) -> None:
     cases = list(mutations(MUTATIONS))
     wrong: list[tuple[str, bytes, bytes]] = []
-    done = 0
+    done = dict.fromkeys(ALL, 0)
     for at, name in enumerate(ALL):
         entrance = entrances(name)
 
@@ -241,10 +241,10 @@ async def test_mutations_at_every_entrance(
 
         for some in within(batched(cases[at :: len(ALL)], SIDE_BY_SIDE, strict=False)):
             await asyncio.gather(*map(ask, some))
-            done += len(some)
+            done[name] += len(some)
     assert wrong == []
     assert entrances("tunnel").sink.unread == []
-    assert entrances("tunnel").sink.requests > done / 20
+    assert entrances("tunnel").sink.requests > done["tunnel"] / 4
     assert is_quiet(caplog)
-    said = f"{done} mutated requests at {len(ALL)} entrances"
+    said = f"{sum(done.values())} mutated requests at {len(ALL)} entrances"
     print(f"# {said}, 0 crashes, 0 hangs, 0 passed on that are ambiguous")  # noqa: T201 - to be shown

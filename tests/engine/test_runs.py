@@ -56,7 +56,8 @@ def test_quiet_runs_are_idle_unless_held_or_busy(
     book: RunBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(runs, "wall", lambda: now[0])
+    monkeypatch.setattr(runs, "steady", lambda: now[0])
+    monkeypatch.setattr(runs, "wall", lambda: 1e10 - now[0] * 1e6)  # set back, and by far
     book.open(Run("held", "a", "held", 1.0))
     book.join(HEAD, Own(run="quiet"), Peer())
     book.join(HEAD, Own(run="busy"), Peer())

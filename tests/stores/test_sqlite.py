@@ -330,6 +330,20 @@ def test_a_killed_writer_loses_nothing_it_had_stored(opened: Opens, path: Path) 
     assert store.verify() == []
 
 
+def test_a_slow_reader_does_not_make_the_log_grow(opened: Opens, call: Call) -> None:
+    store = opened()
+    noise = random.Random(1)
+    store.write([call(number, run_id="read") for number in range(3)])
+    reading = store.exchanges("read")
+    next(reading)  # and the reader is busy with it
+    most = 0
+    for number in range(3, 30):
+        store.write([call(number, run_id="written", request_body=Body(noise.randbytes(1_000_000)))])
+        most = max(most, store.size().log)
+    assert 4_000_000 < most < 8_000_000  # of 27 MB, and with what one batch adds
+    assert len(list(reading)) == 2
+
+
 WRITERS = (
     COMMON
     + """
