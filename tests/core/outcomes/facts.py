@@ -58,11 +58,17 @@ def turn(
 
 
 def breach(
-    of: int, validator: str, keyword: str, *, subject: str | None = None, side: str = "response"
+    of: int,
+    validator: str,
+    keyword: str,
+    *,
+    subject: str | None = None,
+    side: str = "response",
+    **more: Any,
 ) -> dict[str, Any]:
-    """A validation of the step number `of`."""
+    """A validation of the step number `of`; `more` is data of it."""
     violation = {"path": "$.a", "message": "wrong", "keyword": keyword, "breaking": True}
-    data = {"validator": validator, "subject": subject, "side": side, "breaking": True}
+    data = {"validator": validator, "subject": subject, "side": side, "breaking": True, **more}
     return {
         "kind": "validation",
         "name": validator,

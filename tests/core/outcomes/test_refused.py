@@ -6,9 +6,19 @@ import pytest
 
 from proxy.core.model import End
 from proxy.core.outcomes._api import Facts
-from tests.core.outcomes.facts import CRM, Cases, check, facts, llm, tool
+from tests.core.outcomes.facts import CRM, Cases, breach, check, facts, llm, tool
 
+SAID = "crm: the arguments broke the schema, so the call was not sent: $.a: `a` is missing"
 CASES: Cases = {
+    "an enforced schema": (
+        facts(
+            llm(),
+            tool(422, end=End.REFUSED, error=f"schema: {SAID}"),
+            breach(2, "tool_schemas", "required", subject="crm", mode="enforce"),
+            llm(),
+        ),
+        ("Failed", "Tool Error", f"{CRM} refused: {SAID}", False, "refused", (2, 3)),
+    ),
     "budget guard": (
         facts(llm(), llm(403, end=End.REFUSED, error="budget: 2.01 USD of 2.00 USD")),
         (

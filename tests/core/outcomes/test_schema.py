@@ -120,6 +120,17 @@ CASES: Cases = {
             (2, 3),
         ),
     ),
+    "no model, and a schema that the user has declared": (
+        facts(tool(200), breach(1, "tool_schemas", "required", subject="crm", mode="observe")),
+        (
+            "Failed",
+            "Tool Error",
+            "crm: the answer broke the schema: $.a: wrong",
+            None,
+            "schema",
+            (1, 2),
+        ),
+    ),
     "no model, no agent": (facts(tool(200), breach(1, "partial_json", "cut_off")), COMPLETED),
 }
 
