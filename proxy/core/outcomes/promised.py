@@ -49,7 +49,8 @@ def judge(facts: Facts) -> Verdict | None:
     last = models[-1]
     text = (loose.text(turns.said(last).get("reply")) or "").strip()
     offered = [str(name) for name in loose.array(turns.said(last).get("tools"))]
-    if not text or not offered or any(turns.uses(last)) or turns.finish(last) in turns.LIMITS:
+    acted = loose.array(turns.said(last).get("toolUses"))  # by what the provider runs, too
+    if not text or not offered or acted or turns.finish(last) in turns.LIMITS:
         return None
     if text.endswith("?") or turns.after(facts.events, last):
         return None

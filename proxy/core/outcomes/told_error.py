@@ -23,6 +23,7 @@ _HARD = re.compile(
     r"|timed? ?out|connection (?:refused|reset|error|aborted)|unreachable|service not known",
     re.IGNORECASE,
 )
+_PREFIX = re.compile(r"^(?:error|exception):\s+(?=\S)", re.IGNORECASE)
 # An answer like a 404's: the tool did what it is for.
 _ORDINARY = re.compile(
     r"\bnot (?:be )?found\b|\bno such\b|does ?n[o']t exist|already exists|no (?:results|matches)\b",
@@ -51,7 +52,7 @@ def judge(facts: Facts) -> Verdict | None:
     return Verdict(
         "Failed",
         "Tool Error",
-        f"{use.name}: {words.splitlines()[0]}",
+        f"{use.name}: {_PREFIX.sub('', words.splitlines()[0])}",
         retryable=heals(words),
         user_impact=f"The {'answer was made' if answered else 'run ended'} without {use.name}",
         evidence=turns.evidence(use.event, *seen[-1:], told),

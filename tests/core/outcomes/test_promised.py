@@ -56,6 +56,12 @@ def test_what_is_no_broken_promise(reply: str) -> None:
         [said("I'll look up your order now."), tool(url="https://shop.test/orders/1")],
         [said("I'll look up your order now."), said("It is on its way.")],
         [turn(("refund", 1)), tool(), said("I have issued the refund.")],
+        [
+            turn(
+                reply="Let me look up the order. It is on its way.",
+                call={"tools": TOOLS, "toolUses": [{"name": "web_search", "hosted": True}]},
+            )
+        ],
         [tool(url="https://pay.test/refunds"), said("I have issued the refund.")],
         [llm(), said("")],
     ],
