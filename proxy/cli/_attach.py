@@ -27,8 +27,18 @@ def attached(
     opened = client.post("/runs", asked)
     run, port = str(opened["id"]), int(opened["proxyPort"])
     ca = str(opened["ca"]).encode()
+    password = client.token or "x"  # a proxy that others can reach asks for it
     code = asyncio.run(
-        in_kit(ca, run, argv, port=port, api=api, token=client.token, loopback=loopback)
+        in_kit(
+            ca,
+            run,
+            argv,
+            port=port,
+            api=api,
+            token=client.token,
+            loopback=loopback,
+            password=password,
+        )
     )
     closed = client.post(f"/runs/{run}/close", {"exitCode": Ended(code).exit_code})
     verdict = closed.get("failureMode") or closed.get("outcome") or "open"

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from proxy.cli._serving import Serving
 from proxy.core.model import Run
@@ -117,14 +118,15 @@ async def in_kit(
     api: str,
     token: str,
     loopback: bool,
+    password: str = "x",  # noqa: S107 - what nobody asks for
     start: Start = run_child,
     world: World | None = None,
 ) -> int:
-    """Runs `argv` with the run's listener as its proxy; `start` says how."""
+    """Runs `argv` with the run's listener as its proxy, by `password`; `start` says how."""
     with temporary_kit(ca_pem, os.environ) as kit:
         env = child_environment(
             os.environ,
-            proxy=f"http://{run_id}:x@127.0.0.1:{port}",
+            proxy=f"http://{run_id}:{quote(password, safe='')}@127.0.0.1:{port}",
             run_id=run_id,
             api=api,
             token=token,

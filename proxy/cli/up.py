@@ -160,14 +160,16 @@ async def _serve(
 
 def _announce(where: "Serving", settings: "Settings", port: int) -> None:
     from proxy.cli._source import shown
+    from proxy.launch.api_token import is_loopback
 
     proxy = f"http://{settings.listen._replace(port=port)}"
     api = f"http://{settings.api._replace(port=where.api_port)}"
+    key = "" if is_loopback(settings.api.host) else "/key-TOKEN"
     doing = f"replaying {', '.join(settings.replay)}" if settings.replay else "recording"
     for line in (
         f"{doing}, into {shown(settings.store)}",
         f"proxy    HTTPS_PROXY={proxy}  (trust the CA: `dashcam ca bundle`)",
-        f"gateway  {api}/openai/v1, {api}/anthropic, …",
+        f"gateway  {api}{key}/openai/v1, {api}{key}/anthropic, …",
         f"API      {api}/api/v1  (asks for {_token_in_words(settings)})",
     ):
         print(f"dashcam: {line}", file=sys.stderr, flush=True)
