@@ -125,6 +125,7 @@ def _dated(entry: certs.CertStoreEntry, since: dt.datetime) -> x509.Certificate:
 
 def _server_context(entry: certs.CertStoreEntry, since: dt.datetime) -> SSL.Context:
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # of connections on which nothing is said
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.use_certificate(_dated(entry, since))
     context.use_privatekey(entry.privatekey)
@@ -138,6 +139,7 @@ def _verifying_context(
     upstream_ca: Path | None, certificate: tuple[Path, Path | None] | None = None
 ) -> SSL.Context:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_verify(SSL.VERIFY_PEER, None)
     context.set_default_verify_paths()

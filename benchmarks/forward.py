@@ -213,12 +213,12 @@ def main() -> None:
     text = "\n".join([said, "", HEAD, *rows, ""])
     sys.stdout.write(text)
     if options.write:
-        _insert(options.write, text)
+        insert(options.write, "table", text)
 
 
-def _insert(path: Path, text: str) -> None:
-    """Puts the table between the marks of a page that says what it means."""
-    begin, end = "<!-- table -->\n", "<!-- /table -->\n"
+def insert(path: Path, name: str, text: str) -> None:
+    """Puts a table between its marks in a page that says what it means."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
     page = path.read_text("utf-8")
     before, _, rest = page.partition(begin)
     path.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}", "utf-8")

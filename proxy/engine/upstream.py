@@ -6,6 +6,7 @@ then has.
 """
 
 import asyncio
+import asyncio.sslproto
 import contextlib
 import os
 import ssl
@@ -29,6 +30,10 @@ _IDLE_PER_HOST = 64
 _REACHED_SECONDS = 30.0  # that the address of a host is not looked up again
 _MOST_REACHED = 1000
 
+
+# asyncio holds a buffer of this size for each TLS connection, 256 KiB unless told otherwise. A TLS
+# record has 16 KiB at most.
+asyncio.sslproto.SSLProtocol.max_size = 32 * 1024
 
 type Certificates = Mapping[str, tuple[Path, Path | None]]
 
