@@ -22,6 +22,8 @@ _ANSWERS = re.compile(
     r"|(?:_|-|\b)(?:answer|response|output|result|done|handoff)$|[a-z](?:Answer|Response|Output)$",
     re.IGNORECASE,
 )
+# What ends a run whatever else was asked for beside it.
+_FINAL = re.compile(r"^final_?(?:result|answer|response|output)$", re.IGNORECASE)
 _ANY = ("required", "any")
 _WORD = re.compile(r"[a-z]{3,}")
 _GOODBYE = re.compile(r"^mcp:.*/(?:close|listen|ping|notifications/.*)$")
@@ -69,7 +71,7 @@ def _of(call: Event) -> str:
 
 
 def _carries_the_answer(call: Mapping[str, Any], names: list[str]) -> bool:
-    if all(_ANSWERS.search(name) for name in names):
+    if all(_ANSWERS.search(name) for name in names) or any(map(_FINAL.search, names)):
         return True
     settings = loose.obj(call.get("settings"))
     choice = settings.get("tool_choice")

@@ -73,3 +73,7 @@ CASES: Cases = {
 @pytest.mark.parametrize(("given", "expected"), CASES.values(), ids=CASES)
 def test_outcome(given: Facts, expected: tuple[Any, ...]) -> None:
     check(given, expected)
+
+
+def test_a_final_result_ends_a_run_whatever_was_asked_for_beside_it() -> None:
+    check(facts(turn(("get_timezone", 1), ("final_result", 2))), COMPLETED)
