@@ -48,7 +48,7 @@ COMMANDS: dict[str, Entry] = {
     "checkpoint": Entry("Keep", "Say, signed, what the store holds; to be kept elsewhere."),
     "backup": Entry("Keep", "Copy the store to a file while it is in use."),
     "gc": Entry("Keep", "Delete old runs and give the space back."),
-    "vault": Entry("Keep", "What secrets were, sealed with a key of yours: init, show, reveal."),
+    "vault": Entry("Keep", "What secrets were, for who has the key."),
     "ca": Entry("Keep", "The certificate authority: show, rotate, bundle."),
     "config": Entry("Set up", "Show every setting and where it came from."),
     "doctor": Entry("Set up", "Check that Dashcam can work here."),
