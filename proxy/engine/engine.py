@@ -21,8 +21,8 @@ from proxy.engine.clock import steady, ticks, wall
 from proxy.engine.finished import Ready
 from proxy.engine.gate import Gate
 from proxy.engine.histogram import Histogram
-from proxy.engine.recorder import Tx
 from proxy.engine.placing import Moved, Placing
+from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
 from proxy.engine.runs import RunBook
 from proxy.engine.tasks import spawn
@@ -75,8 +75,6 @@ class Engine:
 
     async def start(self) -> None:
         """Starts the writer and the sweeper."""
-        self.writer.start()
-        self._sweeper = spawn(self._sweep(), "sweeper")
         # In strict mode a call is stored, in its run, before anybody can know what it says.
         if not self.writer.strict and any(name in LATER for name in self.runs.order):
             loop = asyncio.get_running_loop()
@@ -85,6 +83,8 @@ class Engine:
                 self.runs.order,
                 lambda moved: _soon(loop, self.runs, moved),
             )
+        self.writer.start()
+        self._sweeper = spawn(self._sweep(), "sweeper")
 
     async def stop(self) -> None:
         """Ends what is open as interrupted, closes every run, writes everything."""

@@ -55,7 +55,7 @@ def _make(path: Path) -> None:
 
 
 def known(host: str, env: Mapping[str, str] = os.environ) -> str:
-    """What to send to the API at `host`: DASHCAM_TOKEN, or on this machine the file's token, or ""."""
+    """What to send to the API at `host`: DASHCAM_TOKEN, here the file's token, or ""."""
     if token := env.get("DASHCAM_TOKEN"):
         return token
     if not is_loopback(host):
