@@ -19,8 +19,9 @@ _log = logging.getLogger("dashcam")
 
 CAPACITY = 1000
 BATCH = 100
-TIMEOUT = 5.0
-AT_EXIT = 2.0
+CONNECT = 2.0  # seconds: whoever is not there is not waited for
+TIMEOUT = 15.0  # seconds: a Dashcam that is just being loaded answers late
+AT_EXIT = 10.0
 _SUCCESS = range(200, 300)
 
 
@@ -161,8 +162,10 @@ class _Connection:
                 if parts.scheme == "https"
                 else http.client.HTTPConnection
             )
-            self._open = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
+            self._open = kind(parts.hostname or "", parts.port, timeout=CONNECT)
             self._to = to
+            self._open.connect()
+            self._open.sock.settimeout(TIMEOUT)
         fields = {"Content-Type": "application/json"}
         if api.token:
             fields["Authorization"] = f"Bearer {api.token}"
