@@ -443,8 +443,13 @@ class Lane(asyncio.Protocol):
         self._end(tx, end, b"", message)
 
     async def _serve(self, tx: Tx, decision: Serve) -> None:
-        """Plays a recorded answer back, broken ones included."""
+        """Plays a recorded answer back, broken ones included; what comes at once is one write."""
+        wire = b""
         for act in acts(decision.exchange, decision.pace, tx.exchange.request):
+            if wire and (act.delay or act.kind != "end"):
+                self._write(wire)
+                wire = b""
+                await self._room.wait()
             if act.delay:
                 await asyncio.sleep(act.delay)
             if act.kind == "refuse":
@@ -457,16 +462,14 @@ class Lane(asyncio.Protocol):
             if act.kind == "end":
                 tx.response_trailers = act.trailers
                 self._keep = self._keep and not act.close
-                self._end(tx, act.end, act.wire, act.error)
+                self._end(tx, act.end, wire + act.wire, act.error)
                 return
             if act.kind == "cut":
                 self._cut(tx, act.end, act.error)
                 return
             if act.kind == "hang":
                 await asyncio.get_running_loop().create_future()  # until the client gives up
-            self._write(act.wire)
-            if not self._room.is_set():
-                await self._room.wait()
+            wire = act.wire
 
     def _write(self, data: bytes) -> None:
         if data and not self._transport.is_closing():
