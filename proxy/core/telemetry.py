@@ -5,20 +5,22 @@ from typing import Final
 
 from proxy.core.model import RequestHead, header
 
-# Where a URL has one of these, a failure says nothing about the run.
-MARKS: Final = (
-    "sentry.io/",
-    "statsig.com/",
-    "statsigapi.net/",
-    "segment.io/",
-    "posthog.com/",
-    "datadoghq.com/",
-    "datadoghq.eu/",
-    "/api/v2/logs",
-    "/v1/traces",
-    "/v1/metrics",
-    "/v1/logs",
-    "/api/event_logging/",
+# Who is called here only watches: a failure says nothing about the run. Statsig also goes by
+# `featureassets` and `prodregistryv2`.
+_WATCHERS: Final = re.compile(
+    r"//(?:[^/]*[.-])?(?:sentry\.io|statsig\.(?:[a-z-]+\.)?com|statsigapi\.net|featureassets\.org"
+    r"|prodregistryv2\.org|segment\.(?:io|com)|posthog\.com|datadoghq\.(?:com|eu)|ddog-gov\.com"
+    r"|mixpanel\.com|amplitude\.com|google-analytics\.com|nr-data\.net|honeycomb\.io"
+    r"|applicationinsights\.azure\.com|dc\.services\.visualstudio\.com|events\.data\.microsoft\.com"
+    r"|copilot-telemetry\.githubusercontent\.com)(?::\d+)?(?:/|$)"
+)
+# And what is sent to one of these, wherever it is.
+_SENT_TO: Final = re.compile(
+    r"//(?:telemetry|otel|otlp)\.[^/]+(?:/|$)"
+    r"|/v1/(?:traces|metrics|logs)(?:/ingest)?/?$|/api/v2/logs/?$"
+    r"|/api/event_logging(?:/|$)|/api/claude_code/metrics$|/codex/analytics-events/"
+    r"|//play\.googleapis\.com(?::\d+)?/log$"
+    r"|/api/\d+/(?:envelope|store)/?$"  # of a Sentry of one's own
 )
 # Surer signs, with a host or a path that nothing else has.
 _REPORTS: Final = re.compile(
@@ -35,9 +37,13 @@ _OTLP_JSON: Final = re.compile(rb'\s*\{\s*"resource(?:Spans|Metrics|Logs)"')
 _SENDING: Final = ("POST", "PUT", "PATCH")
 
 
-def has_mark(url: str) -> bool:
-    """Whether a URL looks like that of a telemetry service."""
-    return any(mark in url for mark in MARKS)
+def watches(url: str, method: str) -> bool:
+    """Whether a call looks like one to a telemetry service."""
+    bare = url.partition("?")[0].lower()
+    if _WATCHERS.search(bare):
+        return True
+    sent = method.upper() in _SENDING
+    return sent and (_SENT_TO.search(bare) or _REPORTS.search(bare)) is not None
 
 
 def reports(head: RequestHead, body: bytes) -> bool:

@@ -3,6 +3,7 @@
 from proxy.core.model import End
 from tests.conformance.traffic import (
     ANSWER,
+    BEARER,
     EXPIRED,
     FAILED,
     FIND,
@@ -26,8 +27,31 @@ from tests.conformance.traffic import (
 )
 
 COMPLETED = (None, "completed")
+NOTHING: dict[str, list[str]] = {"events": []}
+REFUSAL = {"error": {"type": "forbidden", "message": "not allowed"}}
+
+# Where coding agents and their SDKs report to.
+UPLOADS = (
+    "https://api.anthropic.com/api/event_logging/batch",
+    "https://api.anthropic.com/api/event_logging",
+    "https://api.anthropic.com/api/claude_code/metrics",
+    "https://statsig.anthropic.com/v1/rgstr",
+    "https://ab.chatgpt.com/otlp/v1/metrics",
+    "https://http-intake.logs.us5.datadoghq.com/api/v2/logs",
+    "https://o1.ingest.us.sentry.io/api/1/envelope/",
+)
 
 HEALTHY: dict[str, Incident] = {
+    "uploads of a coding agent's telemetry fail": Incident(
+        (
+            *(http(url, {"error": "no"}, NOTHING, status=401) for url in UPLOADS),
+            chat("Done"),
+            *(http(url, b"", NOTHING, status=0, end=End.UPSTREAM_REFUSED) for url in UPLOADS),
+            # its client has a key, as a tool's has: an error in a 200
+            *(http(url, REFUSAL, NOTHING, asks=BEARER) for url in UPLOADS),
+        ),
+        *COMPLETED,
+    ),
     "a rate limit, and then it went well": Incident(
         (chat_error(429, "slow down", says=WAIT), chat("Done")), *COMPLETED
     ),

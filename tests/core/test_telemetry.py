@@ -1,7 +1,7 @@
 import pytest
 
 from proxy.core.model import RequestHead
-from proxy.core.telemetry import has_mark, reports
+from proxy.core.telemetry import reports, watches
 from tests.core.recorded import JSON
 
 PROTOBUF = ((b"Content-Type", b"application/x-protobuf"),)
@@ -39,6 +39,35 @@ def test_opentelemetry_in_protobuf() -> None:
     assert reports(head, b"\n\x00")
 
 
-def test_marks() -> None:
-    assert has_mark("https://o1.ingest.sentry.io/api/1/envelope/")
-    assert not has_mark("https://crm.acme.test/customers/1")
+WATCHED = [
+    ("POST", "https://o1.ingest.us.sentry.io/api/1/envelope/", True),
+    ("POST", "https://sentry.acme.test/api/4/envelope/", True),
+    ("CONNECT", "https://o1.ingest.sentry.io:443", True),  # nothing else is known of a failed one
+    ("POST", "https://api.anthropic.com/api/event_logging", True),
+    ("POST", "https://api.anthropic.com/api/event_logging/v2/batch", True),
+    ("POST", "https://api.anthropic.com/api/claude_code/metrics", True),
+    ("POST", "https://ab.chatgpt.com/otlp/v1/metrics", True),
+    ("POST", "https://chatgpt.com/backend-api/codex/analytics-events/events", True),
+    ("POST", "https://play.googleapis.com/log?format=json", True),
+    ("POST", "https://http-intake.logs.us5.datadoghq.com/api/v2/logs", True),
+    ("POST", "https://browser-intake-us5-datadoghq.com/api/v2/rum", True),
+    ("POST", "https://statsig.anthropic.com/v1/rgstr", True),
+    ("GET", "https://api.statsig.com/v1/initialize", True),
+    ("POST", "https://prodregistryv2.org/v1/rgstr", True),
+    ("POST", "https://api.smith.langchain.com/runs/multipart", True),
+    ("POST", "https://cloud.langfuse.com/api/public/ingestion", True),
+    ("POST", "https://telemetry.acme.test/events", True),
+    ("POST", "http://localhost:4318/v1/traces", True),
+    ("POST", "https://api.anthropic.com/v1/messages", False),
+    ("POST", "https://api.smith.langchain.com/runs/query", False),
+    ("GET", "https://telemetry.acme.test/devices/1", False),
+    ("GET", "https://crm.acme.test/v1/logs", False),
+    ("POST", "https://crm.acme.test/v1/logs/search", False),
+    ("GET", "https://crm.acme.test/customers/1?back=/v1/traces", False),
+    ("POST", "https://notsentry.io/api/pay", False),
+]
+
+
+@pytest.mark.parametrize(("method", "url", "expected"), WATCHED)
+def test_who_watches(method: str, url: str, expected: bool) -> None:
+    assert watches(url, method) is expected

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from proxy.core.model import CALL_KINDS, End, Event
 from proxy.core.outcomes._api import Facts
 from proxy.core.outcomes._stand_ins import stand_in
-from proxy.core.telemetry import has_mark
+from proxy.core.telemetry import watches
 
 # Below 500, only these stop an agent for sure; a 404 or 409 is often an ordinary answer.
 _STOPPING = frozenset({401, 402, 403, 407, 408, 425, 429})
@@ -155,6 +155,5 @@ def _offered_nothing(event: Event) -> bool:
 
 
 def telemetry(event: Event) -> bool:
-    """Whether the call only reports to somebody who watches the agent."""
-    url = str(event.data.get("url") or "")
-    return event.kind != "llm_call" and has_mark(url)
+    """Whether the call, of whatever kind, only reports to somebody who watches the agent."""
+    return watches(str(event.data.get("url") or ""), str(event.data.get("method") or "POST"))

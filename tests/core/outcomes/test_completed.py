@@ -1,5 +1,6 @@
 """Runs that the rule `completed` decides."""
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -24,6 +25,31 @@ CASES: Cases = {
         ),
         COMPLETED,
     ),
+    **{
+        f"telemetry fails: {kind} {code} {end}": (
+            facts(
+                llm(),
+                {**tool(code, url=url, end=end, kind=kind), "status": "error"},
+                tool(),
+            ),
+            COMPLETED,
+        )
+        for (kind, url), (code, end) in product(
+            (
+                ("http", "https://http-intake.logs.us5.datadoghq.com/api/v2/logs"),
+                ("tool_call", "https://statsig.anthropic.com/v1/rgstr"),
+                ("llm_call", "https://o1.ingest.sentry.io/api/1/envelope/"),
+            ),
+            (
+                (401, End.COMPLETE),
+                (200, End.COMPLETE),  # with an error inside
+                (None, End.UPSTREAM_REFUSED),
+                (None, End.CLIENT_TLS),
+                (None, End.CLIENT_GONE),
+                (599, End.MISSED),
+            ),
+        )
+    },
     "reset, then an answer": (facts(llm(None, end=End.UPSTREAM_RESET), llm()), COMPLETED),
     "client left an event stream": (
         facts(tool(200, end=End.CLIENT_GONE, status="error"), llm()),
