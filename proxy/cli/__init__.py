@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "diff": Entry("Look", "Compare two runs step by step."),
     "outcome": Entry("Look", "Show a run's outcome, or set it."),
     "outcomes": Entry("Look", "Outcome rates by label, day or model."),
+    "judge": Entry("Look", "Ask a model about a run's last answer, once."),
     "schemas": Entry("Look", "The schemas of tools: list, infer, check for drift."),
     "replay": Entry("Replay", "Run a command offline against a recording."),
     "fork": Entry("Replay", "Run a command on a recording up to a call, and live from there."),

@@ -10,6 +10,8 @@ from proxy.core.model import CALL_KINDS, Outcome
 from proxy.core.objects import duration_ms
 from proxy.core.outcomes import Totals, current_outcome, totals
 
+_SAID_BY = {"caller": "said by the caller", "judge": "said by a judge"}
+
 
 def header_lines(found: Source) -> Iterator[Line]:
     """A few lines, `name  value`."""
@@ -65,7 +67,7 @@ def outcome_spans(outcome: Outcome | None) -> list[Span]:
     rest = [outcome.failure_mode, outcome.reason]
     if outcome.retryable is not None:
         rest.append("retryable" if outcome.retryable else "not retryable")
-    rest += [outcome.user_impact, "said by the caller" if outcome.source == "caller" else None]
+    rest += [outcome.user_impact, _SAID_BY.get(outcome.source)]
     said = "".join(f" · {text}" for text in rest if text)
     return [(outcome.status, style), (said, "")]
 

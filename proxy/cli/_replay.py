@@ -16,6 +16,7 @@ from proxy.cli._source import is_file, load_one
 from proxy.cli._text import clean
 from proxy.cli.diff import ordered
 from proxy.config import Settings
+from proxy.core.llm_judge import JUDGE_OF
 from proxy.core.matching import IgnoreRule
 from proxy.core.model import CALL_KINDS, Event, Run, Snapshot
 from proxy.core.replay import Fixtures, Report
@@ -31,8 +32,8 @@ from proxy.stores._api import OpenRun, RunQuery, Store
 
 NOT_STARTED = frozenset({126, 127})
 DIVERGED, NO_VERDICT = 2, 125
-_LOOK_BACK = 1000  # runs in which `last` looks for one that is not a replay
-_MADE = ("replayOf", "forkOf")
+_LOOK_BACK = 1000  # runs in which `last` looks for one that is an agent's own
+_MADE = ("replayOf", "forkOf", JUDGE_OF)
 
 
 @dataclass(slots=True, frozen=True)

@@ -136,6 +136,8 @@ def origin(outcome: Outcome) -> str:
     """Who said so."""
     if outcome.source == "caller":
         return "said by the caller, who outranks the rules"
+    if outcome.source == "judge":
+        return "said by a judge that was asked"
     return f"by the rule {outcome.rule}" if outcome.rule else "by the rules"
 
 

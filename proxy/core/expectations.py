@@ -34,6 +34,12 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _judge(value: Any) -> bool:
+    if not isinstance(value, dict) or value.keys() != {"model", "asks"}:
+        return False
+    return _texts([*value.values()]) and all(value["model"].partition("/"))
+
+
 # name -> (what is allowed, in words)
 KNOWN: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "schema": (lambda value: isinstance(value, dict), "a JSON Schema, or the path of one"),
@@ -50,6 +56,7 @@ KNOWN: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "budget_usd": (_amount, "a number above 0"),
     "budget_tokens": (_amount, "a number above 0"),
     "budget_ms": (_amount, "a number above 0"),
+    "judge": (_judge, "a table of model (PROVIDER/MODEL) and asks, a question"),
 }
 
 

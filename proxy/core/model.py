@@ -217,7 +217,10 @@ class Event:
 
 @dataclass(slots=True, frozen=True)
 class Outcome:
-    """The one verdict on a run. `source` is caller (always wins) or rules; `evidence` event ids."""
+    """The one verdict on a run. `source` is caller (always wins), rules, or judge.
+
+    `evidence` are event ids.
+    """
 
     run_id: str
     label: str

@@ -23,6 +23,10 @@ DOCS = Path(__file__).parents[2] / "docs" / "outcomes.md"
         ({"A": {"before": {"a": "b"}}}, "takes a table of a tool"),
         ({"A": {"budget_usd": 0}}, "takes a number above 0"),
         ({"A": {"schema": 7}}, "a JSON Schema"),
+        ({"A": {"judge": {"model": "openai/gpt-5-mini", "asks": "Kind?"}}}, None),
+        ({"A": {"judge": {"model": "gpt-5-mini", "asks": "Kind?"}}}, "PROVIDER/MODEL"),
+        ({"A": {"judge": {"model": "openai/gpt-5-mini"}}}, "PROVIDER/MODEL"),
+        ({"A": {"judge": {"model": "openai/m", "asks": ["Kind?"]}}}, "PROVIDER/MODEL"),
     ],
 )
 def test_problem(tables: Any, words: str | None) -> None:

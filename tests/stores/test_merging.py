@@ -30,6 +30,9 @@ def test_a_path_without_end_is_no_deep_tree() -> None:
         ("rules", ["rules"], True),
         ("rules", ["caller", "rules"], False),
         ("caller", ["caller"], True),
+        ("judge", ["rules"], True),
+        ("judge", ["rules", "caller"], False),
+        ("rules", ["rules", "judge"], True),
     ],
 )
 def test_who_has_the_last_word(source: str, earlier: list[str], counts: bool) -> None:

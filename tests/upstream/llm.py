@@ -1,7 +1,8 @@
 """The providers' formats with their failures, picked by the model's name.
 
 `status-429` (any status), `error-in-stream`, `cut-stream` and `reset-stream`; `busy-N` turns the
-first N requests of a conversation away; every other model answers as the demo's planner does.
+first N requests of a conversation away; `judge-yes`, `judge-no` and `judge-broken` give a verdict;
+every other model answers as the demo's planner does.
 """
 
 import json
@@ -36,6 +37,24 @@ def failure(status: int, *, anthropic: bool) -> Response:
     return json_response(status, body, {"x-request-id": f"req_{status}", "retry-after-ms": "5"})
 
 
+def verdict(model: str, *, anthropic: bool) -> Response:
+    """A judge's answer, in the tool or the text that it was asked for in."""
+    said: dict[str, object] = {"passed": model == "judge-yes", "reason": "It is so.", "quote": ""}
+    if model == "judge-broken":
+        said["passed"] = "perhaps"
+    if anthropic:
+        use = {"type": "tool_use", "id": "toolu_1", "name": "verdict", "input": said}
+        body = {"id": "msg_1", "type": "message", "role": "assistant", "model": model}
+        used = {"input_tokens": 9, "output_tokens": 3}
+        more = {"content": [use], "stop_reason": "tool_use", "usage": used}
+        return json_response(200, body | more)
+    message = {"role": "assistant", "content": json.dumps(said)}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    used = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+    body = {"id": "chatcmpl-1", "object": "chat.completion", "model": model}
+    return json_response(200, {**body, "created": 1, "choices": [choice], "usage": used})
+
+
 def _behaviour(
     answer: Callable[[http1.Request], Response], *, anthropic: bool = False
 ) -> Behaviour:
@@ -48,6 +67,8 @@ def _behaviour(
             f"{model} {body.decode()}"
         ) <= int(model.removeprefix("busy-")):
             response = failure(HTTPStatus.TOO_MANY_REQUESTS, anthropic=anthropic)
+        elif model.startswith("judge-"):
+            response = verdict(model, anthropic=anthropic)
         else:
             response = answer(http1.Request("POST", request.seen.target, {}, body))
         await _send(reply, response, model, anthropic=anthropic)
