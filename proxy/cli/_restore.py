@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from proxy.cli._patience import patiently
+from proxy.core.mcp_streams import Streams
 from proxy.core.model import Event, Exchange, Snapshot
 from proxy.core.outcomes import judge
 from proxy.core.outcomes._api import Facts
@@ -34,15 +35,22 @@ def whole(snapshot: Snapshot, redact: Callable[[Exchange], Exchange]) -> Snapsho
 
 
 def _found(exchanges: Sequence[Exchange], free: Iterator[int]) -> Iterator[Event]:
-    """Each exchange's event, and below it what is wrong with its payloads."""
+    """Each exchange's events, and below each what is wrong with its payloads."""
     learned: dict[str, Learned] = {}
-    for exchange in exchanges:
-        call, *validations = events_of(exchange, learned)
-        call.id = next(free)
-        yield call
-        for validation in validations:
-            validation.id, validation.parent_event_id = next(free), call.id
-            yield validation
+    streams = Streams()
+    for exchange in sorted(exchanges, key=_end):  # as they were told at first
+        call: int | None = None
+        for event in events_of(exchange, learned, streams=streams):
+            event.id = next(free)
+            if event.kind == "validation":
+                event.parent_event_id = call
+            else:
+                call = event.id
+            yield event
+
+
+def _end(exchange: Exchange) -> float:
+    return exchange.started_at + (exchange.ended_us or 0) / 1e6
 
 
 def restore(store: Store, snapshot: Snapshot) -> None:

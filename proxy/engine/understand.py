@@ -10,6 +10,7 @@ import orjson
 from proxy.core import canonical, complaints, encoding, pricing, retrievals, wire
 from proxy.core.calls import Call, Document, Message, ToolUse
 from proxy.core.dialect import REFUSED
+from proxy.core.mcp_streams import Joined, Streams
 from proxy.core.model import End, Event, Exchange, Headers, header
 from proxy.core.schemas import Book
 from proxy.core.sockets import Turn
@@ -27,6 +28,8 @@ def events_of(
     settle: Callable[[Call, bytes], Mapping[str, Any]] | None = None,
     book: Book | None = None,
     prices: pricing.Overrides | None = None,
+    *,
+    streams: Streams | None = None,
 ) -> list[Event]:
     """The exchange's own event, and one for each payload in it that is not as it should be.
 
@@ -35,7 +38,9 @@ def events_of(
     `learned` are the schemas that tools' servers have declared, by step; what this exchange
     declares is added. `settle` gets the call and its request's plain body before events are made,
     may change the exchange, and says what else its event tells. `book` holds the schemas that the
-    user declares, `prices` the user's own.
+    user declares, `prices` the user's own. `streams` joins answers that came on a stream of their
+    own: each tool call that this exchange completes has an event, which names its POST as
+    `exchange` and the stream as `stream`.
     """
     request = plain(exchange.request.headers, exchange.request_body.data)
     response = plain(
@@ -54,12 +59,26 @@ def events_of(
     if len(turns) < 2:  # noqa: PLR2004 - one call, or none
         event = _event(exchange, call, prices)
         event.data |= told
-        return checked(exchange, call, event)
+        found = checked(exchange, call, event)
+        for joined in streams.join(exchange) if streams else ():
+            found += _joined(joined, events_of(joined.exchange, known, None, book, prices))
+        return found
     events: list[Event] = []
     for number, turn in enumerate(turns, 1):
         alone = _alone(exchange, turn.call)
         events += checked(alone, turn.call, _turn(alone, turn, number, prices))
     return events
+
+
+def _joined(joined: Joined, found: list[Event]) -> list[Event]:
+    """The rows of a call whose answer came on a stream; none of what is neither tool nor error."""
+    event, data = found[0], found[0].data
+    if event.kind != "tool_call" and (event.status != "error" or joined.exchange.response is None):
+        return []
+    data["exchange"], data["stream"] = data.pop("exchangeId"), joined.stream
+    for name in ("seq", "requestBytes", "responseBytes"):  # it has no bytes of its own
+        data.pop(name, None)
+    return found
 
 
 def _alone(exchange: Exchange, call: Call) -> Exchange:

@@ -13,10 +13,12 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any, Literal, Protocol
 
 from proxy.core import pricing, validators
 from proxy.core.calls import Call
+from proxy.core.mcp_streams import Streams
 from proxy.core.model import Event, Exchange, Outcome, Run
 from proxy.core.schemas import Book
 from proxy.core.schemas.declared import WARN
@@ -138,9 +140,10 @@ class Writer:
         self._retries = Retries()
         self._bases: dict[str, int] = {}
         self._embeddings = Embeddings()
+        self._streams = Streams()
         self.placing: Placing | None = None  # set before the thread starts
         self.learned: dict[str, Learned] = {}  # the schemas that tools' servers declare
-        self._placeholders = 0
+        self._placeholders = count(-1, -1)  # where no event of a store is
         self._prepared = False
         self._untidy = False
         self._untold: dict[str, Gap] = {}  # gaps that the store does not know of yet, by reason
@@ -338,11 +341,7 @@ class Writer:
         return write
 
     def _exchange(self, tx: Finished) -> list[Write]:
-        exchange = tx.build()
-        exchange.durability = self._durability
-        if exchange.seq:
-            exchange.seq += self._base(exchange.run_id)
-        clean = self._redactor.exchange(exchange)
+        clean = self._cleaned(tx.build())
         opened: list[Write] = []
 
         def settle(call: Call, body: bytes) -> dict[str, Any]:
@@ -356,11 +355,12 @@ class Writer:
 
         if len(self.learned) > _MOST_LEARNED:
             self.learned.clear()
-        event, *others = events_of(clean, self.learned, settle, self._book, self._prices)
+        known, own = self.learned, (self._book, self._prices)
+        event, *others = events_of(clean, known, settle, *own, streams=self._streams)
         if others:  # numbers of this batch only, which the store replaces with its own
-            of = event.id = self._placeholder()
+            of = event.id = next(self._placeholders)
             for other in others:
-                other.id = self._placeholder()
+                other.id = next(self._placeholders)
                 if other.data.get("mode") == WARN:
                     _log.warning("%s", warning(other))
                 if other.kind == "validation":
@@ -370,16 +370,14 @@ class Writer:
         return [*opened, AddExchange(clean, event), *map(AddEvent, others)]
 
     def _begun(self, exchange: Exchange) -> list[Write]:
+        clean = self._cleaned(exchange)
+        return [AddExchange(clean, event_of(clean))]
+
+    def _cleaned(self, exchange: Exchange) -> Exchange:
         exchange.durability = self._durability
         if exchange.seq:
             exchange.seq += self._base(exchange.run_id)
-        clean = self._redactor.exchange(exchange)
-        return [AddExchange(clean, event_of(clean))]
-
-    def _placeholder(self) -> int:
-        """Below zero, where no event of a store is."""
-        self._placeholders -= 1
-        return self._placeholders
+        return self._redactor.exchange(exchange)
 
     def _base(self, run_id: str) -> int:
         """Calls that earlier processes have stored for the run."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from proxy.core.mcp_streams import Streams
 from proxy.core.model import Body, End, Exchange, Headers, Part, RequestHead, ResponseHead
 from proxy.core.validators import Learned
 from proxy.engine.understand import event_of, events_of
@@ -311,3 +312,105 @@ def test_results_say_whether_they_are_errors_or_nothing() -> None:
     assert event_of(made).data["call"].get("empty") is None
     nothing = {**REPLY, "choices": [{"message": {"role": "assistant"}, "finish_reason": "stop"}]}
     assert event_of(chat(json.dumps(nothing).encode())).data["call"]["empty"] is True
+
+
+def over_a_stream(*answers: object, end: End = End.CLIENT_GONE) -> list[Exchange]:
+    """Legacy HTTP+SSE: `tools/list` and two calls of `find`, posted; then the end of the stream."""
+    asked: list[dict[str, object]] = [
+        {"method": "tools/list"},
+        {"method": "tools/call", "params": {"name": "find", "arguments": {"q": "x"}}},
+        {"method": "tools/call", "params": {"name": "find", "arguments": {"q": 1}}},
+    ]
+    made = []
+    for id_, message in enumerate(asked, 1):
+        one = replace(chat(b"Accepted"), response=ResponseHead(202))
+        one.id, one.started_at = f"post_{id_}", 100.0 + id_
+        one.request = RequestHead("POST", "http", "m.test", 80, "/messages/?session_id=7")
+        one.request_body = Body(json.dumps({"jsonrpc": "2.0", "id": id_, **message}).encode())
+        made.append(one)
+    said = [
+        "event: message\ndata: "
+        + json.dumps({"jsonrpc": "2.0", "id": id_, "result": result})
+        + "\n\n"
+        for id_, result in enumerate(answers, 1)
+    ]
+    body = ("event: endpoint\ndata: /messages/?session_id=7\n\n" + "".join(said)).encode()
+    accepts: Headers = ((b"accept", b"text/event-stream"),)
+    listening = replace(
+        chat(b""),
+        id="stream",
+        request=RequestHead("GET", "http", "m.test", 80, "/sse", headers=accepts),
+        request_body=Body(),
+        response=ResponseHead(200, headers=((b"content-type", b"text/event-stream"),)),
+        response_body=Body(body, (Part(4_000_000, len(body)),)),
+        ended_us=5_000_000,
+        end=end,
+    )
+    return [*made, listening]
+
+
+FIND = {
+    "name": "find",
+    "inputSchema": {"type": "object", "properties": {"q": {"type": "string"}}},
+    "outputSchema": {"type": "object", "required": ["n"]},
+}
+
+
+def test_a_tool_call_whose_answer_came_on_a_stream() -> None:
+    well = {"content": [], "structuredContent": {"m": 1}}
+    bad = {"content": [{"type": "text", "text": "no number"}], "isError": True}
+    streams, learned = Streams(), dict[str, Learned]()
+    *posts, listening = over_a_stream({"tools": [FIND]}, well, bad)
+    accepted = [events_of(post, learned, streams=streams) for post in posts]
+    assert [[event.kind for event in found] for found in accepted] == [["http"]] * 3
+    own, *found = events_of(listening, learned, streams=streams)
+    assert (own.name, own.status, own.data["end"]) == ("GET m.test/sse", "ok", "complete")
+    calls = [event for event in found if event.kind == "tool_call"]
+    assert [(call.name, call.status) for call in calls] == [
+        ("mcp:m.test/find", "ok"),
+        ("mcp:m.test/find", "error"),
+    ]
+    first, second = calls
+    assert (first.data["exchange"], first.data["stream"]) == ("post_2", "stream")
+    assert (first.started_at, first.ended_at, first.data["latencyMs"]) == (102.0, 104.0, 2000.0)
+    assert not {"exchangeId", "seq", "requestBytes"} & set(first.data)
+    assert first.data["call"]["input"] == {"q": "x"}
+    assert first.data["call"]["output"] == well
+    assert second.data["call"]["error"]["message"] == "no number"
+    told = [
+        (event.data["exchange"], event.data["validator"], event.data["side"])
+        for event in found
+        if event.kind == "validation"
+    ]
+    assert told[0] == ("post_2", "tool_schemas", "response")
+    assert ("post_3", "tool_schemas", "request") in told
+
+
+def test_a_tool_call_that_its_stream_never_answered() -> None:
+    streams = Streams()
+    *posts, listening = over_a_stream({"tools": [FIND]}, {"content": []}, end=End.UPSTREAM_RESET)
+    for post in posts:
+        events_of(post, streams=streams)
+    found = events_of(listening, streams=streams)
+    answered, cut = [event for event in found if event.kind == "tool_call"]
+    assert (answered.data["exchange"], answered.status) == ("post_2", "ok")
+    assert (cut.data["exchange"], cut.data["end"], cut.status) == (
+        "post_3",
+        "upstream_reset",
+        "error",
+    )
+
+
+def test_of_other_messages_only_errors_are_told() -> None:
+    streams = Streams()
+    post, *_, listening = over_a_stream()
+    events_of(post, streams=streams)
+    assert len(events_of(listening, streams=streams)) == 1  # nobody waits for a list
+    events_of(post, streams=streams)
+    said = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32603, "message": "x"}}
+    listening.response_body = Body(
+        b"event: endpoint\ndata: /messages/?session_id=7\n\ndata: %s\n\n"
+        % json.dumps(said).encode()
+    )
+    _, failed, *_ = events_of(listening, streams=streams)
+    assert (failed.kind, failed.name, failed.status) == ("http", "mcp:m.test/tools/list", "error")

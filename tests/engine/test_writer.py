@@ -10,6 +10,7 @@ import pytest
 from proxy.core.correlation import Peer
 from proxy.core.model import (
     CALL_KINDS,
+    Body,
     End,
     Exchange,
     Outcome,
@@ -276,6 +277,43 @@ async def test_each_turn_of_a_socket_is_stored(kind: str, tmp_path: Path) -> Non
     for found in (event for event in store.events("r") if event.kind == "validation"):
         assert found.parent_event_id in calls
     assert store.runs(RunQuery())[0].calls == 3
+    assert store.verify() == []
+    store.close()
+
+
+async def test_an_answer_on_a_stream_of_its_own_is_stored_as_the_tool_call() -> None:
+    store = open_store("memory:")
+    writer = make_writer(store)
+    writer.start()
+    head = RequestHead("POST", "http", "m.test", 80, "/messages/?session_id=1")
+    asked = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}'
+    post = Exchange("post", "r", 2, "forward", 11.0, head, Body(asked), ResponseHead(202))
+    listening = Exchange(
+        "stream",
+        "r",
+        1,
+        "forward",
+        10.0,
+        RequestHead("GET", "http", "m.test", 80, "/sse"),
+        response=ResponseHead(200, headers=((b"content-type", b"text/event-stream"),)),
+        response_body=Body(
+            b"event: endpoint\ndata: /messages/?session_id=1\n\n"
+            b'data: {"jsonrpc":"2.0","id":1,"result":{"content":[]}}\n\n'
+        ),
+    )
+    writer.exchange(Ready(post))
+    waiter = writer.exchange(Ready(listening))
+    assert waiter is not None
+    await waiter
+    await writer.close_run("r", 9e9)
+    await asyncio.to_thread(writer.stop)
+    (call,) = (event for event in store.events("r") if event.kind == "tool_call")
+    assert (call.name, call.data["exchange"], call.data["stream"]) == (
+        "mcp:m.test/t",
+        "post",
+        "stream",
+    )
+    assert call.data["call"]["output"] == {"content": []}
     assert store.verify() == []
     store.close()
 

@@ -98,7 +98,8 @@ class MCP(Dialect):
         call = self.call(exchange, request, asked, answer, note if sent else None)
         return replace(
             call,
-            kind="tool_call" if calls else "http",
+            # of one that was only accepted, the stream with its answer makes the tool call
+            kind="tool_call" if calls and not _accepted(exchange) else "http",
             provider=None,
             tools=tools,
             settings={**asked.settings, **_told(got)},
@@ -138,13 +139,15 @@ class MCP(Dialect):
     ) -> Answer:
         """A stream of what the server says unasked: it is over when somebody leaves."""
         answer = self._streamed(exchange, head, response, kind, _Messages(0))
+        if answer.error is not None and _LEGACY_START in response[:200]:
+            answer.error = None  # it is that of a request, which was posted
         if exchange.end not in (*_LEFT, End.COMPLETE) and answer.error is None:
             answer.error = faults.transport_error(exchange)
             answer.complete = False
         return answer
 
     def _plain(self, exchange: Exchange, head: ResponseHead, response: bytes) -> Answer:
-        accepted = head.status == _ACCEPTED  # some say so in words as well
+        accepted = _accepted(exchange)  # some say so in words as well
         empty = accepted or not response.strip()
         value, note = loose.Parsed(None) if empty else loose.parse(response)
         transport = faults.transport_error(exchange)
@@ -329,6 +332,10 @@ def _awaited(exchange: Exchange) -> int:
     if any(jsonrpc.method(message) == _LONG_LIVED for message in asked):
         return 0
     return len(asked) if sent else 1  # an encoded body is not read here
+
+
+def _accepted(exchange: Exchange) -> bool:
+    return exchange.response is not None and exchange.response.status == _ACCEPTED
 
 
 def _declined(exchange: Exchange, status: int) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 import orjson
 import pytest
 
-from proxy.core.calls import Call, CallError, ToolDef
+from proxy.core.calls import Call, ToolDef
 from proxy.core.model import Body, End, Exchange, Headers, RequestHead, ResponseHead
 from proxy.core.wire import decode_call, mcp, recognise
 from tests.conformance.wire_samples import sample
@@ -157,7 +157,14 @@ def test_the_stream_of_legacy_sse() -> None:
     )
     found = call("GET", "/sse", headers=EVENTS, answered=SSE, response=response)
     assert (found.protocol, found.step) == ("mcp", "GET h.example.com/sse")
-    assert found.error == CallError("internal_error", "x", "-32603", "jsonrpc", embedded=True)
+    assert (found.error, found.complete) == (None, True)  # it is that of a request
+    assert found.output == [{"jsonrpc": "2.0", "id": 1, "error": {"code": -32603, "message": "x"}}]
+
+
+def test_a_call_that_was_only_accepted_is_no_tool_call_yet() -> None:
+    sent = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "t"}}
+    found = call("POST", "/messages/?session_id=1", sent=sent, status=202, response=b"Accepted")
+    assert (found.kind, found.step, found.error) == ("http", "mcp:h.example.com/t", None)
 
 
 def test_another_stream_at_such_a_path_is_plain_http() -> None:
