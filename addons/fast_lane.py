@@ -409,8 +409,8 @@ class FastLane(Layer):
     def _broken(self, end: End, message: str) -> Commands:
         """The upstream failed: an answer of ours if none has begun, else the break passed on."""
         tx, answer = self._tx, self._answer
-        if tx is not None and answer is not None and answer.unfinished:
-            tx.response_data(answer.unfinished)
+        if tx is not None and answer is not None and answer.missing:
+            tx.response_cut(answer.unfinished, answer.missing)
         if self._server is not None:
             self._server.clean = False
         yield from self._let_go()
@@ -481,6 +481,7 @@ class FastLane(Layer):
             tx.response_head(act.head)
         for piece in act.pieces:
             tx.response_data(piece)
+        tx.response_missing = act.missing
         if act.kind == "end":
             tx.response_trailers = act.trailers
             safe = yield from self._finish(act.end, act.error)
@@ -582,8 +583,8 @@ class FastLane(Layer):
             yield from self._relay_ended(from_client=True)
             return
         if self._tx is not None:
-            if self._answer is not None and self._answer.unfinished:
-                self._tx.response_data(self._answer.unfinished)
+            if self._answer is not None and self._answer.missing:
+                self._tx.response_cut(self._answer.unfinished, self._answer.missing)
             yield from self._finish(end, message)
         yield from self._let_go()
         yield from self._close_client()

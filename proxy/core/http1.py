@@ -310,6 +310,11 @@ class ChunkedBody:
         """Payload of a chunk that is not complete yet."""
         return b"".join(self._chunk)
 
+    @property
+    def missing(self) -> int:
+        """How many bytes that chunk announced beside them."""
+        return self._left
+
     def feed(self, data: bytes) -> Fed:
         """See `BodyReader`."""
         at, size, mark = 0, len(data), 0  # 0 too when the last chunk's line came before

@@ -112,6 +112,11 @@ class ResponseStream:
         """Payload of a chunk that the connection did not live to finish."""
         return self._reader.rest if isinstance(self._reader, ChunkedBody) else b""
 
+    @property
+    def missing(self) -> int:
+        """How many bytes that chunk announced beside these."""
+        return self._reader.missing if isinstance(self._reader, ChunkedBody) else 0
+
     def eof(self) -> bool:
         """The connection closed: whether that is the right end of this answer."""
         return self.done or (self._reader is not None and self._reader.eof())

@@ -39,11 +39,16 @@ class Frame(NamedTuple):
 
 @dataclass(slots=True, frozen=True)
 class Body:
-    """A body and the pieces it came in; the sizes of `parts` add up to `len(data)`."""
+    """A body and the pieces it came in; the sizes of `parts` add up to `len(data)`.
+
+    Of a body that was cut inside a chunk, the last part is what came of that chunk, maybe nothing,
+    and `missing` the bytes that it announced beside them.
+    """
 
     data: bytes = b""
     parts: tuple[Part, ...] = ()
     trailers: Headers = ()
+    missing: int = 0
 
 
 @dataclass(slots=True, frozen=True)

@@ -116,6 +116,8 @@ def _body(body: Body) -> dict[str, Any]:
     made["parts"] = [[ms(part.at_us), part.size] for part in body.parts]
     if body.trailers:
         made["trailers"] = _headers(body.trailers)
+    if body.missing:
+        made["missing"] = body.missing
     return made
 
 

@@ -145,6 +145,8 @@ def write_body(body: Body) -> dict[str, Any]:
         out["parts"] = [list(part) for part in body.parts]
     if body.trailers:
         out["trailers"] = write_headers(body.trailers)
+    if body.missing:
+        out["missing"] = body.missing
     return out
 
 
@@ -157,13 +159,16 @@ def read_body(value: Any) -> Body:
     pairs = map(_pair, _list(rest.pop("parts", [])))
     parts = tuple(Part(whole_number(at), whole_number(size)) for at, size in pairs)
     trailers = read_headers(rest.pop("trailers", []))
+    missing = whole_number(rest.pop("missing", 0))
     if rest:
         raise ValueError(f"unknown field {min(rest)!r}")
     if any(part.size < 0 for part in parts):
         raise ValueError("a part of less than no bytes")
     if parts and sum(part.size for part in parts) != len(data):
         raise ValueError(f"its parts do not add up to its {len(data)} bytes")
-    return Body(data, parts, trailers)
+    if missing < 0:
+        raise ValueError("less than no bytes are missing")
+    return Body(data, parts, trailers, missing)
 
 
 def write_frame(frame: Frame) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Act:
     wire: bytes = b""
     head: ResponseHead | None = None
     pieces: tuple[bytes, ...] = ()
+    missing: int = 0  # of a cut or hang: bytes that the last piece's chunk announced beside it
     trailers: Headers = ()
     end: End = End.COMPLETE
     error: str | None = None
@@ -54,11 +55,12 @@ def acts(exchange: Exchange, pace: float, request: RequestHead) -> Iterator[Act]
         yield Act("refuse", end=End.UPSTREAM_INVALID, error=_NO_SOCKETS)
         return
     framed = _as_recorded(head.headers) if bodiless else _framed(exchange, head, request)
-    queue = [] if bodiless else list(_pieces(exchange, pace))
     whole = exchange.end in _WHOLE
+    missing = exchange.response_body.missing if framed.chunked and not whole else 0
+    queue = [] if bodiless else list(_pieces(exchange, pace, broken=missing > 0))
     first = (exchange.first_byte_us or 0) / 1e6 * pace
     last = queue.pop() if whole and queue else None
-    yield from _sent(framed, head, first, queue)
+    yield from _sent(framed, head, first, queue, missing)
     if whole:
         delay, pieces = last if last is not None else (0.0, ())
         trailers = exchange.response_body.trailers if framed.chunked else ()
@@ -73,7 +75,14 @@ def acts(exchange: Exchange, pace: float, request: RequestHead) -> Iterator[Act]
     else:
         kind = "hang" if exchange.end is End.CLIENT_GONE else "cut"
         delay = max(0, (exchange.ended_us or 0) - _last_at(exchange)) / 1e6 * pace
-        yield Act(kind, delay=delay, end=exchange.end, error=exchange.error, close=True)
+        yield Act(
+            kind,
+            delay=delay,
+            missing=missing,
+            end=exchange.end,
+            error=exchange.error,
+            close=True,
+        )
 
 
 @dataclass(slots=True, frozen=True)
@@ -84,7 +93,11 @@ class _Framed:
     chunked: bool
     close: bool
 
-    def wire(self, pieces: tuple[bytes, ...]) -> bytes:
+    def wire(self, pieces: tuple[bytes, ...], missing: int = 0) -> bytes:
+        """`missing` bytes of the last piece's chunk do not come."""
+        if missing:
+            *before, last = pieces
+            return self.wire(tuple(before)) + b"%x\r\n%b" % (len(last) + missing, last)
         return b"".join([chunk(piece) for piece in pieces] if self.chunked else pieces)
 
     def ending(self, trailers: Headers) -> bytes:
@@ -127,24 +140,32 @@ def _sent(
     head: ResponseHead,
     first: float,
     queue: list[tuple[float, tuple[bytes, ...]]],
+    missing: int,
 ) -> Iterator[Act]:
     """The head, and every piece but the last."""
     reason = _CONTROL.sub(b" ", head.reason.encode("latin-1", "replace"))
     wire = b"HTTP/1.1 %d %b\r\n" % (head.status, reason) + render_headers(_writable(framed.headers))
     yield Act("data", delay=first, wire=wire, head=head)
-    for delay, pieces in queue:
-        yield Act("data", delay=delay, wire=framed.wire(pieces), pieces=pieces)
+    for place, (delay, pieces) in enumerate(queue, 1):
+        broken = missing if place == len(queue) else 0
+        yield Act("data", delay=delay, wire=framed.wire(pieces, broken), pieces=pieces)
 
 
-def _pieces(exchange: Exchange, pace: float) -> Iterator[tuple[float, tuple[bytes, ...]]]:
-    """The body's pieces with the time before each; at pace 0 joined into larger writes."""
+def _pieces(
+    exchange: Exchange, pace: float, *, broken: bool
+) -> Iterator[tuple[float, tuple[bytes, ...]]]:
+    """The body's pieces with the time before each; at pace 0 joined into larger writes.
+
+    Of a `broken` last chunk there may be nothing.
+    """
     data, at, before = exchange.response_body.data, 0, exchange.first_byte_us or 0
     joined: list[bytes] = []
     size = 0
-    for part in exchange.response_body.parts or (Part(before, len(data)),):
+    parts = exchange.response_body.parts or (Part(before, len(data)),)
+    for place, part in enumerate(parts, 1):
         piece = data[at : at + part.size]
         at += part.size
-        if not piece:  # as a chunk it would be the end
+        if not piece and not (broken and place == len(parts)):  # as a chunk it would be the end
             continue
         if pace:
             yield max(0, part.at_us - before) / 1e6 * pace, (piece,)

@@ -46,6 +46,7 @@ class Tx:
         "peer",
         "playback",
         "request_trailers",
+        "response_missing",
         "response_trailers",
         "rewritten",
         "timed_out",
@@ -80,6 +81,7 @@ class Tx:
         self.error: str | None = None
         self.frames: list[Frame] = []
         self.request_trailers: Headers = ()
+        self.response_missing = 0
         self.response_trailers: Headers = ()
         self.exchange = Exchange(
             id=new_id("ex"),
@@ -151,6 +153,11 @@ class Tx:
         """A piece of the response body came in."""
         self._response.append((self.now(), data))
 
+    def response_cut(self, data: bytes, missing: int) -> None:
+        """The answer ended inside a chunk: what came of it, and how much of it did not."""
+        self.response_data(data)
+        self.response_missing = missing
+
     @property
     def response_bytes(self) -> bytes:
         """The response body so far."""
@@ -185,7 +192,9 @@ class Tx:
         """The finished exchange with its bodies; called once, off the forward path."""
         exchange = self.exchange
         exchange.request_body = _body(self._request, self.request_trailers)
-        exchange.response_body = _body(self._response, self.response_trailers)
+        exchange.response_body = _body(
+            self._response, self.response_trailers, self.response_missing
+        )
         exchange.frames = tuple(self.frames)
         return exchange
 
@@ -200,13 +209,14 @@ class Tx:
         )
 
 
-def _body(pieces: list[tuple[int, bytes]], trailers: Headers) -> Body:
+def _body(pieces: list[tuple[int, bytes]], trailers: Headers, missing: int = 0) -> Body:
     if not pieces and not trailers:
         return EMPTY
     return Body(
         b"".join([data for _, data in pieces]),
         tuple([Part(at, len(data)) for at, data in pieces]),
         trailers,
+        missing,
     )
 
 

@@ -84,7 +84,7 @@ def _pieces(body: dict[str, Any], notes: Notes) -> list[bytes]:
         return [value.encode("utf-8", "replace")]
     if kind == "base64":
         return [_making.base64(value, notes)]
-    if kind not in {None, "empty", "none"}:
+    if kind not in (None, "empty", "none"):
         notes.add("a body is in a file of its own, or of a kind that is not known here")
     return []
 

@@ -47,7 +47,7 @@ def _exchanges(data: bytes, notes: Notes) -> Iterator[Exchange]:
     for flow in items(data):
         state = flow if isinstance(flow, dict) else {}
         request = state.get("request")
-        if state.get("type", "http") not in {"http", b"http"} or not isinstance(request, dict):
+        if state.get("type", "http") not in ("http", b"http") or not isinstance(request, dict):
             notes.add("a flow is no HTTP")
             continue
         made = _exchange(request, state, notes)

@@ -209,8 +209,8 @@ class _Passage:
         return await self._broken(End.UPSTREAM_TRUNCATED, said)
 
     async def _broken(self, end: End, message: str) -> web.StreamResponse:
-        if self._trip.answer.unfinished:
-            self._tx.response_data(self._trip.answer.unfinished)
+        if self._trip.answer.missing:
+            self._tx.response_cut(self._trip.answer.unfinished, self._trip.answer.missing)
         held = self._tx.withheld is not None
         if not self._begun and (held or self._tx.exchange.response is None):
             return await self._fail(end, message)
@@ -256,6 +256,7 @@ class _Passage:
                 tx.response_head(act.head)
             for piece in act.pieces:
                 tx.response_data(piece)
+            tx.response_missing = act.missing
             if act.kind == "end":
                 tx.response_trailers = act.trailers
                 if not await self._finish(act.end, act.error):

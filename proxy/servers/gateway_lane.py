@@ -429,8 +429,8 @@ class Lane(asyncio.Protocol):
 
     def _broken(self, tx: Tx, end: End, message: str) -> None:
         """The upstream failed: an answer of ours if none has begun, else the break passed on."""
-        if self._answer.unfinished:
-            tx.response_data(self._answer.unfinished)
+        if self._answer.missing:
+            tx.response_cut(self._answer.unfinished, self._answer.missing)
         self._drop_upstream()
         if not self._begun and (tx.withheld is not None or tx.exchange.response is None):
             self._when_whole(lambda tx: self._fail(tx, end, message))
@@ -459,6 +459,7 @@ class Lane(asyncio.Protocol):
                 tx.response_head(act.head)
             for piece in act.pieces:
                 tx.response_data(piece)
+            tx.response_missing = act.missing
             if act.kind == "end":
                 tx.response_trailers = act.trailers
                 self._keep = self._keep and not act.close

@@ -144,6 +144,11 @@ def own(extras: Mapping[str, Any]) -> Own:
     return Own(**extras["own"]) if "own" in extras else Own()
 
 
+def missing(extras: Mapping[str, Any], side: str) -> int:
+    """What is missing of the last chunk of a `request` or `response`."""
+    return int(extras.get(f"{side}Missing", 0))
+
+
 def request_version(extras: Mapping[str, Any]) -> str:
     """The request's HTTP version."""
     return str(extras.get("requestVersion", _HTTP))
@@ -196,6 +201,9 @@ def _extras(exchange: Exchange) -> bytes:
         out["own"] = {name: value for name, value in given.items() if value not in (None, {})}
     if exchange.notes:
         out["notes"] = exchange.notes
+    for side, body in (("request", exchange.request_body), ("response", exchange.response_body)):
+        if body.missing:
+            out[f"{side}Missing"] = body.missing
     return jsontext.dumps(out).encode() if out else b""
 
 

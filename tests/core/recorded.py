@@ -121,7 +121,8 @@ def bodies(draw: st.DrawFn) -> Body:
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=4)))
     sizes = [b - a for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
     parts = tuple(Part(draw(st.integers(0, 1 << 40)), size) for size in sizes)
-    return Body(data, parts if draw(st.booleans()) else (), draw(_headers))
+    missing = draw(st.just(0) | st.integers(1, 1 << 40))
+    return Body(data, parts if draw(st.booleans()) else (), draw(_headers), missing)
 
 
 def _own() -> st.SearchStrategy[Own]:

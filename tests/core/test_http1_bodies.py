@@ -69,6 +69,10 @@ def test_what_had_come_of_a_chunk_when_the_connection_died(
     whole = ChunkedBody()
     assert whole.feed(wire[:cut]).pieces == found
     assert whole.rest == reader.rest
+    assert whole.missing == reader.missing
+    assert not reader.rest or chunks[len(found)].startswith(reader.rest)
+    if reader.missing:
+        assert len(reader.rest) + reader.missing == len(chunks[len(found)])
 
 
 @pytest.mark.parametrize(

@@ -233,10 +233,17 @@ def test_whether_the_connection_can_be_used_again(
     assert stream.reusable is reusable
 
 
+def test_a_chunk_that_the_connection_did_not_live_to_finish() -> None:
+    stream = feed(
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n7\r\nabc"]
+    ).stream
+    assert (stream.unfinished, stream.missing) == (b"abc", 4)
+
+
 def test_nothing_is_known_before_anything_came() -> None:
     stream = ResponseStream(b"GET")
     assert stream.trailers == ()
-    assert stream.unfinished == b""
+    assert (stream.unfinished, stream.missing) == (b"", 0)
     assert (stream.eof(), stream.until_close, stream.reusable, stream.done) == (False,) * 4
 
 

@@ -72,6 +72,7 @@ READERS: list[tuple[Callable[[Any], Any], Any, Any]] = [
     (forms.tuple_of(forms.text), ["a", "b"], ("a", "b")),
     (forms.read_body, {}, Body()),
     (forms.read_body, {"text": "ab", "parts": [[5, 2]]}, Body(b"ab", (Part(5, 2),))),
+    (forms.read_body, {"text": "a", "missing": 3}, Body(b"a", missing=3)),
 ]
 
 
@@ -95,6 +96,8 @@ WRONG: list[tuple[Callable[[Any], Any], Any, str]] = [
     (forms.read_headers, [["a", "b", "c"]], "a pair expected"),
     (forms.read_headers, [["a", 1]], "text expected"),
     (forms.read_body, {"json": {1 << 70: 1}}, "json: "),
+    (forms.read_body, {"missing": -1}, "less than no bytes"),
+    (forms.read_body, {"missing": "1"}, "a whole number expected"),
 ]
 
 

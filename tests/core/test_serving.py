@@ -331,6 +331,36 @@ def test_answers_that_broke_off(end: End, kind: str, headers: Headers, pace: flo
     assert [piece for act in played for piece in act.pieces] == [b"hello", b" world", b"!"]
 
 
+@pytest.mark.parametrize("pace", [0.0, 1.0])
+@pytest.mark.parametrize(("end", "kind"), [(End.UPSTREAM_RESET, "cut"), (End.CLIENT_GONE, "hang")])
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ((5, 7), b"5\r\nhello\r\n10\r\n world!"),
+        ((12, 0), b"c\r\nhello world!\r\n9\r\n"),  # nothing came of it
+        ((12,), b"15\r\nhello world!"),
+    ],
+)
+def test_an_answer_that_broke_off_inside_a_chunk(
+    pace: float, end: End, kind: str, sizes: tuple[int, ...], expected: bytes
+) -> None:
+    body = Body(b"hello world!", parts(*sizes), missing=9)
+    played = list(acts(exchange(body, *CHUNKED, end=end), pace, GET))
+    wire = b"".join(act.wire for act in played)
+    assert wire.partition(b"\r\n\r\n")[2] == expected
+    assert listen(played).body == body.data
+    assert (played[-1].kind, played[-1].missing) == (kind, 9)
+    assert [len(piece) for act in played for piece in act.pieces] == [*sizes]
+
+
+@pytest.mark.parametrize("asked", [OLD, HEAD])
+def test_a_client_that_gets_no_chunks_gets_no_broken_one(asked: RequestHead) -> None:
+    body = Body(b"hello", parts(5, 0), missing=9)
+    played = list(acts(exchange(body, *CHUNKED, end=End.UPSTREAM_RESET), 0.0, asked))
+    wire = b"".join(act.wire for act in played).partition(b"\r\n\r\n")[2]
+    assert wire == (b"hello" if asked is OLD else b"")
+
+
 def test_an_answer_that_broke_off_behind_its_head() -> None:
     played = list(acts(exchange(b"", length(5), end=End.UPSTREAM_RESET), 0.0, GET))
     assert [act.kind for act in played] == ["data", "cut"]

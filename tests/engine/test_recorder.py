@@ -46,6 +46,15 @@ def test_bodies_keep_their_pieces_and_times_in_order() -> None:
     assert None not in times
 
 
+def test_an_answer_that_was_cut_inside_a_chunk() -> None:
+    tx, _ = made()
+    tx.response_data(b"whole")
+    tx.response_cut(b"", 7)
+    tx.finish(End.UPSTREAM_RESET)
+    body = tx.build().response_body
+    assert (body.data, [part.size for part in body.parts], body.missing) == (b"whole", [5, 0], 7)
+
+
 def test_only_the_first_end_counts() -> None:
     tx, finished = made()
     tx.finish(End.CLIENT_GONE, "left")

@@ -4,6 +4,7 @@ A payload that cannot be redacted, for whatever reason, is never let through.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from proxy.core import encoding
 from proxy.core.model import Body, Frame, Headers, header
@@ -71,11 +72,11 @@ class OpenBody:
                 parts = spans.scale(body.parts, len(body.data), len(data))
                 damage = "" if self._decoded.complete else f"; it was damaged: {self._decoded.note}"
                 said = f"{self.side} body encoded anew after redaction{damage}"
-                return Body(data, parts, body.trailers), (said,)
+                return replace(body, data=data, parts=parts), (said,)
         edits = self._outer.edits() if self._outer is not None else []
         if edits:
             data = spans.apply(body.data, edits)
-            body = Body(data, spans.shift(body.parts, edits), body.trailers)
+            body = replace(body, data=data, parts=spans.shift(body.parts, edits))
         return body, ()
 
     def _fail(self, err: Exception) -> None:
