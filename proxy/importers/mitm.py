@@ -117,11 +117,12 @@ def _answer(made: Exchange, state: dict[str, Any], notes: Notes) -> None:
 
 
 def _frames(socket: dict[str, Any], started: float) -> Iterator[Frame]:
-    for message in socket.get("messages") or ():
+    messages = socket.get("messages")
+    for message in messages if isinstance(messages, list) else ():
         if not isinstance(message, list) or len(message) < 4:  # noqa: PLR2004 - type, side, data, time
             continue
         opcode, from_client, content, at = message[:4]
-        if opcode in {_TEXT, _BINARY}:
+        if opcode in (_TEXT, _BINARY):
             data = content.encode() if isinstance(content, str) else _bytes(content)
             yield Frame(_after(started, at), bool(from_client), opcode, data)
     code = socket.get("close_code")
