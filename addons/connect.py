@@ -12,9 +12,9 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import Layer, NextLayer
 
-from addons.heads import answer_bytes
 from addons.limits import ClientLimits
 from proxy.core.http1 import head_end, parse_connect
+from proxy.core.http1_messages import answer_bytes
 from proxy.core.model import header
 from proxy.engine import answers
 from proxy.errors import FormatError

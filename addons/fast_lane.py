@@ -15,7 +15,7 @@ from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, context, events
 from mitmproxy.proxy.layer import Layer
 
-from addons.heads import absolute, answer_bytes, expects_continue, rendered, upstream_head
+from addons.heads import absolute, upstream_head
 from addons.hooks import WaitHook
 from addons.limits import USUAL, ClientLimits
 from addons.pooled import PooledServer
@@ -30,8 +30,14 @@ from proxy.core.http1 import (
     head_end,
     keeps_alive,
     parse_request,
-    render_headers,
     request_framing,
+)
+from proxy.core.http1_messages import (
+    CONTINUE,
+    answer_bytes,
+    body_bytes,
+    expects_continue,
+    rendered,
 )
 from proxy.core.http1_response import ResponseStream, response_head
 from proxy.core.model import End, RequestHead, ResponseHead
@@ -179,7 +185,7 @@ class FastLane(Layer):
             if self._body is None:
                 yield from self._decide_held()
             elif expects_continue(head):
-                yield commands.SendData(self.context.client, b"HTTP/1.1 100 Continue\r\n\r\n")
+                yield commands.SendData(self.context.client, CONTINUE)
             return
         decision = self._engine.decide(tx)
         if isinstance(decision, Forward):
@@ -290,11 +296,8 @@ class FastLane(Layer):
         tx, head = self._tx, self._head
         assert tx is not None  # noqa: S101 - only called while a request is open
         assert head is not None  # noqa: S101 - likewise
-        data = tx.request_bytes
-        if not request_framing(head).chunked:
-            return data
-        ended = render_headers(tx.request_trailers)
-        return (b"%x\r\n%b\r\n" % (len(data), data) if data else b"") + b"0\r\n" + ended
+        chunked = request_framing(head).chunked
+        return body_bytes(tx.request_bytes, tx.request_trailers, chunked=chunked)
 
     # From the upstream.
 

@@ -1,20 +1,11 @@
-"""Heads on the fast lane: what a plain proxy request asks for, what goes on, answers of our own."""
+"""Heads on the fast lane: what a plain proxy request asks for, what goes on."""
 
 import contextlib
 
 from proxy.core.correlation import is_ours
-from proxy.core.decisions import Refuse
-from proxy.core.http1 import Head, render_headers
-from proxy.core.model import RequestHead, header
+from proxy.core.http1 import Head
+from proxy.core.model import RequestHead
 from proxy.errors import FormatError
-
-_REASONS = {
-    400: b"Bad Request",
-    403: b"Forbidden",
-    408: b"Request Timeout",
-    424: b"Failed Dependency",
-    508: b"Loop Detected",
-}
 
 
 def absolute(target: str) -> tuple[str, str, int, str]:
@@ -59,22 +50,3 @@ def _host(line: bytes, request: RequestHead) -> bytes:
     if name.lower() != b"host" or value.strip().lower() in same:
         return line
     return name + b": " + authority
-
-
-def rendered(request: RequestHead) -> bytes:
-    """The head of a request that goes on as another than it came."""
-    line = f"{request.method} {request.target} {request.http_version}\r\n"
-    return line.encode("latin-1") + render_headers(request.headers)
-
-
-def expects_continue(head: Head) -> bool:
-    """Whether the client waits for a 100 before it sends its body (RFC 9110, 10.1.1)."""
-    return (header(head.headers, b"expect") or b"").lower() == b"100-continue"
-
-
-def answer_bytes(refusal: Refuse, head: Head | None, *, close: bool) -> bytes:
-    """An answer of ours to the request of `head`, None when it could not be read."""
-    reason = _REASONS.get(refusal.status, b"Bad Gateway" if refusal.status >= 500 else b"Refused")  # noqa: PLR2004 - HTTP
-    headers = refusal.headers + (((b"connection", b"close"),) if close else ())
-    body = b"" if head is not None and head.method == b"HEAD" else refusal.body
-    return b"HTTP/1.1 %d %b\r\n" % (refusal.status, reason) + render_headers(headers) + body

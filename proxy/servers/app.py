@@ -4,22 +4,20 @@ import hmac
 import json
 import socket
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from aiohttp import HttpVersion11, web
 
-from proxy.core.http1 import check_request
+from proxy.core.http1 import Head, check_request
 from proxy.engine.ports import bound
-from proxy.engine.router import Upstream
 from proxy.errors import DashcamError, FormatError, RecordingNotFound, StoreUnavailable
 from proxy.launch.api_token import is_loopback
 from proxy.servers.api import Api, openapi
-from proxy.servers.gateway import Gateway
-from proxy.servers.gateway_lane import Lanes
+from proxy.servers.gateway import KEY, Gateway, taken_apart
 from proxy.servers.health import PATHS, Health
 from proxy.servers.listening import Listening, listen
 
@@ -27,7 +25,7 @@ from proxy.servers.listening import Listening, listen
 # is for the token.
 _OPEN = frozenset({"/livez", "/readyz"})
 _NUMBERS = frozenset(PATHS) - _OPEN
-_KEY = "key-"
+_RESERVED = frozenset({"api", *(path.removeprefix("/") for path in PATHS)})
 _MAX_API_BODY = 16 * 1024 * 1024
 
 type Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -48,8 +46,9 @@ class Site:
 
     async def serve(self, sockets: Sequence[socket.socket]) -> Listening:
         """The same for sockets that listen already."""
-        lanes = None if self.wide else Lanes(self.api.engine, self._place)
-        return await listen(self.application(), sockets, lanes)
+        self.gateway.admits = self._admits
+        self.gateway.reserved = _RESERVED
+        return await listen(self.application(), sockets, self.gateway)
 
     def application(self) -> web.Application:
         """All routes, and the guard before them."""
@@ -59,34 +58,37 @@ class Site:
         app.add_routes(
             [
                 web.get("/api/v1/openapi.json", _openapi),
-                web.route("*", "/{name}/{tail:.*}", self._gateway),
-                web.route("*", "/{name}", self._gateway),
+                web.route("*", "/{name}/{tail:.*}", self._no_gateway),
+                web.route("*", "/{name}", self._no_gateway),
             ]
         )
         return app
 
-    async def _gateway(self, request: web.Request) -> web.StreamResponse:
-        raw = request.raw_path.removeprefix("/")
-        if raw.startswith(_KEY):  # for clients that can be given no header, only a base URL
-            raw = raw.partition("/")[2]
-        name = _first(raw)
-        upstream = self.api.engine.router.named.get(name)
-        if upstream is None:
-            known = ", ".join(sorted(self.api.engine.router.named))
-            return _error(404, f"there is no upstream {name!r}; known are {known}")
-        return await self.gateway.handle(request, upstream, _target(upstream, raw, name))
+    async def _no_gateway(self, request: web.Request) -> web.StreamResponse:
+        """What the gateway has left: there is no such upstream, or the request breaks HTTP."""
+        name, _ = taken_apart(request.raw_path)
+        names = self.api.engine.router.named
+        if name in names:
+            refusal = _error(400, "the request was refused: it is malformed")
+            refusal.force_close()
+            return refusal
+        return _error(404, f"there is no upstream {name!r}; known are {', '.join(sorted(names))}")
 
-    def _place(self, target: bytes) -> tuple[Upstream, str] | None:
-        """Where the gateway's own lane sends a target; None for all that has other routes."""
-        raw = target.decode("latin-1").removeprefix("/")
-        name = _first(raw)
-        upstream = self.api.engine.router.named.get(name)
-        if upstream is None or name == "api" or f"/{name}" in PATHS:
-            return None
-        return upstream, _target(upstream, raw, name)
+    def _admits(self, head: Head) -> bool:
+        """Whether a request may go through the gateway; who may not is told by `_may_ask`."""
+        if not self.wide:
+            return True
+        headers = {  # the first of a name counts
+            name.decode("latin-1").title(): value.decode("latin-1")
+            for name, value in reversed(head.headers)
+        }
+        path = unquote(head.target.decode("latin-1"))
+        return not _foreign(headers) and self._has_token(path, headers)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Next) -> web.StreamResponse:
+        # What comes next on this connection may be for the gateway, which reads it itself.
+        request._message = request._message._replace(should_close=True)  # noqa: SLF001 - it has no setter
         try:
             version = f"HTTP/{request.version.major}.{request.version.minor}".encode()
             check_request(version, request.raw_headers)
@@ -129,35 +131,29 @@ class Site:
                     "use http://127.0.0.1 or http://localhost",
                 )
             )
-        if self._foreign(request):
+        if _foreign(request.headers):
             raise web.HTTPForbidden(text=_text("requests from other sites are refused"))
         if not self.wide and path in _NUMBERS:
             return
-        if not any(hmac.compare_digest(one, self.token.encode()) for one in _given(request)):
+        if not self._has_token(path, request.headers):
             hint = "send DASHCAM_TOKEN, or what `api-token` in `home` says: Authorization: Bearer …"
             raise web.HTTPUnauthorized(text=_text("this API asks for its token", hint))
 
     def _is_gateway(self, request: web.Request) -> bool:
-        return request.match_info.handler == self._gateway
+        return request.match_info.handler == self._no_gateway
 
-    @staticmethod
-    def _foreign(request: web.Request) -> bool:
-        """Whether a page of another site asks."""
-        origin = request.headers.get("Origin")
-        if origin is None:
-            return request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}
-        place = origin.partition("://")[2]
-        return place != request.headers.get("Host") and not _is_here(place)
+    def _has_token(self, path: str, headers: Mapping[str, str]) -> bool:
+        given = _given(path, headers)
+        return any(hmac.compare_digest(one, self.token.encode()) for one in given)
 
 
-def _first(raw: str) -> str:
-    return raw.partition("/")[0].partition("?")[0]
-
-
-def _target(upstream: Upstream, raw: str, name: str) -> str:
-    """The path and query at the upstream of what was asked for here as `raw`."""
-    rest = raw[len(name) :] or "/"
-    return upstream.path + (rest if rest.startswith(("/", "?")) else f"/{rest}")
+def _foreign(headers: Mapping[str, str]) -> bool:
+    """Whether a page of another site asks."""
+    origin = headers.get("Origin")
+    if origin is None:
+        return headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}
+    place = origin.partition("://")[2]
+    return place != headers.get("Host") and not _is_here(place)
 
 
 def _is_here(place: str) -> bool:
@@ -168,19 +164,19 @@ def _is_here(place: str) -> bool:
         return False
 
 
-def _given(request: web.Request) -> Iterator[bytes]:
+def _given(path: str, headers: Mapping[str, str]) -> Iterator[bytes]:
     """Tokens: of Bearer, the password of Basic (a URL's userinfo), Dashcam-Token, /key-TOKEN/."""
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, value = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         yield value.strip().encode()
     if scheme.lower() == "basic":
         with suppress(ValueError):
             yield b64decode(value).partition(b":")[2]
-    if own := request.headers.get("Dashcam-Token"):
+    if own := headers.get("Dashcam-Token"):
         yield own.encode()
-    first = request.path.removeprefix("/").partition("/")[0]
-    if first.startswith(_KEY):
-        yield first.removeprefix(_KEY).encode()
+    first = path.removeprefix("/").partition("/")[0]
+    if first.startswith(KEY):
+        yield first.removeprefix(KEY).encode()
 
 
 async def _openapi(_request: web.Request) -> web.Response:

@@ -1,179 +1,96 @@
-"""The gateway's own lane: plain HTTP/1.1 requests to /NAME/… are read, sent on and answered here.
+"""A client of the gateway: its requests are read and sent on, the answers passed back.
 
-What is anything else (the API, upgrades, odd or malformed requests) is handed
-to aiohttp with all that has come of it, for good: both do the same with what both understand.
+The upstream's bytes go to the client as they are, chunk framing included, and so does the body of a
+request. What is not for the gateway is handed to aiohttp with all that has come of it, for good.
 """
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from typing import Any, override
+from collections.abc import Callable
+from typing import override
 
-from proxy.core.correlation import Peer
 from proxy.core.decisions import Address, Decision, Forward, Refuse, Serve
-from proxy.core.http1 import Head, head_end, keeps_alive, parse_request, request_framing
+from proxy.core.http1 import (
+    BodyReader,
+    Head,
+    body_reader,
+    head_end,
+    keeps_alive,
+    parse_request,
+    request_framing,
+)
+from proxy.core.http1_messages import CONTINUE, answer_bytes, body_bytes, expects_continue
 from proxy.core.http1_response import ResponseStream, response_head
 from proxy.core.model import End, RequestHead, ResponseHead
 from proxy.core.serving import acts
-from proxy.engine.engine import Engine
+from proxy.engine import answers
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Upstream
 from proxy.engine.upstream import Connection, UpstreamError
 from proxy.errors import FormatError
-from proxy.servers.passing import IDEMPOTENT, answer_bytes, reset, upstream_head
-
-_log = logging.getLogger(__name__)
-_HEAD_SECONDS = 10.0  # until a request's head must have come whole
-_IDLE_SECONDS = 600.0  # that a connection may be quiet between requests
-_LINGER_SECONDS = 2.0
-_HIGH_WATER = 256 * 1024
-_ELSEWHERE = frozenset({b"expect", b"upgrade"})
-
-type Factory = Callable[[], asyncio.Protocol]
+from proxy.servers.client import HIGH_WATER, Client, Factory
+from proxy.servers.gateway import Gateway
+from proxy.servers.passing import IDEMPOTENT, reset, upstream_head
 
 
-@dataclass(slots=True, eq=False)
-class Lanes:
-    """The lanes of a port. `place` says where a target goes: the upstream, path and query there."""
+class Lane(Client):
+    """One client connection of a gateway."""
 
-    engine: Engine
-    place: Callable[[bytes], tuple[Upstream, str] | None]
-    open: set["Lane"] = field(default_factory=set)
-
-    async def stop(self, grace: float) -> None:
-        """Closes all, those that are answering in `grace` seconds at most."""
-        for lane in list(self.open):
-            lane.end()
-        if self.open:
-            await asyncio.wait([lane.gone for lane in self.open], timeout=grace)
-        for lane in list(self.open):
-            lane.abort()
-
-
-class Lane(asyncio.Protocol):
-    """One client connection. `other` makes the protocol that takes it over when need be."""
-
-    def __init__(self, owner: Lanes, other: Factory) -> None:
-        self._owner = owner
-        self._engine = owner.engine
-        self._other = other
-        self._transport: asyncio.Transport
-        self.gone: asyncio.Future[None]  # done when the connection is closed or handed over
-        self._peer = Peer("")
-        self._input = b""
+    def __init__(self, gateway: Gateway, other: Factory) -> None:
+        super().__init__(gateway.open, other)
+        self._gateway = gateway
+        self._engine = gateway.engine
         self._scanned = 0  # bytes of an incomplete head that were looked at
-        self._since = 0.0  # when it became idle, or when a head began to come
-        self._served = False
-        self._timer: asyncio.TimerHandle | None = None
         self._tx: Tx | None = None
-        self._left = 0  # bytes of the request's body that are to come
-        self._keep = True
+        self._head: Head | None = None
+        self._body: BodyReader | None = None  # while the request's body is not whole
+        self._chunked = False
+        self._early = b""  # of the body, raw: what came before there was an upstream
+        self._awaits_continue = False  # the client sends no body before it is told to
         self._after: Callable[[Tx], None] | None = None  # to do once the request is whole
         self._answer = ResponseStream(b"")
         self._upstream: Connection | None = None
         self._begun = False  # something of the answer has been written
-        self._lingers = False  # the answer is given, the rest of the request is passed over
-        self._doing: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Event()
-        self._room.set()
 
-    # The client's connection.
+    @property
+    @override
+    def idle(self) -> bool:
+        return self._tx is None
 
     @override
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream protocol's transport
-        self._transport = transport
-        transport.set_write_buffer_limits(high=_HIGH_WATER)
-        address, listener = (
-            f"{name[0]}:{name[1]}" if (name := transport.get_extra_info(end)) else ""
-            for end in ("peername", "sockname")
-        )
-        self._peer = Peer(address, connection=address, listener=listener)
-        self._since = time.monotonic()
-        self._owner.open.add(self)
-        loop = asyncio.get_running_loop()
-        self.gone = loop.create_future()
-        self._timer = loop.call_later(_HEAD_SECONDS, self._look)
-
-    @override
-    def data_received(self, data: bytes) -> None:
-        tx = self._tx
-        if self._lingers:
-            return
-        if tx is not None and self._left:
-            piece, self._input = data[: self._left], data[self._left :]
-            self._left -= len(piece)
-            self._body(tx, piece)
-            return
-        self._input = self._input + data if self._input else data
-        if tx is None:
+    def received(self) -> None:
+        if self._tx is None:
             self._pump()
-        elif len(self._input) > _HIGH_WATER:
+        elif self._body is not None:
+            self._upload(self._tx, self._body)
+        elif len(self._input) > HIGH_WATER:
             self._transport.pause_reading()  # pipelined requests wait for their turn
 
     @override
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._let_go()
-        tx, self._tx = self._tx, None
-        if tx is not None:
-            tx.finish(End.CLIENT_GONE, "the client closed the connection")
-        for task in list(self._doing):
-            task.cancel()
+    def lost(self) -> None:
+        self._finish_anyway(End.CLIENT_GONE, "the client closed the connection")
         self._drop_upstream()
 
     @override
+    def failed(self) -> None:
+        self._finish_anyway(End.INTERRUPTED, "the gateway failed; see the log")
+
+    def _finish_anyway(self, end: End, said: str) -> None:
+        tx, self._tx = self._tx, None
+        if tx is not None:
+            tx.finish(end, said)
+
+    @override
     def pause_writing(self) -> None:
-        self._room.clear()
+        super().pause_writing()
         if self._upstream is not None:
             self._upstream.pause()
 
     @override
     def resume_writing(self) -> None:
-        self._room.set()
+        super().resume_writing()
         if self._upstream is not None:
             self._upstream.resume()
-
-    @property
-    def idle(self) -> bool:
-        """Whether it is between two requests."""
-        return self._tx is None
-
-    def end(self) -> None:
-        """Closes it, after the answer that is being given."""
-        if self._tx is None:
-            self._transport.close()
-        self._keep = False
-
-    def abort(self) -> None:
-        """Closes it now."""
-        self._transport.abort()
-
-    def _look(self) -> None:
-        """Closes a connection that has kept quiet for too long."""
-        if self._tx is None:
-            limit = _IDLE_SECONDS if self._served and not self._input else _HEAD_SECONDS
-            if time.monotonic() - self._since >= limit:
-                self._transport.close()
-                return
-        self._timer = asyncio.get_running_loop().call_later(_HEAD_SECONDS, self._look)
-
-    def _let_go(self) -> None:
-        self._owner.open.discard(self)
-        if not self.gone.done():
-            self.gone.set_result(None)
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _hand_over(self) -> None:
-        """Aiohttp goes on with this connection, from the request that is not for this lane."""
-        self._let_go()
-        waiting, self._input = self._input, b""
-        protocol = self._other()
-        self._transport.set_protocol(protocol)
-        protocol.connection_made(self._transport)
-        protocol.data_received(waiting)
 
     # The request.
 
@@ -193,72 +110,91 @@ class Lane(asyncio.Protocol):
                 self._hand_over()
                 return
             self._scanned = 0
-            place = None if framing.chunked else self._place(head)
+            place = self._gateway.place(head)
             if place is None:
                 self._hand_over()
                 return
-            data, stop = self._input, end + (framing.length or 0)
-            self._input = data[stop:]
-            self._left = max(0, stop - len(data))
-            self._begin(head, *place, data[end:stop])
+            self._input = self._input[end:]
+            self._body = None if framing.length == 0 else body_reader(framing)
+            self._chunked = framing.chunked
+            self._begin(head, *place)
 
-    def _place(self, head: Head) -> tuple[Upstream, str] | None:
-        """Where it goes, if it is plain."""
-        if head.version != b"HTTP/1.1" or not head.target.startswith(b"/"):
-            return None
-        if any(name.lower() in _ELSEWHERE for name, _ in head.headers):
-            return None
-        return self._owner.place(head.target)
-
-    def _begin(self, head: Head, upstream: Upstream, target: str, body: bytes) -> None:
+    def _begin(self, head: Head, upstream: Upstream, target: str) -> None:
         request = RequestHead(
             head.method.decode("ascii"),
             upstream.scheme,
             upstream.host,
             upstream.port,
             target,
-            "HTTP/1.1",
+            head.version.decode("ascii"),
             head.headers,
         )
         tx = self._tx = self._engine.begin(request, self._peer, via="gateway", lane="gateway")
         self._served = True
+        self._head = head
         self._keep = keeps_alive(head)
         self._answer = ResponseStream(head.method)
         self._begun = False
         self._after = None
-        if body:
-            tx.request_data(body)
-        if not self._left:
+        self._early = b""
+        self._awaits_continue = self._body is not None and expects_continue(head)
+        if self._body is None:
             tx.request_end()
-        if tx.hold:
-            self._when_whole(lambda tx: self._do(self._decide(tx)))
-        else:
+        elif self._input:
+            self._upload(tx, self._body)
+            if self._tx is not tx:
+                return
+        if not tx.hold:
             self._decided(tx, self._engine.decide(tx))
+            return
+        if self._awaits_continue:
+            self._awaits_continue = False
+            self._transport.write(CONTINUE)
+        self._when_whole(lambda tx: self._do(self._decide(tx)))
 
-    def _body(self, tx: Tx, piece: bytes) -> None:
+    def _upload(self, tx: Tx, body: BodyReader) -> None:
         """More of the request's body."""
-        tx.request_data(piece)
+        try:
+            fed = body.feed(self._input)
+        except FormatError as error:
+            self._malformed(tx, str(error))
+            return
+        self._awaits_continue = False
+        passed, self._input = self._input[: fed.used], self._input[fed.used :]
+        for piece in fed.pieces:
+            tx.request_data(piece)
         upstream = self._upstream
         if upstream is not None:
-            upstream.write(piece)
+            upstream.write(passed)
             if upstream.is_full:
                 self._transport.pause_reading()
                 self._do(self._wait_for_room(upstream))
-        if not self._left:
-            tx.request_end()
+        elif not tx.hold:
+            self._early += passed
+        if fed.done:
+            self._body = None
+            tx.request_end(body.trailers)
             if self._after is not None:
                 self._after(tx)
+
+    def _malformed(self, tx: Tx, reason: str) -> None:
+        """The body breaks HTTP: nothing more of it goes on."""
+        self._drop_upstream()
+        self._body, self._keep = None, False
+        refusal = answers.malformed(reason)
+        said = b"" if self._begun else answer_bytes(refusal, None, close=False)
+        self._end(tx, End.CLIENT_INVALID, said, reason)
 
     async def _wait_for_room(self, upstream: Connection) -> None:
         await upstream.drain()
         self._transport.resume_reading()
 
     def _when_whole(self, after: Callable[[Tx], None]) -> None:
-        """Does something once the request is whole, or now."""
-        if self._left or self._tx is None:
-            self._after = after
-        else:
+        """Does something once the request is whole; now if it is, or will not be before."""
+        if self._tx is not None and (self._body is None or self._awaits_continue):
             after(self._tx)
+        else:
+            self._after = after
 
     async def _decide(self, tx: Tx) -> None:
         decision = await self._engine.decide_held(tx)
@@ -299,8 +235,11 @@ class Lane(asyncio.Protocol):
     def _send(self, tx: Tx, address: Address, connection: Connection) -> None:
         self._upstream = connection
         tx.abort = connection.abort
-        head = upstream_head(tx.exchange.request, address)
-        connection.write(head + tx.request_bytes)
+        chunked = self._chunked and not tx.rewritten
+        body, self._early = self._early, b""
+        if tx.hold:
+            body = body_bytes(tx.request_bytes, tx.request_trailers, chunked=chunked)
+        connection.write(upstream_head(tx.exchange.request, address, chunked=chunked) + body)
 
     def upstream_data(self, data: bytes) -> None:
         """Bytes of the answer; see `upstream.Borrower`."""
@@ -358,7 +297,7 @@ class Lane(asyncio.Protocol):
 
     def _whole(self, tx: Tx, held: bytes) -> None:
         """The answer is whole: it may end once it is recorded, and right where that is enforced."""
-        early = self._left > 0  # answered before the request was whole
+        early = self._body is not None  # answered before the request was whole
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.resume()
@@ -379,7 +318,7 @@ class Lane(asyncio.Protocol):
         if refusal is None:
             self._end(tx, End.COMPLETE, tx.release() + held)
         else:
-            self._end(tx, refusal.end, answer_bytes(refusal), refusal.reason)
+            self._end(tx, refusal.end, self._said(refusal), refusal.reason)
 
     def _end(self, tx: Tx, end: End, held: bytes, error: str | None = None) -> None:
         """The exchange is over; `held` ends its answer once the record is safe."""
@@ -404,10 +343,8 @@ class Lane(asyncio.Protocol):
     def _next(self) -> None:
         """Between two requests."""
         self._tx = None
-        if self._left and not self._transport.is_closing():  # else a reset might take the answer
-            self._lingers = True
-            self._transport.write_eof()
-            asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._transport.close)
+        if self._body is not None:
+            self._linger()
             return
         if not self._keep:
             self._transport.close()
@@ -421,11 +358,14 @@ class Lane(asyncio.Protocol):
         """Answers ourselves, which is the verdict and is recorded."""
         tx.response_head(ResponseHead(refusal.status, "", "HTTP/1.1", refusal.headers))
         tx.response_data(refusal.body)
-        self._end(tx, refusal.end, answer_bytes(refusal), refusal.reason)
+        self._end(tx, refusal.end, self._said(refusal), refusal.reason)
 
     def _fail(self, tx: Tx, end: End, message: str) -> None:
         """Answers for an upstream that could not be had."""
-        self._end(tx, end, answer_bytes(self._engine.failed(tx, end, message)), message)
+        self._end(tx, end, self._said(self._engine.failed(tx, end, message)), message)
+
+    def _said(self, refusal: Refuse) -> bytes:
+        return answer_bytes(refusal, self._head, close=self._body is not None)
 
     def _broken(self, tx: Tx, end: End, message: str) -> None:
         """The upstream failed: an answer of ours if none has begun, else the break passed on."""
@@ -476,22 +416,3 @@ class Lane(asyncio.Protocol):
         if data and not self._transport.is_closing():
             self._begun = True
             self._transport.write(data)
-
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs it as far as it goes now, and the rest as a task that ends with the connection."""
-        task = asyncio.Task(work, loop=asyncio.get_running_loop(), eager_start=True)
-        if task.done():
-            self._done(task)
-        else:
-            self._doing.add(task)
-            task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._doing.discard(task)
-        if task.cancelled() or (error := task.exception()) is None:
-            return
-        _log.error("a request failed", exc_info=error)
-        tx, self._tx = self._tx, None
-        if tx is not None:
-            tx.finish(End.INTERRUPTED, "the gateway failed; see the log")
-        self._transport.abort()

@@ -13,7 +13,8 @@ from aiohttp.web_protocol import RequestHandler
 
 from proxy.core.http1 import MAX_HEAD, MAX_HEADERS
 from proxy.engine.ports import BACKLOG, port_of
-from proxy.servers.gateway_lane import Lane, Lanes
+from proxy.servers.gateway import Gateway
+from proxy.servers.gateway_lane import Lane
 
 _log = logging.getLogger(__name__)
 HEAD = 10.0  # seconds until a new connection must have sent a request's head
@@ -67,21 +68,20 @@ class Listening:
     runner: web.AppRunner
     servers: list[asyncio.Server]
     port: int
-    lanes: Lanes | None
+    gateway: Gateway
 
     async def stop(self) -> None:
         """Stops listening, and ends open requests."""
         for server in self.servers:
             server.close()
-        if self.lanes is not None:
-            await self.lanes.stop(_GRACE)
+        await self.gateway.stop(_GRACE)
         await self.runner.cleanup()
 
 
 async def listen(
-    app: web.Application, sockets: Sequence[socket.socket], lanes: Lanes | None = None
+    app: web.Application, sockets: Sequence[socket.socket], gateway: Gateway
 ) -> Listening:
-    """Serves `app` at sockets that listen already; `lanes` takes what is plain before it."""
+    """Serves `gateway` at sockets that listen already, and `app` for what is not for it."""
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -105,6 +105,6 @@ async def listen(
             **manager._kwargs,  # noqa: SLF001 - as Server makes its own
         )
 
-    first = handler if lanes is None else partial(Lane, lanes, handler)
-    servers = [await loop.create_server(first, sock=each, backlog=BACKLOG) for each in sockets]
-    return Listening(runner, servers, port_of(sockets), lanes)
+    lane = partial(Lane, gateway, handler)
+    servers = [await loop.create_server(lane, sock=each, backlog=BACKLOG) for each in sockets]
+    return Listening(runner, servers, port_of(sockets), gateway)

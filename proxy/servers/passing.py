@@ -1,18 +1,16 @@
-"""What both ways through the gateway do to heads and connections."""
+"""What the gateway does to heads and connections."""
 
 import asyncio
 import socket
 import struct
-from collections.abc import Mapping
 from functools import lru_cache
 
-from proxy.core.decisions import Address, Refuse
-from proxy.core.http1 import connection_tokens, render_headers
+from proxy.core.decisions import Address
+from proxy.core.http1 import connection_tokens
 from proxy.core.model import RequestHead
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 _HOP = frozenset({b"connection", b"keep-alive", b"upgrade", b"te", b"transfer-encoding"})
-_REASONS: Mapping[int, str] = {403: "Forbidden", 424: "Failed Dependency", 502: "Bad Gateway"}
 
 
 def upstream_head(head: RequestHead, address: Address, *, chunked: bool = False) -> bytes:
@@ -37,13 +35,6 @@ def upstream_head(head: RequestHead, address: Address, *, chunked: bool = False)
 @lru_cache
 def _authority(scheme: str, name: str, port: int) -> bytes:
     return RequestHead("", scheme, name, port, "").authority.encode("latin-1")
-
-
-def answer_bytes(refusal: Refuse) -> bytes:
-    """An answer of ours as it goes over the wire."""
-    reason = _REASONS.get(refusal.status, "Refused")
-    line = f"HTTP/1.1 {refusal.status} {reason}\r\n".encode()
-    return line + render_headers(refusal.headers) + refusal.body
 
 
 def reset(transport: asyncio.BaseTransport) -> None:

@@ -31,7 +31,7 @@ PATIENCE = 20.0  # seconds; what takes longer hangs
 SIDE_BY_SIDE = 8
 
 
-# What aiohttp, which reads for the gateway and the API, reads in one way; the gateway frames anew.
+# What aiohttp, which reads for the API, reads in one way.
 LENIENT = {
     "two blanks before the version",
     "size that overflows with zeros",
@@ -46,14 +46,6 @@ ELSEWHERE = {
     "replay": {"absolute form"},
     "gateway": {"absolute form", "OPTIONS *"},
     "api": set[str](),
-}
-# Right, and refused by aiohttp all the same.
-STRICTER = {
-    "unknown method",
-    "obs-text in the target",
-    "blanks after a size",
-    "extension after a blank",
-    "obs-text in an extension",
 }
 
 
@@ -189,7 +181,7 @@ async def test_every_kind_is_refused_at_every_entrance(
     async def ask(kind: str) -> None:
         answers[kind] = await entrance.ask(MALFORMED[kind], whole=True)
 
-    lenient = LENIENT if name in {"gateway", "api"} else set()
+    lenient = LENIENT if name == "api" else set()
     kinds = MALFORMED.keys() - ELSEWHERE[name] - lenient
     await in_turn(sorted(kinds), lambda kind: asyncio.ensure_future(ask(kind)))
     wrong = {kind: said[:90] for kind, said in answers.items() if not is_refusal(said)}
@@ -212,9 +204,8 @@ async def test_what_is_only_odd_is_taken(
     async def ask(kind: str) -> None:
         answers[kind] = await entrance.ask(ODD[kind][0], whole=True)
 
-    refused = STRICTER if name == "gateway" else set()
     unreadable = {kind for kind, (data, _) in ODD.items() if is_strict(data)}
-    kinds = ODD.keys() - ELSEWHERE[name] - refused - unreadable
+    kinds = ODD.keys() - ELSEWHERE[name] - unreadable
     await in_turn(sorted(kinds), lambda kind: asyncio.ensure_future(ask(kind)))
     wrong = {kind: said for kind, said in answers.items() if not said.startswith(entrance.taken)}
     assert wrong == {}

@@ -1,7 +1,6 @@
 import pytest
 
-from addons.heads import absolute, answer_bytes, expects_continue, rendered, upstream_head
-from proxy.core.decisions import Refuse
+from addons.heads import absolute, upstream_head
 from proxy.core.http1 import parse_request
 from proxy.core.model import RequestHead
 from proxy.errors import FormatError
@@ -44,28 +43,3 @@ def test_what_goes_on(lines: bytes, absolute_form: bool, expected: bytes) -> Non
     raw = b"GET %b HTTP/1.1\r\n%b\r\n\r\n" % (target, lines)
     sent = upstream_head(parse_request(raw), REQUEST, raw, absolute_form)
     assert sent == b"GET /x?y=1 HTTP/1.1\r\n%b\r\n\r\n" % expected
-
-
-def test_a_changed_request_is_written_anew() -> None:
-    changed = RequestHead("POST", "https", "a", 443, "/y", headers=((b"Host", b"a"),))
-    assert rendered(changed) == b"POST /y HTTP/1.1\r\nHost: a\r\n\r\n"
-
-
-@pytest.mark.parametrize(("value", "waits"), [(b"100-Continue", True), (b"200-ok", False)])
-def test_who_waits_for_a_hundred(value: bytes, waits: bool) -> None:
-    head = parse_request(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: %b\r\n\r\n" % value)
-    assert expects_continue(head) is waits
-
-
-@pytest.mark.parametrize(
-    ("method", "status", "close", "expected"),
-    [
-        (b"GET", 424, False, b"HTTP/1.1 424 Failed Dependency\r\nA: 1\r\n\r\nno"),
-        (b"HEAD", 403, False, b"HTTP/1.1 403 Forbidden\r\nA: 1\r\n\r\n"),
-        (b"GET", 502, True, b"HTTP/1.1 502 Bad Gateway\r\nA: 1\r\nconnection: close\r\n\r\nno"),
-    ],
-)
-def test_answers_of_our_own(method: bytes, status: int, close: bool, expected: bytes) -> None:
-    head = parse_request(b"%b / HTTP/1.1\r\nHost: a\r\n\r\n" % method)
-    refusal = Refuse(status, ((b"A", b"1"),), b"no", "because")
-    assert answer_bytes(refusal, head, close=close) == expected

@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -6,7 +7,7 @@ import pytest
 
 from proxy.core.correlation import WITNESSES
 from proxy.engine.engine import Engine
-from proxy.engine.router import Router
+from proxy.engine.router import Router, parse
 from proxy.engine.runs import RunBook
 from proxy.engine.upstream import Pool
 from proxy.servers.api import Api
@@ -16,6 +17,10 @@ from proxy.stores.memory import MemoryStore
 from tests.engine.conftest import make_writer
 
 TOKEN = "a-token-of-the-tests"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+type Reader = asyncio.StreamReader
+type Writer = asyncio.StreamWriter
 
 
 @dataclass(slots=True)
@@ -42,3 +47,58 @@ async def served() -> AsyncIterator[Served]:
         yield Served(engine, store, site, url, http)
     await listening.stop()
     await engine.stop()
+
+
+class Place:
+    """A site with an upstream `mine`; what was opened is closed in the end."""
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.opened: list[Writer] = []
+        self.servers: list[asyncio.Server] = []
+
+    async def upstream(self, play: Callable[[Reader, Writer], Awaitable[None]]) -> None:
+        """Plays each connection."""
+
+        async def serve(reader: Reader, writer: Writer) -> None:
+            try:
+                await play(reader, writer)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                pass
+            finally:
+                writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        self.servers.append(server)
+        port = server.sockets[0].getsockname()[1]
+        self.served.engine.router.named["mine"] = parse(f"http://127.0.0.1:{port}")
+
+    async def client(self, port: int | None = None) -> tuple[Reader, Writer]:
+        own = int(self.served.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port or own)
+        self.opened.append(writer)
+        return reader, writer
+
+    async def close(self) -> None:
+        for writer in self.opened:
+            writer.close()
+        self.served.engine.pool.close()
+        for server in self.servers:
+            server.close()
+            await server.wait_closed()
+
+
+@pytest.fixture
+async def place(served: Served) -> AsyncIterator[Place]:
+    made = Place(served)
+    yield made
+    await made.close()
+
+
+async def answers(reader: Reader, writer: Writer) -> None:
+    """An upstream that answers each request."""
+    while True:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
+        await reader.readexactly(int(length or 0))
+        writer.write(OK)

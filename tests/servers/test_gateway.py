@@ -56,13 +56,6 @@ class Upstream:
         return True
 
 
-@pytest.fixture(params=["lane", "aiohttp"], autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both do the same; what the lane does not take goes by aiohttp."""
-    if request.param == "aiohttp":
-        monkeypatch.setattr("proxy.servers.app.Lanes", lambda *_: None)
-
-
 @pytest.fixture
 async def upstream(served: Served) -> AsyncIterator[Upstream]:
     made = Upstream()

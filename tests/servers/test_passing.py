@@ -1,8 +1,8 @@
 import pytest
 
-from proxy.core.decisions import Address, Refuse
+from proxy.core.decisions import Address
 from proxy.core.model import Headers, RequestHead
-from proxy.servers.passing import answer_bytes, upstream_head
+from proxy.servers.passing import upstream_head
 
 HERE = Address("https", "10.0.0.7", 8443, "api.test")
 
@@ -35,9 +35,3 @@ def test_the_head_for_the_upstream(headers: Headers, chunked: bool, sent: bytes)
 
 def test_a_port_that_is_not_the_usual_one_is_named() -> None:
     assert b"Host: api.test:8443\r\n" in upstream_head(head((), port=8443), HERE)
-
-
-def test_an_answer_of_ours() -> None:
-    refusal = Refuse(424, ((b"content-length", b"2"),), b"no", "replay-miss")
-    said = answer_bytes(refusal)
-    assert said == b"HTTP/1.1 424 Failed Dependency\r\ncontent-length: 2\r\n\r\nno"
