@@ -5,7 +5,8 @@ nobody can look behind. A model call that continues a history goes where that hi
 call goes where a model asked for it. A new history belongs to a run that it has something of: what
 its model said, or what its user asked. Else it is another agent's, a run of its own, if one is
 going on in the lane meanwhile, or was before (the lane is shared), or if the lane is an address and
-the connection is new. What a process does in turn, with nothing else going on, is one run.
+the connection is new. What a process does in turn, with nothing else going on, is one run. So is
+what a client goes on asking that has only asked single questions, without tools, for long.
 """
 
 from collections import OrderedDict
@@ -48,6 +49,7 @@ class Place(NamedTuple):
     witness: str | None = None
     said: str = ""
     asked_by: AskedBy | None = None
+    alone: bool = False  # one of many questions
 
 
 @dataclass(slots=True)
@@ -82,7 +84,8 @@ class Lineage:
         if place is None:
             place = self._left(seen, lane)
         far = place.witness == "tool-call" and place.run not in lane.runs
-        self._remember(call, seen, self._run(place.run, seen, None if far else lane), past)
+        run = self._run(place.run, seen, None if far else lane)
+        self._remember(call, seen, run, past, alone=place.alone)
         return place
 
     def forget(self, run: str) -> None:
@@ -113,7 +116,13 @@ class Lineage:
         return Place(run, "body-id", before or "") if run in self._runs and run else None
 
     def _by_history(self, call: Call, seen: Seen, lane: Lane, past: History) -> Place | None:
-        node = self._continued(call, seen, lane, past) or self._again(seen, lane, past)
+        node = self._continued(call, seen, lane, past)
+        if node is not None:
+            lane.alone = 0
+        elif lane.crowded and not call.tools and self._apart(call) is None:
+            return Place(seen.run, alone=True)
+        else:
+            node = self._again(seen, lane, past)
         if node is not None:
             node.continued = True
             node.run.waiting.pop(node.mark, None)
@@ -183,6 +192,7 @@ class Lineage:
             same = [run for run in runs if run.connection == seen.connection]
             if same:
                 return Place(same[-1].id, "history", "its connection")
+        lane.alone += not call.tools
         made = self.new()
         return Place(made, "history", made)
 
@@ -244,7 +254,9 @@ class Lineage:
             lane.runs.move_to_end(run_id)
         return run
 
-    def _remember(self, call: Call, seen: Seen, run: KnownRun, past: History | None) -> None:
+    def _remember(
+        self, call: Call, seen: Seen, run: KnownRun, past: History | None, *, alone: bool = False
+    ) -> None:
         if call.response_id:
             self._response(call.response_id, run.id)
         if past is None:
@@ -254,7 +266,7 @@ class Lineage:
             run.began = seen.at
         run.apart = run.apart or self._apart(call)
         begins = not run.openers or not any(turn.by_model for turn in past.asked)
-        if begins and (text := asked_first(call)):
+        if begins and not alone and (text := asked_first(call)):
             run.openers = [*run.openers[-_MOST_OPENERS:], text]
         uses = own_uses(call)
         ids = frozenset(use.id for use in uses if use.id)
@@ -268,7 +280,8 @@ class Lineage:
             self._keep(("so far", mark), node)
             if call.reply and (call.reply.tool_uses or len(call.reply.text) >= PHRASE[0]):
                 self._keep(("answer", past.answered[-1].mark), node)
-        take_down(run, call, seen)
+        if not alone:
+            take_down(run, call, seen)
         run.ended = max(run.ended, seen.ended)
 
     def _apart(self, call: Call) -> str | None:

@@ -14,6 +14,7 @@ _MOSTPHRASES = 128
 PHRASE = (24, 200)  # letters: shorter ones are said by everybody
 _TEXT = 65_536
 _WAITING = 120.0  # seconds for which a run counts as going on while a tool is at work
+_CROWD = 64  # questions
 _OPEN_FOR = 600.0  # seconds after which nobody answers a tool use any more
 
 
@@ -88,6 +89,12 @@ class Lane:
 
     runs: OrderedDict[str, KnownRun] = field(default_factory=OrderedDict)  # the latest at the end
     shared: bool = False
+    alone: int = 0  # histories without tools that got a run of their own since one was continued
+
+    @property
+    def crowded(self) -> bool:
+        """Whether its calls are so many questions that nobody goes on with: of no agents."""
+        return self.alone >= _CROWD
 
 
 class Match(NamedTuple):

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, groupby
 from typing import Any, Literal, Protocol
 
 from proxy.core import pricing, validators
@@ -295,15 +295,9 @@ class Writer:
 
     def _store_batch(self, batch: list[_Item]) -> None:
         """Commits a batch; a run's close comes after what was queued before it."""
-        group: list[_Item] = []
-        for item in batch:
-            if isinstance(item, _Close):
-                self._commit(group, self._writes(group))
-                group = []
-                self._commit([item], self._closing(item))
-            else:
-                group.append(item)
-        self._commit(group, self._writes(group))
+        for closes, items in groupby(batch, lambda item: isinstance(item, _Close)):
+            group = list(items)
+            self._commit(group, self._closings(group) if closes else self._writes(group))
 
     def _writes(self, group: list[_Item]) -> list[Write]:
         writes: list[Write] = []
@@ -385,6 +379,17 @@ class Writer:
         if base is None:
             base = self._bases[run_id] = self._store.last_seq(run_id)
         return base
+
+    def _closings(self, group: list[_Item]) -> list[Write]:
+        writes: list[Write] = []
+        for item in [item for item in group if isinstance(item, _Close)]:
+            try:
+                writes += self._closing(item)
+            except Exception:  # noqa: BLE001 - one run must not cost the others their outcomes
+                _log.exception("a run could not be judged")
+                group.remove(item)
+                self._lose([item], "it could not be judged; see the log")
+        return writes
 
     def _closing(self, item: _Close) -> list[Write]:
         self._bases.pop(item.run_id, None)

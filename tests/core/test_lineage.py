@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from proxy.core import lineage as module
-from proxy.core.calls import Call, Message, ToolUse
+from proxy.core.calls import Call, Message, ToolDef, ToolUse
 from proxy.core.lineage import Lineage, Place
 from proxy.core.model import RequestHead
 from proxy.core.remembered import Seen
@@ -29,12 +29,23 @@ class Told:
         guessed: bool = True,
         connection: str = "",
         kind: str = "llm_call",
+        tools: tuple[ToolDef, ...] = (),
+        session: dict[str, str] | None = None,
     ) -> Place:
         self.at += 1
         sides = itertools.cycle(("user", "assistant"))
         messages = tuple(map(Message, sides, texts[:-1]))
         reply = Message("assistant", texts[-1], uses) if texts else None
-        call = Call(kind, "s", "p", messages=messages, reply=reply, input={"q": "whales"})
+        call = Call(
+            kind,
+            "s",
+            "p",
+            messages=messages,
+            reply=reply,
+            input={"q": "whales"},
+            tools=tools,
+            session=session or {},
+        )
         seen = Seen(f"ex{self.at}", "lane", guessed, self.at, self.at + 1, True, connection)
         return self.lineage.place(call, seen, lambda: asked(HEAD, call, b""))
 
@@ -75,6 +86,22 @@ def test_a_call_is_compared_with_the_latest_runs_only(monkeypatch: pytest.Monkey
     assert len(compared) == module._LATEST
     assert "lane" in compared
     assert "new1" not in compared
+
+
+def test_questions_that_nobody_goes_on_with_are_one_run_in_the_long_run() -> None:
+    told = Told()
+
+    def single(n: int) -> str:
+        return told(f"Question {n}?", f"Answer {n}.", connection=str(n)).run
+
+    assert len({single(n) for n in range(65)}) == 65
+    assert {single(n) for n in range(65, 200)} == {"lane"}
+    assert told("Do it.", "Yes.", connection="a", tools=(ToolDef("find"),)).run == "new65"
+    assert told("Hello.", "Hi.", connection="b", session={"user": "u1"}).run == "new66"
+    assert single(200) == "lane"
+    again = told("Question 150?", "Answer 150.", "And?", "So.", connection="150")
+    assert again.run == "lane"
+    assert single(201) == "new67"  # they do talk: each may be an agent
 
 
 def test_the_turn_that_asked_is_told_of_a_certain_run_too() -> None:

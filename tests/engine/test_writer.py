@@ -3,7 +3,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import override
+from typing import Any, override
 
 import pytest
 
@@ -203,6 +203,26 @@ async def test_a_callers_outcome_is_not_judged_over(writer: Writer, store: Memor
     await writer.close_run("r", 9.0, exit_code=3, ended_by="exit")
     assert [outcome.source for outcome in store.outcomes("r")] == ["caller"]
     assert store.find_run("r").outcome == "Completed"
+
+
+async def test_runs_that_end_together_are_one_commit_and_one_that_fails_costs_no_other() -> None:
+    store = Failing()
+    writer = make_writer(store)
+    judge = writer._judge
+
+    def judges(run: Run, *rest: Any) -> Outcome:
+        if run.id == "r3":
+            raise ZeroDivisionError
+        return judge(run, *rest)
+
+    writer._judge = judges
+    store.write([OpenRun(Run(f"r{n}", "agent", f"r{n}", 1.0)) for n in range(10)])
+    store.batches.clear()
+    ends = [writer.close_run(f"r{n}", 9.0) for n in range(10)]
+    writer.start()
+    assert await asyncio.gather(*ends) == [n != 3 for n in range(10)]
+    assert store.batches == [18]
+    await asyncio.to_thread(writer.stop)
 
 
 async def test_numbers_go_on_where_an_earlier_process_stopped(
