@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proxy.config import Settings
 from proxy.core import validators, wire
@@ -35,7 +36,9 @@ from proxy.engine.writer import Writer
 from proxy.errors import ConfigError, DashcamError
 from proxy.stores import open_store
 from proxy.stores._api import Store
-from proxy.stores.vault import Vault, path_of, read_key
+
+if TYPE_CHECKING:
+    from proxy.stores.vault import Vault
 
 _log = logging.getLogger(__name__)
 
@@ -90,13 +93,15 @@ async def start(settings: Settings) -> Runtime:
     return Runtime(settings, store, redactor, engine, logs.install(redactor.text))
 
 
-def vault_of(settings: Settings) -> Vault | None:
+def vault_of(settings: Settings) -> "Vault | None":
     """The vault of the store, opened with the user's key; None where no key is set.
 
     `Vault.restored` puts secrets back in the place of pseudonyms. Raises DashcamError.
     """
     if settings.vault is None:
         return None
+    from proxy.stores.vault import Vault, path_of, read_key  # noqa: PLC0415 - slow to import
+
     return Vault.open(path_of(settings.store), read_key(settings.vault))
 
 
@@ -184,7 +189,7 @@ def _given(runtime: Runtime) -> Given:
     return Given(lambda name: known(name) or (_revealed(vault, name) if vault else None))
 
 
-def _revealed(vault: Vault, name: bytes) -> bytes | None:
+def _revealed(vault: "Vault", name: bytes) -> bytes | None:
     try:
         return vault.reveal(name.decode())
     except DashcamError:  # the live call that needs it says so, by failing

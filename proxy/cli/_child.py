@@ -90,6 +90,7 @@ async def run_in(
         loopback=loopback,
         start=start,
         world=world,
+        kept=where.authority.cert_path.parent,
     )
     loading.cancel()
     ended = Ended(code)
@@ -121,9 +122,13 @@ async def in_kit(
     password: str = "x",  # noqa: S107 - what nobody asks for
     start: Start = run_child,
     world: World | None = None,
+    kept: Path | None = None,
 ) -> int:
-    """Runs `argv` with the run's listener as its proxy, by `password`; `start` says how."""
-    with temporary_kit(ca_pem, os.environ) as kit:
+    """Runs `argv` with the run's listener as its proxy, by `password`; `start` says how.
+
+    `kept` is a private folder for what need not be made anew each time.
+    """
+    with temporary_kit(ca_pem, os.environ, kept=kept) as kit:
         env = child_environment(
             os.environ,
             proxy=f"http://{run_id}:{quote(password, safe='')}@127.0.0.1:{port}",

@@ -55,7 +55,7 @@ def command(cli: Cli, *, action: str, host: Sequence[str]) -> int:
             "notBefore": known.not_before.isoformat(),
             "notAfter": known.not_after.isoformat(),
             "onlyFor": list(known.name_constraints),
-            "path": str(known.path),
+            "path": str(authority.cert_path),
         }
         if cli.json:
             json.dump(shown, sys.stdout, indent=2)

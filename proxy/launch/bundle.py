@@ -6,6 +6,7 @@ the bundle must hold the public roots too, or traffic that Dashcam passes on unt
 
 import base64
 import binascii
+import contextlib
 import functools
 import importlib
 import os
@@ -13,15 +14,13 @@ import re
 import ssl
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
-from cryptography.utils import CryptographyDeprecationWarning
 
 BUNDLE_NAME = "ca-bundle.pem"
 EXTRA_NAME = "ca-extra.pem"
 TRUST_STORE_NAME = "ca-bundle.p12"
+_KEPT = "trust-"
 TRUST_STORE_PASSWORD = "changeit"  # noqa: S105 - Java's customary one; the file holds no secret
 
 # Variables that replace the roots of everything built on OpenSSL, and of Go.
@@ -86,21 +85,56 @@ def write_extra(folder: Path, ca_pem: bytes, env: Mapping[str, str]) -> Path:
     return path
 
 
-def write_trust_store(folder: Path, bundle: Path) -> Path:
-    """Write the certificates of `bundle` as a PKCS12 trust store, which is what Java reads."""
+def write_trust_store(folder: Path, bundle: Path, kept: Path | None = None) -> Path:
+    """Write the certificates of `bundle` as a PKCS12 trust store, which is what Java reads.
+
+    Making one takes long: that of the last bundle is kept in `kept`, a private folder, if given.
+    """
+    path = folder / TRUST_STORE_NAME
+    pem = bundle.read_bytes()
+    known = kept / f"{_KEPT}{sha256(pem).hexdigest()}.p12" if kept else None
+    if known is None:
+        _write_private(path, _trust_store(pem))
+        return path
+    try:
+        made = known.read_bytes()
+    except OSError:
+        made = _trust_store(pem)
+        with contextlib.suppress(OSError):  # a folder that cannot be written to costs time alone
+            _keep(known, made)
+    _write_private(path, made)
+    return path
+
+
+def _keep(known: Path, made: bytes) -> None:
+    """In the place of those of other bundles."""
+    fresh = known.with_name(f".{known.name}.{os.getpid()}")
+    _write_private(fresh, made)
+    fresh.replace(known)
+    for other in known.parent.glob(f"{_KEPT}*.p12"):
+        if other != known:
+            other.unlink(missing_ok=True)
+
+
+def _trust_store(pem: bytes) -> bytes:
+    from cryptography import x509  # noqa: PLC0415 - slow to import
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - likewise
+        BestAvailableEncryption,
+        pkcs12,
+    )
+    from cryptography.utils import CryptographyDeprecationWarning  # noqa: PLC0415 - likewise
+
     certs = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # old roots are odd
-        for number, text in enumerate(_certificates(bundle.read_bytes())):
+        for number, text in enumerate(_certificates(pem)):
             try:
                 cert = x509.load_der_x509_certificate(base64.b64decode(text))
             except ValueError:  # too odd: Java would not read it either
                 continue
             certs.append(pkcs12.PKCS12Certificate(cert, f"root-{number}".encode()))
-    path = folder / TRUST_STORE_NAME
     lock = BestAvailableEncryption(TRUST_STORE_PASSWORD.encode())
-    _write_private(path, pkcs12.serialize_java_truststore(certs, lock))
-    return path
+    return pkcs12.serialize_java_truststore(certs, lock)
 
 
 def _distinct(ca_pem: bytes, env: Mapping[str, str]) -> list[bytes]:

@@ -38,19 +38,28 @@ class Kit:
 
 @contextlib.contextmanager
 def temporary_kit(
-    ca_pem: bytes, env: Mapping[str, str], *, java: bool | None = None
+    ca_pem: bytes,
+    env: Mapping[str, str],
+    *,
+    java: bool | None = None,
+    kept: Path | None = None,
 ) -> Iterator[Kit]:
     """A kit in a private temporary folder, removed at the end; arguments as in `write_kit`."""
     folder = Path(tempfile.mkdtemp(prefix="dashcam-kit-"))  # made with mode 0700
     try:
-        yield write_kit(folder, ca_pem, env, java=java)
+        yield write_kit(folder, ca_pem, env, java=java, kept=kept)
     finally:
         # a daemon that the child left behind may still be writing byte code there
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_kit(
-    folder: Path, ca_pem: bytes, env: Mapping[str, str], *, java: bool | None = None
+    folder: Path,
+    ca_pem: bytes,
+    env: Mapping[str, str],
+    *,
+    java: bool | None = None,
+    kept: Path | None = None,
 ) -> Kit:
     """Write the files of a kit into `folder`.
 
@@ -59,6 +68,7 @@ def write_kit(
         ca_pem: The CA's certificate.
         env: The environment that the child would have had: tells the roots and the user's wgetrc.
         java: Whether to make a Java trust store; None: when `env` leads to a Java.
+        kept: A private folder for what need not be made anew for every kit.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     bundle = write_bundle(folder, ca_pem, env)
@@ -74,7 +84,7 @@ def write_kit(
         wgetrc=_write_wgetrc(folder, bundle, env),
         python=python,
         node=_copy(_NODE_FILE, folder),
-        java=write_trust_store(folder, bundle) if wanted else None,
+        java=write_trust_store(folder, bundle, kept) if wanted else None,
     )
 
 

@@ -1,70 +1,23 @@
 import datetime as dt
-import getpass
 import os
-import socket
-import ssl
 import stat
-import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from mitmproxy.certs import DEFAULT_DHPARAM, CertStore
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from mitmproxy.certs import CertStore
 
 from proxy.errors import ConfigError, DashcamError
-from proxy.launch import authority as module
+from proxy.launch import ca_certificate
 from proxy.launch.authority import Authority, facts, load_or_create, rotate
 
 
-def store(authority: Authority, folder: Path) -> CertStore:
-    dhparams = folder / "dhparam.pem"
-    dhparams.write_bytes(DEFAULT_DHPARAM)
-    return CertStore.from_files(authority.pem_path, dhparams)
-
-
-def leaf(authority: Authority, folder: Path, name: str) -> Path:
-    """Key and certificate for `name` as mitmproxy mints them.
-
-    An address is not given as common name too: OpenSSL would hold that against the permitted hosts.
-    """
-    if name[0].isdigit():
-        entry = store(authority, folder).get_cert(None, [x509.IPAddress(ip_address(name))])
-    else:
-        entry = store(authority, folder).get_cert(name, [x509.DNSName(name)])
-    key = entry.privatekey.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path = folder / f"{name}.pem"
-    path.write_bytes(key + entry.cert.to_pem())
-    return path
-
-
-def handshake(authority: Authority, folder: Path, name: str) -> None:
-    """A TLS handshake in memory, verified as strictly as Python 3.13 does by default."""
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(leaf(authority, folder, name))
-    client = ssl.create_default_context(cadata=authority.cert_pem.decode())
-    client.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
-    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = (
-        client.wrap_bio(to_client, to_server, server_hostname=name),
-        server.wrap_bio(to_server, to_client, server_side=True),
-    )
-    done: set[ssl.SSLObject] = set()
-    while len(done) < len(ends):
-        for end in ends:
-            try:
-                end.do_handshake()
-                done.add(end)
-            except ssl.SSLWantReadError:
-                continue
+def key_of(authority: Authority) -> bytes:
+    """The key, as PEM, which stands before the certificate."""
+    return authority.pem_path.read_bytes().removesuffix(authority.cert_pem)
 
 
 def test_files_are_private_whatever_the_umask(tmp_path: Path) -> None:
@@ -76,69 +29,14 @@ def test_files_are_private_whatever_the_umask(tmp_path: Path) -> None:
     folder = made.pem_path.parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    assert modes == {"ca.pem": 0o600, "ca-cert.pem": 0o600, ".lock": 0o600}
+    assert modes == dict.fromkeys(("ca.pem", "ca-cert.pem", ".read", ".lock"), 0o600)
 
 
 def test_loading_again_gives_the_same(tmp_path: Path) -> None:
     first = load_or_create(tmp_path / "ca")
     assert load_or_create(tmp_path / "ca") == first
-    assert first.pem_path.read_bytes() == first.key_pem + first.cert_pem
+    assert first.pem_path.read_bytes() == key_of(first) + first.cert_pem
     assert first.cert_path.read_bytes() == first.cert_pem
-
-
-def test_certificate_is_a_constrained_p256_ca_that_says_whose_it_is(tmp_path: Path) -> None:
-    cert = x509.load_pem_x509_certificate(load_or_create(tmp_path / "ca").cert_pem)
-    name = cert.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
-    assert str(name).startswith("Dashcam CA ")
-    assert socket.gethostname()[:8] in str(name)
-    key = cert.public_key()
-    assert isinstance(key, ec.EllipticCurvePublicKey)
-    assert isinstance(key.curve, ec.SECP256R1)
-    basic = cert.extensions.get_extension_for_class(x509.BasicConstraints)
-    assert basic.critical
-    assert (basic.value.ca, basic.value.path_length) == (True, 0)
-    usage = cert.extensions.get_extension_for_class(x509.KeyUsage)
-    assert usage.critical
-    assert usage.value.key_cert_sign
-    assert not usage.value.digital_signature
-    assert dt.timedelta(days=300) < cert.not_valid_after_utc - dt.datetime.now(dt.UTC)
-    assert cert.not_valid_after_utc - cert.not_valid_before_utc < dt.timedelta(days=398)
-
-
-def test_strict_verification_accepts_leaves(tmp_path: Path) -> None:
-    handshake(load_or_create(tmp_path / "ca"), tmp_path, "api.example.com")
-
-
-def test_openssl_accepts_ca_and_leaf_strictly(tmp_path: Path) -> None:
-    made = load_or_create(tmp_path / "ca")
-    path = leaf(made, tmp_path, "api.example.com")
-    argv = ["openssl", "verify", "-x509_strict", "-CAfile", str(made.cert_path), str(path)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.stdout.endswith("OK\n"), done.stderr
-
-
-@pytest.mark.parametrize(
-    ("constraints", "name", "accepted"),
-    [
-        (["api.example.com"], "api.example.com", True),
-        (["example.com"], "api.example.com", True),
-        (["api.example.com"], "api.example.org", False),
-        (["api.example.com"], "127.0.0.1", False),
-        (["127.0.0.1"], "127.0.0.1", True),
-        (["127.0.0.1"], "127.0.0.2", False),
-        (["127.0.0.1"], "api.example.com", False),
-        (["10.0.0.0/8", "api.example.com"], "10.1.2.3", True),
-    ],
-)
-def test_name_constraints_hold(
-    tmp_path: Path, constraints: list[str], name: str, accepted: bool
-) -> None:
-    made = load_or_create(tmp_path / "ca", name_constraints=constraints)
-    if accepted:
-        handshake(made, tmp_path, name)
-        return
-    with pytest.raises(ssl.SSLCertVerificationError, match=r"subtree|excluded"):
-        handshake(made, tmp_path, name)
 
 
 def test_constraints_are_part_of_the_ca(tmp_path: Path) -> None:
@@ -175,16 +73,6 @@ def test_files_of_another_user_are_refused(tmp_path: Path, monkeypatch: pytest.M
         load_or_create(tmp_path / "ca")
 
 
-def test_a_user_without_a_name_is_named_by_number(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def nobody() -> str:
-        raise KeyError
-
-    monkeypatch.setattr(getpass, "getuser", nobody)
-    assert f" {os.geteuid()}@" in facts(load_or_create(tmp_path / "ca")).name
-
-
 def test_rotate_makes_another_one(tmp_path: Path) -> None:
     first = load_or_create(tmp_path / "ca")
     second = rotate(tmp_path / "ca")
@@ -197,7 +85,7 @@ def test_rotate_makes_another_one(tmp_path: Path) -> None:
 def test_an_expiring_ca_is_renewed_for_the_same_hosts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_VALID", dt.timedelta(days=1))
+    monkeypatch.setattr(ca_certificate, "_VALID", dt.timedelta(days=1))
     old = load_or_create(tmp_path / "ca", name_constraints=["a.test"])
     monkeypatch.undo()
     new = load_or_create(tmp_path / "ca")
@@ -211,15 +99,6 @@ def test_certificate_file_follows_the_truth(tmp_path: Path) -> None:
     made.cert_path.unlink()
     load_or_create(tmp_path / "ca")
     assert made.cert_path.read_bytes() == made.cert_pem
-
-
-def test_facts(tmp_path: Path) -> None:
-    made = load_or_create(tmp_path / "ca")
-    found = facts(made)
-    cert = x509.load_pem_x509_certificate(made.cert_pem)
-    assert found.fingerprint.replace(":", "").lower() == cert.fingerprint(hashes.SHA256()).hex()
-    assert found.not_before < dt.datetime.now(dt.UTC) < found.not_after
-    assert found.path == made.cert_path
 
 
 def write(folder: Path, data: bytes) -> None:
@@ -237,7 +116,7 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_foreign_keys_are_refused(tmp_path: Path) -> None:
     one, other = load_or_create(tmp_path / "one"), load_or_create(tmp_path / "other")
-    write(tmp_path / "mixed", one.key_pem + other.cert_pem)
+    write(tmp_path / "mixed", key_of(one) + other.cert_pem)
     with pytest.raises(DashcamError, match="do not belong together"):
         load_or_create(tmp_path / "mixed")
 
@@ -268,3 +147,35 @@ def test_those_that_start_at_once_share_one_ca(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(start, range(8)))
     assert len(found) == 1
+
+
+def test_what_was_read_once_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts = ["a.test", "127.0.0.1"]
+    made = load_or_create(tmp_path / "ca", name_constraints=hosts)
+    monkeypatch.setattr(ca_certificate, "read", None)
+    assert load_or_create(tmp_path / "ca", name_constraints=hosts[::-1]) == made
+    with pytest.raises(ConfigError, match=r"was made for a\.test, 127"):
+        load_or_create(tmp_path / "ca", name_constraints=["b.test"])
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"[]", b"{}", b'["x", "y", 9e9, []]', b"\xff", b'[1,2,"x",3]']
+)
+def test_what_says_something_else_of_the_files_is_written_anew(tmp_path: Path, said: bytes) -> None:
+    made = load_or_create(tmp_path / "ca")
+    read = tmp_path / "ca" / ".read"
+    truth = read.read_bytes()
+    read.write_bytes(said)
+    assert load_or_create(tmp_path / "ca") == made
+    assert read.read_bytes() == truth
+
+
+def test_files_that_were_changed_are_read_again(tmp_path: Path) -> None:
+    one, other = load_or_create(tmp_path / "one"), load_or_create(tmp_path / "other")
+    one.pem_path.write_bytes(other.pem_path.read_bytes())
+    assert load_or_create(tmp_path / "one").cert_pem == other.cert_pem
+    one.pem_path.write_bytes(b"nonsense")
+    with pytest.raises(DashcamError, match="is not a key and a certificate"):
+        load_or_create(tmp_path / "one")

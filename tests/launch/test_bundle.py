@@ -155,3 +155,23 @@ def test_trust_store_for_java(tmp_path: Path, authority: Authority, roots: list[
     assert shown.count("2.16.840.1.113894.746875.1.1") == 2
     loaded = pkcs12.load_pkcs12(path.read_bytes(), b"changeit")
     assert {cert.friendly_name for cert in loaded.additional_certs} == {b"root-0", b"root-2"}
+
+
+def test_a_trust_store_is_made_once_for_a_bundle(
+    tmp_path: Path, authority: Authority, roots: list[bytes]
+) -> None:
+    bundle, kept = tmp_path / "bundle.pem", tmp_path / "kept"
+    kept.mkdir()
+
+    def made(pem: bytes) -> bytes:
+        bundle.write_bytes(pem)
+        return write_trust_store(tmp_path, bundle, kept).read_bytes()
+
+    first = made(authority.cert_pem)
+    assert made(authority.cert_pem) == first  # it would have had another salt
+    second = made(authority.cert_pem + roots[0])
+    assert len(pkcs12.load_pkcs12(second, b"changeit").additional_certs) == 2
+    assert [path.read_bytes() for path in kept.iterdir()] == [second]
+    kept.joinpath(next(kept.iterdir()).name).unlink()
+    kept.rmdir()
+    assert made(authority.cert_pem) != first  # nowhere to keep it

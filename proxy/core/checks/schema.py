@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from proxy.core.checks._api import Trial
-from proxy.core.validators import _schema
 from proxy.errors import ConfigError
 
 _SHOWN: Final = 5
@@ -20,6 +19,8 @@ def check(trial: Trial, wanted: Any) -> Iterator[str]:
     except ValueError as error:
         yield f"the output is not JSON: {error}"
         return
+    from proxy.core.validators import _schema  # noqa: PLC0415 - a fifth of a start
+
     found = _schema.check(wanted, value)
     for wrong in found.errors[:_SHOWN]:
         yield f"{wrong.json_path}: {wrong.message}"
