@@ -17,7 +17,7 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.tls import ClientHelloData, TlsData
 from OpenSSL import SSL
 
-from proxy.engine.upstream import USUAL_BUNDLES, Certificates
+from proxy.engine.upstream import USUAL_BUNDLES, Certificates, certified
 
 _H1, _H2 = b"http/1.1", b"h2"
 _CONTEXTS = 512
@@ -62,7 +62,7 @@ class Tls:
         """TLS between us and an upstream of the slow lane; verified, always."""
         server = data.conn
         address = getattr(server, "address", None) or ("", 0)
-        name = server.sni or data.context.client.sni or address[0]
+        name = certified(server.sni or data.context.client.sni or address[0])
         server.sni = name
         client_offers = data.context.client.alpn_offers
         if _H2 in client_offers:

@@ -8,6 +8,7 @@ or LF, NUL and other control bytes, doubled or odd Content-Length, Transfer-Enco
 refused is named, never repeated: it may hold a secret.
 """
 
+import ipaddress
 import re
 from typing import NamedTuple, Protocol
 
@@ -30,7 +31,7 @@ _NAME = re.compile(_TOKEN)
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?(?:\r\n?)?")
 _TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.-]*://")
 _HOST = re.compile(rb"[\w.~%!$&'()*+;=:\[\]-]*")  # RFC 3986, 3.2.2 and a port; no list of them
-_AUTHORITY = re.compile(rb"([\w.~-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+_AUTHORITY = re.compile(rb"([\w.~-]+|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]+):([0-9]{1,5})")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNKED = b"chunked"
 _HEAD_ONLY = frozenset({b"content-length", b"transfer-encoding", b"host"})  # RFC 9110, 6.5.1
@@ -139,11 +140,13 @@ def _check_host(headers: Headers, version: bytes) -> None:
 def parse_connect(data: bytes) -> tuple[Head, str, int]:
     """The CONNECT head that `data` starts with, and the host and port it names (RFC 9110, 9.3.6).
 
-    A Host header need not be there: some clients send none.
+    A Host header need not be there, nor brackets round an IPv6 address (Python's before 3.13):
+    some clients send none. With a port after it, such an address can be read in one way only.
     """
     line = _REQUEST_LINE.match(data)
     place = _AUTHORITY.fullmatch(line[2]) if line is not None else None
-    if line is None or line[1] != b"CONNECT" or place is None:
+    host = place[1].strip(b"[]").decode("ascii") if place is not None else ""
+    if line is None or line[1] != b"CONNECT" or place is None or not _is_host(host):
         raise FormatError("the request line is malformed: CONNECT takes host:port")
     port = int(place[2])
     if not 0 < port < 65536:  # noqa: PLR2004 - ports
@@ -154,7 +157,15 @@ def parse_connect(data: bytes) -> tuple[Head, str, int]:
         raise FormatError("there must be exactly one Host header")
     if any(_delimiters(head)):
         raise FormatError("a CONNECT has no body")
-    return head, place[1].strip(b"[]").decode("ascii"), port
+    return head, host, port
+
+
+def _is_host(host: str) -> bool:
+    """Whether what has colons is an IPv6 address; the rest has been looked at."""
+    try:
+        return ":" not in host or bool(ipaddress.IPv6Address(host))
+    except ValueError:
+        return False
 
 
 def parse_response(data: bytes) -> Head:

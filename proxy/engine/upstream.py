@@ -270,7 +270,7 @@ class Pool:
             where,
             address.port,
             ssl=self._context(address) if secure else None,
-            server_hostname=address.name if secure else None,
+            server_hostname=certified(address.name) if secure else None,
             happy_eyeballs_delay=_delay(where),
         )
         return connection
@@ -289,7 +289,10 @@ class Pool:
             return connection
         try:
             wrapped = await asyncio.get_running_loop().start_tls(
-                transport, connection, self._context(address), server_hostname=address.name
+                transport,
+                connection,
+                self._context(address),
+                server_hostname=certified(address.name),
             )
         except BaseException:
             transport.abort()
@@ -301,7 +304,7 @@ class Pool:
     def _context(self, address: Address) -> ssl.SSLContext:
         if self._own_tls:
             for glob, context in self._own_tls.items():
-                if fnmatch(address.name.lower(), glob):
+                if fnmatch(certified(address.name).lower(), glob):
                     return context
         if self._tls is None:  # the public roots take long to load, and a replay needs none
             self._tls = client_tls(None)
@@ -383,6 +386,11 @@ def client_tls(
 
 def _no_password() -> str:
     raise ValueError("its key is encrypted")  # OpenSSL would ask on the terminal
+
+
+def certified(name: str) -> str:
+    """A host's name as TLS knows it: without the dot that ends an absolute one (RFC 6066, 3)."""
+    return name.removesuffix(".")
 
 
 def explain(error: OSError, address: Address, hop: Hop | None = None) -> tuple[End, str]:

@@ -153,12 +153,13 @@ async def test_tls_is_verified_by_the_requests_own_name(tmp_path: Path) -> None:
     ca.issue_cert("api.acme.test").configure_cert(server)
     pool = Pool(upstream_ca=tmp_path / "ca.pem")
     async with echo(server) as (port, _):
-        listener = Listener()
-        connection = await pool.acquire(at(port, "https", "api.acme.test"), listener)
-        connection.write(b"hello\n")
-        await listener.event.wait()
-        assert listener.data == b"hello\n"
-        pool.discard(connection)
+        for name in ("api.acme.test", "api.acme.test."):  # which is the same, and absolute
+            listener = Listener()
+            connection = await pool.acquire(at(port, "https", name), listener)
+            connection.write(b"hello\n")
+            await listener.event.wait()
+            assert listener.data == b"hello\n"
+            pool.discard(connection)
         with pytest.raises(UpstreamError, match="not valid") as caught:
             await pool.acquire(at(port, "https", "other.acme.test"), Listener())
         assert caught.value.end is End.UPSTREAM_TLS
