@@ -20,7 +20,7 @@ from proxy.core.model import Exchange, Run, Snapshot
 from proxy.core.recording import dump
 from proxy.core.replay import Fixtures, Hit, Playback
 from proxy.importers.recording_file import opened
-from proxy.runtime import step_of
+from proxy.replays import step_of
 
 _ROUNDS = 3
 

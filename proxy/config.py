@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 from proxy.core import expectations
 from proxy.core.canonical import loads
 from proxy.core.correlation import LATER, WITNESSES
-from proxy.core.matching.rules import read, write
 from proxy.errors import ConfigError
 
 FILE = "dashcam.toml"
@@ -139,6 +138,8 @@ def _witness(value: Any) -> str:
 
 
 def _rule(value: Any) -> str:
+    from proxy.core.matching.rules import read, write  # noqa: PLC0415 - few have any; slow to import
+
     return write(read(_text(value)))
 
 

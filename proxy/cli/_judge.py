@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from proxy import runtime as composition
+from proxy import replays
 from proxy.cli._child import new_token
 from proxy.cli._common import Cli
 from proxy.cli._header import outcome_spans
@@ -151,7 +151,7 @@ async def asked(settings: Settings, made: Prepared) -> Found:
         engine, store = where.runtime.engine, where.runtime.store
         if made.recorded is not None:
             mode = Mode("exact")
-            await asyncio.to_thread(composition.replayer, where.runtime, [made.recorded], mode)
+            await asyncio.to_thread(replays.replayer, where.runtime, [made.recorded], mode)
         run_id = new_id("run")
         run = Run(run_id, LABEL, run_id, wall(), metadata=_metadata(made))
         engine.open_run(run)

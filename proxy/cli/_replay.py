@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from proxy import runtime as composition
+from proxy import replays
 from proxy.cli._accept import RECORDING, accepted, as_json, into_config, into_file, lines, ruled
 from proxy.cli._child import World, metadata, new_token, run_in, say
 from proxy.cli._drift import Drift, drift
@@ -256,15 +256,15 @@ def begun(settings: Settings, recorded: Run) -> float | None:
 
 async def empty(where: Serving, ref: str, mode: Mode) -> Replayer:
     """Where there is no recording yet: what is named goes live, and all else is a miss."""
-    replayer = await asyncio.to_thread(composition.replayer, where.runtime, [], mode)
-    replayer.recordings[ref] = Fixtures.of((), steps=composition.step_of)
+    replayer = await asyncio.to_thread(replays.replayer, where.runtime, [], mode)
+    replayer.recordings[ref] = Fixtures.of((), steps=replays.step_of)
     where.front.reports = replayer.reports
     return replayer
 
 
 async def prepared(where: Serving, ref: str, mode: Mode) -> Replayer:
     """What answers from the recording from now on."""
-    replayer = await asyncio.to_thread(composition.replayer, where.runtime, [ref], mode)
+    replayer = await asyncio.to_thread(replays.replayer, where.runtime, [ref], mode)
     where.front.reports = replayer.reports
     return replayer
 

@@ -12,12 +12,12 @@ from proxy.cli._print import Line, Span, put, put_json
 from proxy.cli._source import Source, source
 from proxy.cli._text import duration
 from proxy.cli._timeline import one_line, status
+from proxy.core import plain
 from proxy.core.diff import changes as request_changes
 from proxy.core.matching import MatchRequest, normalised
 from proxy.core.model import CALL_KINDS, Event
 from proxy.core.objects import run_object
 from proxy.core.outcomes import as_object, current_outcome
-from proxy.core.replay import plain
 from proxy.errors import RecordingNotFound
 
 _REQUESTS = 500  # pairs whose requests are compared

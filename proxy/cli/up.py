@@ -124,6 +124,7 @@ async def _serve(
     number: int = 0,
     alive: int | None = None,
 ) -> int:
+    from proxy import replays
     from proxy import runtime as composition
     from proxy.cli._serving import serving
     from proxy.core.replay import Live
@@ -142,13 +143,13 @@ async def _serve(
                 settings.match, settings.pace, reuse, live=Live(hosts=settings.replay_allow)
             )
             replayer = await asyncio.to_thread(
-                composition.replayer, where.runtime, settings.replay, mode
+                replays.replayer, where.runtime, settings.replay, mode
             )
             replayer.on_miss = lambda text: print(text, file=sys.stderr)
             where.front.reports = replayer.reports
         else:
             mode = Mode(settings.match, settings.pace)
-            composition.replay_on_request(where.runtime, mode, possible=settings.workers == 1)
+            replays.replay_on_request(where.runtime, mode, possible=settings.workers == 1)
         shared = settings.workers > 1
         port = where.forward.listen(settings.listen.host, settings.listen.port, shared=shared)
         await where.load()  # a service says that it is there when it answers at once

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from proxy.core.diff import Change
 from proxy.core.model import End, Exchange, Headers
+
+if TYPE_CHECKING:  # comparing takes long to import, and forwarding does without
+    from proxy.core.diff import Change
 
 
 @dataclass(slots=True, frozen=True)
@@ -33,7 +36,7 @@ class Serve:
 
     exchange: Exchange
     pace: float = 0.0
-    differed: Callable[[Sequence[Change]], None] | None = None
+    differed: Callable[[Sequence["Change"]], None] | None = None
 
 
 @dataclass(slots=True, frozen=True)

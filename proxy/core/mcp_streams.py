@@ -12,9 +12,8 @@ from itertools import accumulate
 from typing import NamedTuple
 from urllib.parse import urljoin
 
-from proxy.core import heads, jsonrpc, loose
+from proxy.core import heads, jsonrpc, loose, plain
 from proxy.core.model import Body, End, Exchange, Part, ResponseHead, header
-from proxy.core.replay import plain
 from proxy.core.sse import SSEEvent, SSEParser
 
 _ACCEPTED = 202

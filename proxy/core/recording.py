@@ -23,11 +23,10 @@ from typing import Any, Final
 
 import orjson
 
-from proxy.core import canonical, records
+from proxy.core import canonical, plain, records
 from proxy.core import record_forms as forms
 from proxy.core.matching import IgnoreRule
 from proxy.core.model import Event, Exchange, Outcome, Run, Snapshot
-from proxy.core.replay import plain
 from proxy.errors import RecordingFormatError
 
 FORMAT: Final = "dashcam-recording"

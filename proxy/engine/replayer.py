@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from proxy.core import loose, wire
+from proxy.core import loose, plain, wire
 from proxy.core.decisions import Decision, Forward, Refuse, Serve
 from proxy.core.matching import IgnoreRule
 from proxy.core.model import Own, RequestHead, header
@@ -30,7 +30,6 @@ from proxy.core.replay import (
     joined,
     miss_body,
     miss_text,
-    plain,
 )
 from proxy.core.replay.given import Given
 from proxy.core.replay.live import NOTHING, is_llm

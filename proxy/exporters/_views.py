@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from proxy.core import plain
 from proxy.core.model import End, Event, Exchange, Headers, Snapshot, header
 from proxy.core.outcomes import as_object, current_outcome, iso
-from proxy.core.replay import plain
 
 _CONTROL: Final = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _OUTCOME_ROWS: Final = (

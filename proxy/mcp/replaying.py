@@ -23,7 +23,8 @@ from proxy.errors import ConfigError, DashcamError
 from proxy.importers import load
 from proxy.launch.api_client import ApiClient
 from proxy.mcp.pairing import Lines
-from proxy.runtime import redactor_of, step_of
+from proxy.replays import step_of
+from proxy.runtime import redactor_of
 from proxy.stores import open_store
 
 DIVERGED, DIED = 2, 1

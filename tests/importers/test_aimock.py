@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from proxy.core.replay import Fixtures, Hit, Playback
 from proxy.importers import aimock
 from proxy.importers import load as load_any
-from proxy.runtime import step_of
+from proxy.replays import step_of
 from tests.core.recorded import exchange
 from tests.importers.hostile import refused, spoiled, survives
 

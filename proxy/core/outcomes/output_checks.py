@@ -1,6 +1,5 @@
 """The last answer is not what the user expects of runs with this label."""
 
-from proxy.core.checks import Trial, check
 from proxy.core.expectations import OUTPUT
 from proxy.core.outcomes import _timeline as timeline
 from proxy.core.outcomes import _turns as turns
@@ -16,6 +15,8 @@ def judge(facts: Facts) -> Verdict | None:
     models = [event for event in turns.models(facts.events) if not any(turns.uses(event))]
     if not wanted or not models:
         return None
+    from proxy.core.checks import Trial, check  # noqa: PLC0415 - few labels have any; slow to import
+
     output = facts.output if facts.output is not None else turns.said(models[-1]).get("reply", "")
     try:
         found = check(wanted, Trial(None, timeline.calls(facts.events), str(output)))

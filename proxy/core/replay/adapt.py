@@ -14,9 +14,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from proxy.core import heads
+from proxy.core import heads, plain
 from proxy.core.model import Body, End, Exchange, Headers, Part, RequestHead, header
-from proxy.core.replay import plain
 from proxy.core.schemas.enforcing import as_answered
 
 _SESSION: Final = b"mcp-session-id"

@@ -11,10 +11,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
-from proxy.core import canonical, telemetry
+from proxy.core import canonical, plain, telemetry
 from proxy.core.matching import IgnoreRule, Key, MatchRequest, exact, ignore, normalised
 from proxy.core.model import Body, End, Exchange, RequestHead
-from proxy.core.replay import plain
 from proxy.core.replay.origins import Origins
 
 type Steps = Callable[[RequestHead, bytes], str]

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from proxy.core import plain
 from proxy.core.model import Exchange, Headers, RequestHead, header
 from proxy.core.redaction import pseudonym
-from proxy.core.replay import plain
 from proxy.core.replay.adapt import Edit, spliced, whole
 
 _PSEUDONYM: Final = re.compile(rb"SECRET-[a-z0-9]{1,16}-[0-9a-f]{12}")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from proxy.core import plain
 from proxy.core.matching import Volatile, dates, ids
 from proxy.core.model import Exchange, header
-from proxy.core.replay import plain
 
 if TYPE_CHECKING:
     from proxy.core.replay.fixtures import Fixture, Fixtures

@@ -13,9 +13,8 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 
-from proxy.core import wire
+from proxy.core import plain, wire
 from proxy.core.model import Headers, RequestHead, header
-from proxy.core.replay import plain
 from proxy.errors import ConfigError
 
 _IN_PATH: Final = re.compile(r"(?<=/models/)[^/:]+|(?<=/model/)[^/]+")

@@ -1,7 +1,7 @@
 import gzip
 
+from proxy.core import plain
 from proxy.core.model import Body, ResponseHead
-from proxy.core.replay import plain
 from tests.core.recorded import exchange
 
 GZIP = ((b"Content-Encoding", b"gzip"),)
