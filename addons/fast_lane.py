@@ -16,7 +16,7 @@ from mitmproxy.proxy import commands, context, events
 from mitmproxy.proxy.layer import Layer
 
 from addons.heads import absolute, upstream_head
-from addons.hooks import WaitHook
+from addons.hooks import WaitHook, WaitRecord
 from addons.limits import USUAL, ClientLimits
 from addons.pooled import PooledServer
 from proxy.core import websocket
@@ -110,6 +110,12 @@ class FastLane(Layer):
     def idle(self) -> bool:
         """Whether it is between two requests."""
         return self._tx is None and self._relay is None and not self._input
+
+    @property
+    def upload_waits(self) -> bool:
+        """Whether the upstream takes less than the client sends."""
+        connection = self._server.connection if self._server is not None else None
+        return connection is not None and connection.is_full
 
     # From the client.
 
@@ -371,7 +377,7 @@ class FastLane(Layer):
         if tx is None or (waiter := tx.finish(end, error)) is None:
             return True
         if not waiter.done():
-            yield WaitHook(functools.partial(self._engine.settled, waiter))
+            yield WaitRecord(waiter)
         return self._engine.may_release(waiter)
 
     def _server_closed(self) -> Commands:

@@ -21,7 +21,8 @@ from mitmproxy.proxy.server import ConnectionIO, LiveConnectionHandler
 
 from addons.direct import open_direct
 from addons.fast_lane import FastLane
-from addons.hooks import WaitHook
+from addons.hooks import WaitHook, WaitRecord
+from addons.inbound import Inbound
 from addons.pooled import PooledServer
 from addons.shortcut import Shortcut, shortcut
 from proxy.engine.tasks import spawn
@@ -68,13 +69,45 @@ class Handler(LiveConnectionHandler):
     async def server_event(self, event: events.Event) -> None:
         if self._short is not None and self._short.takes(event):
             self._at_once(self._short, event)
-            if not self._short.over and self._short.is_ending():
-                self._short.over = True
-                await super().server_event(events.DataReceived(self.client, b""))
             return
         await super().server_event(event)
         if self._lane is not None and self._short is None:
             self._short = shortcut(self._lane)
+            if self._short is not None:
+                self._read_directly(self._short)
+
+    def _read_directly(self, short: Shortcut) -> None:
+        """What the client sends from now on goes to the lane without a task between them."""
+        io = self.transports.get(self.client)
+        if io is None or io.reader is None or not isinstance(io.writer, asyncio.StreamWriter):
+            return
+
+        def take(data: bytes) -> bool:
+            if short.over:
+                return False
+            self._at_once(short, events.DataReceived(self.client, data))
+            if short.is_ending():
+                short.over = True
+                self.push(events.DataReceived(self.client, b""))
+            elif self._lane is not None and (
+                self._lane.upload_waits or self.client_backlog() > _CLIENT_BACKLOG
+            ):
+                self.hold_back(transport)
+            return True
+
+        transport = io.writer.transport
+        assert isinstance(transport, asyncio.ReadTransport)  # noqa: S101 - a socket's
+        transport.set_protocol(Inbound(transport.get_protocol(), io.reader, take))
+
+    def hold_back(self, transport: asyncio.ReadTransport) -> None:
+        """Stops reading until everybody has taken what they were sent."""
+        transport.pause_reading()
+        spawn(self._resume_when_drained(transport), "back-pressure")
+
+    async def _resume_when_drained(self, transport: asyncio.ReadTransport) -> None:
+        await self.drain_writers()  # type: ignore[no-untyped-call]  # mitmproxy's
+        if not transport.is_closing():
+            transport.resume_reading()
 
     def _at_once(self, short: Shortcut, event: events.Event) -> None:
         """As mitmproxy's `server_event`, for events that take the short way; never waits."""
@@ -85,6 +118,8 @@ class Handler(LiveConnectionHandler):
                 for command in short.said(due.popleft()):
                     if isinstance(command, WaitHook):
                         self._wait(command, due)
+                    elif isinstance(command, WaitRecord):
+                        self._resume_when_stored(command)
                     else:
                         self._execute(command)
         except Exception:  # noqa: BLE001 - as mitmproxy does: a layer that fails is logged
@@ -97,6 +132,9 @@ class Handler(LiveConnectionHandler):
             due.append(events.HookCompleted(hook))
         else:
             task.add_done_callback(lambda _task: self.push(events.HookCompleted(hook)))
+
+    def _resume_when_stored(self, hook: WaitRecord) -> None:
+        hook.stored.add_done_callback(lambda _stored: self.push(events.HookCompleted(hook)))
 
     def _execute(self, command: commands.Command) -> None:
         if isinstance(command, commands.OpenConnection):
@@ -123,6 +161,9 @@ class Handler(LiveConnectionHandler):
                     await hook.work()
                 except Exception:  # noqa: BLE001 - the layer must go on, or the client hangs
                     _log.exception("a wait failed")
+                return
+            if isinstance(hook, WaitRecord):
+                await hook.stored
                 return
             for method in self._table.get(hook.name, ()):
                 try:
@@ -230,11 +271,4 @@ class _Borrower:
         connection = self._server.connection
         if connection is None or connection.transport is None or connection.is_closing():
             return
-        connection.transport.pause_reading()
-        spawn(self._resume_when_drained(), "back-pressure")
-
-    async def _resume_when_drained(self) -> None:
-        await self._handler.drain_writers()  # type: ignore[no-untyped-call]  # mitmproxy's
-        connection = self._server.connection
-        if connection is not None and connection.transport and not connection.is_closing():
-            connection.transport.resume_reading()
+        self._handler.hold_back(connection.transport)

@@ -3,6 +3,7 @@
 mitmproxy runs a blocking hook in a task and keeps the layer's events in order meanwhile.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -14,3 +15,10 @@ class WaitHook(StartHook):  # type: ignore[no-untyped-call]  # mitmproxy's __ini
     """Calls `work` and waits for it; the layer goes on when it is done."""
 
     work: Callable[[], Awaitable[object]]
+
+
+@dataclass
+class WaitRecord(StartHook):  # type: ignore[no-untyped-call]  # mitmproxy's __init_subclass__
+    """Waits for `stored`; the layer goes on when it is done."""
+
+    stored: asyncio.Future[bool]

@@ -8,7 +8,7 @@ waiter = tx.finish(End.…); await engine.settled(waiter); release the end of th
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -20,7 +20,7 @@ from proxy.engine import answers
 from proxy.engine.clock import steady, ticks, wall
 from proxy.engine.finished import Ready
 from proxy.engine.gate import Gate
-from proxy.engine.histogram import Histogram
+from proxy.engine.patience import LIMIT, Patience
 from proxy.engine.placing import Moved, Placing
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
@@ -31,8 +31,6 @@ from proxy.engine.writer import Writer
 from proxy.stores._api import OpenRun
 
 _log = logging.getLogger(__name__)
-_COMMIT_BUDGET = 0.25  # seconds without any commit after which an answer waits no longer
-_COMMIT_LIMIT = 5.0  # and in all, however busy the writer is
 _SWEEP = 1.0
 
 
@@ -69,9 +67,13 @@ class Engine:
     replays: Replays | None = None
     gate: Gate | None = None  # None while no schema is enforced
     on_finish: list[Callable[[Exchange], None]] = field(default_factory=list)
-    waits: Histogram = field(default_factory=Histogram)  # of answers for their records
+    patience: Patience = field(init=False)
     _open: set[Tx] = field(default_factory=set)
     _sweeper: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        counters = self.writer.counters
+        self.patience = Patience(lambda: counters.commits, self.writer.strict)
 
     async def start(self) -> None:
         """Starts the writer and the sweeper."""
@@ -81,7 +83,7 @@ class Engine:
             self.writer.placing = Placing(
                 self.runs.guessed,
                 self.runs.order,
-                lambda moved: _soon(loop, self.runs, moved),
+                partial(_soon, loop, self.runs),
             )
         self.writer.start()
         self._sweeper = spawn(self._sweep(), "sweeper")
@@ -165,7 +167,7 @@ class Engine:
 
     async def _recordable(self, tx: Tx) -> bool:
         waiter = self.writer.begin(tx.begun())
-        await asyncio.wait([waiter], timeout=_COMMIT_LIMIT)
+        await asyncio.wait([waiter], timeout=LIMIT)
         return waiter.done() and waiter.result()
 
     def may_dial(self, host: str) -> bool:
@@ -198,7 +200,7 @@ class Engine:
         live.errors += not exchange.ok
         for hear in self.on_finish:
             hear(exchange)
-        return self.writer.exchange(Ready(exchange))
+        return self._watched(self.writer.exchange(Ready(exchange)))
 
     async def settled(self, waiter: asyncio.Future[bool] | None) -> bool:
         """Waits until the record is safe; whether the end of the answer may be released.
@@ -208,24 +210,12 @@ class Engine:
         """
         if waiter is None:
             return True
-        since = ticks()
-        await self._committed(waiter)
-        self.waits.add((ticks() - since) / 1e6)
+        await waiter
         return self.may_release(waiter)
 
     def may_release(self, waiter: asyncio.Future[bool]) -> bool:
         """Whether an answer may end that has waited for its record."""
         return not self.writer.strict or (waiter.done() and waiter.result())
-
-    async def _committed(self, waiter: asyncio.Future[bool]) -> None:
-        waited = 0.0
-        while waited < _COMMIT_LIMIT and not waiter.done():
-            commits = self.writer.counters.commits
-            await asyncio.wait([waiter], timeout=_COMMIT_BUDGET)
-            waited += _COMMIT_BUDGET
-            # The very first commit has code and price tables to load before it.
-            if 0 < self.writer.counters.commits == commits and not self.writer.strict:
-                return
 
     def _finished(self, tx: Tx) -> asyncio.Future[bool] | None:
         self._open.discard(tx)
@@ -238,7 +228,12 @@ class Engine:
         self.runs.leave(exchange.run_id)
         for hear in self.on_finish:
             hear(exchange)
-        return self.writer.exchange(tx)
+        return self._watched(self.writer.exchange(tx))
+
+    def _watched(self, waiter: asyncio.Future[bool] | None) -> asyncio.Future[bool] | None:
+        if waiter is not None:
+            self.patience.watch(waiter)
+        return waiter
 
     async def _sweep(self) -> None:
         while True:
@@ -256,7 +251,12 @@ class Engine:
             self.close_run(run_id, ended_by="idle")
 
 
-def _soon(loop: asyncio.AbstractEventLoop, runs: RunBook, moved: Moved) -> None:
+def _soon(loop: asyncio.AbstractEventLoop, runs: RunBook, moved: Sequence[Moved]) -> None:
     """Called in the writer's thread."""
     if not loop.is_closed():
-        loop.call_soon_threadsafe(partial(runs.moved, moved.source, moved.target, ok=moved.ok))
+        loop.call_soon_threadsafe(_tell, runs, moved)
+
+
+def _tell(runs: RunBook, moved: Sequence[Moved]) -> None:
+    for one in moved:
+        runs.moved(one.source, one.target, ok=one.ok)

@@ -5,7 +5,7 @@ run. What they say is read here, in the writer's thread; the engine's book of ru
 own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -32,15 +32,16 @@ class Moved(NamedTuple):
 class Placing:
     """`guessed` holds the runs that only the client's process or address speaks for.
 
-    `tell` is called in the writer's thread.
+    `tell` is called in the writer's thread, with what `place` found since.
     """
 
     guessed: dict[str, Run]
     order: tuple[str, ...] = LATER
-    tell: Callable[[Moved], None] = lambda _moved: None
+    tell: Callable[[Sequence[Moved]], None] = lambda _moved: None
     lineage: Lineage = field(init=False)
     _known: set[str] = field(default_factory=set)  # runs that the store has been told of
     _split: set[str] = field(default_factory=set)  # guessed ones that calls were moved from
+    _moved: list[Moved] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.lineage = Lineage(lambda: new_id("run"), tuple(n for n in self.order if n in LATER))
@@ -72,7 +73,7 @@ class Placing:
             return None, place.asked_by
         if place.run == exchange.run_id:
             if exchange.run_id in self._split:
-                self.tell(Moved(came.id, exchange.ok))
+                self._moved.append(Moved(came.id, exchange.ok))
             return None, place.asked_by
         metadata = {key: value for key, value in came.metadata.items() if key != "witness"}
         run = Run(
@@ -85,11 +86,17 @@ class Placing:
         self._split.add(came.id)
         exchange.run_id = place.run
         exchange.seq = 0  # the store numbers it
-        self.tell(Moved(came.id, exchange.ok, run))
+        self._moved.append(Moved(came.id, exchange.ok, run))
         if place.run in self._known or place.run in self.guessed:
             return None, place.asked_by
         self._known.add(place.run)
         return OpenRun(run), place.asked_by
+
+    def told(self) -> None:
+        """A batch has been placed: the engine hears of it."""
+        if self._moved:
+            moved, self._moved = self._moved, []
+            self.tell(moved)
 
     def forget(self, run_id: str) -> None:
         """The run is over."""

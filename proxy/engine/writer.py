@@ -317,6 +317,8 @@ class Writer:
                     _log.exception("an exchange could not be prepared for the store")
                     group.remove(item)
                     self._lose([item], "it could not be prepared; see the log")
+        if self.placing is not None:
+            self.placing.told()
         return writes
 
     def _clean(self, write: Write) -> Write:

@@ -81,7 +81,7 @@ class Health:
 
     def _waits(self) -> Iterator[str]:
         """How long the ends of answers waited for their records: a histogram."""
-        waits = self.engine.waits
+        waits = self.engine.patience.waits
         yield "# HELP dashcam_added_latency_seconds What answers waited for their records."
         yield "# TYPE dashcam_added_latency_seconds histogram"
         for bound, count in waits.cumulative():

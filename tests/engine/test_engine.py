@@ -9,6 +9,7 @@ from proxy.core.correlation import WITNESSES, Peer
 from proxy.core.decisions import Decision, Forward, Refuse
 from proxy.core.model import End, Own, RequestHead, Run
 from proxy.engine import engine as engine_module
+from proxy.engine import patience
 from proxy.engine.engine import Engine, Limits
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
@@ -105,8 +106,8 @@ async def test_stopping_ends_what_is_open_and_closes_every_run(store: MemoryStor
 async def test_a_store_that_stands_still_holds_no_answer_for_long(
     commits: int, limit: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "_COMMIT_BUDGET", 0.01)
-    monkeypatch.setattr(engine_module, "_COMMIT_LIMIT", limit)  # what the first commit may take
+    monkeypatch.setattr(patience, "BUDGET", 0.01)
+    monkeypatch.setattr(patience, "LIMIT", limit)  # what the first commit may take
     store = Stuck()
     engine = make_engine(store)
     await engine.start()
@@ -114,8 +115,8 @@ async def test_a_store_that_stands_still_holds_no_answer_for_long(
     tx = engine.begin(HEAD, PEER, via="forward", lane="fast")
     waiter = tx.finish(End.COMPLETE)
     assert waiter is not None
-    await engine.settled(waiter)
-    assert not waiter.done()
+    assert await engine.settled(waiter)
+    assert not waiter.result()
     store.gate.set()
     await engine.stop()
     assert store.exchange(tx.exchange.id).end is End.COMPLETE

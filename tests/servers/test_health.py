@@ -31,7 +31,7 @@ async def test_a_store_in_trouble_is_told_and_strict_takes_no_calls(
 
 async def test_the_numbers_are_in_the_text_format(served: Served) -> None:
     engine = served.site.api.engine
-    engine.waits.add(0.02)
+    engine.patience.waits.add(0.02)
     engine.writer.counters.gaps = 3
     _, text = await get(served, "/metrics")
     lines = [line for line in text.splitlines() if not line.startswith("#")]

@@ -1,0 +1,53 @@
+"""Answers that wait for their records: for how long, and until when at most."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from proxy.engine.clock import ticks
+from proxy.engine.histogram import Histogram
+
+BUDGET = 0.25  # seconds without any commit after which an answer waits no longer
+LIMIT = 5.0  # and in all, however busy the writer is
+
+
+@dataclass(slots=True)
+class Patience:
+    """Ends waits that took too long, with False. `commits` counts those of the writer.
+
+    In strict mode an answer is of no use without its record: it waits for as long as it may.
+    """
+
+    commits: Callable[[], int]
+    strict: bool
+    waits: Histogram = field(default_factory=Histogram)
+    _since: dict[asyncio.Future[bool], int] = field(default_factory=dict)
+    _before: int = 0  # commits when it was looked last
+    _looking: bool = False
+
+    def watch(self, waiter: asyncio.Future[bool]) -> None:
+        """Something waits for `waiter` from now on."""
+        self._since[waiter] = ticks()
+        waiter.add_done_callback(self._ended)
+        if not self._looking:
+            self._look_later()
+
+    def _ended(self, waiter: asyncio.Future[bool]) -> None:
+        self.waits.add((ticks() - self._since.pop(waiter)) / 1e6)
+
+    def _look_later(self) -> None:
+        self._looking = True
+        self._before = self.commits()
+        asyncio.get_running_loop().call_later(BUDGET, self._look)
+
+    def _look(self) -> None:
+        # The very first commit has code and price tables to load before it.
+        still = 0 < self.commits() == self._before and not self.strict
+        most = BUDGET if still else LIMIT
+        now = ticks()
+        for waiter, since in list(self._since.items()):
+            if (now - since) / 1e6 >= most and not waiter.done():
+                waiter.set_result(False)
+        self._looking = False
+        if self._since:
+            self._look_later()

@@ -1,0 +1,38 @@
+import asyncio
+
+import pytest
+
+from proxy.engine import patience
+from proxy.engine.patience import Patience
+
+
+@pytest.mark.parametrize(
+    ("strict", "commits", "stored"),
+    [
+        (False, [1, 1], False),  # the store stands still
+        (False, [0, 0], None),  # the first commit takes its time
+        (False, [1, 2], None),  # it is only busy
+        (True, [1, 1], None),  # without its record an answer is of no use
+    ],
+)
+async def test_who_waits_on_after_a_while(
+    strict: bool, commits: list[int], stored: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "BUDGET", 0.0)
+    counts = iter([*commits, 3])
+    watched = Patience(lambda: next(counts), strict)
+    waiter = asyncio.get_running_loop().create_future()
+    watched.watch(waiter)
+    watched._look()
+    assert (waiter.result() if waiter.done() else None) is stored
+
+
+async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "BUDGET", 0.0)
+    monkeypatch.setattr(patience, "LIMIT", 0.0)
+    watched = Patience(lambda: 0, strict=True)
+    waiter = asyncio.get_running_loop().create_future()
+    watched.watch(waiter)
+    async with asyncio.timeout(10):
+        assert not await waiter
+    assert watched.waits.count == 1
