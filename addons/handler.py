@@ -79,8 +79,11 @@ class Handler(LiveConnectionHandler):
     def _read_directly(self, short: Shortcut) -> None:
         """What the client sends from now on goes to the lane without a task between them."""
         io = self.transports.get(self.client)
-        if io is None or io.reader is None or not isinstance(io.writer, asyncio.StreamWriter):
+        if io is None or not isinstance(io.writer, asyncio.StreamWriter):
             return
+        reader, transport = io.reader, io.writer.transport
+        assert isinstance(reader, asyncio.StreamReader)  # noqa: S101 - both are of one socket
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - likewise
 
         def take(data: bytes) -> bool:
             if short.over:
@@ -95,9 +98,7 @@ class Handler(LiveConnectionHandler):
                 self.hold_back(transport)
             return True
 
-        transport = io.writer.transport
-        assert isinstance(transport, asyncio.ReadTransport)  # noqa: S101 - a socket's
-        transport.set_protocol(Inbound(transport.get_protocol(), io.reader, take))
+        transport.set_protocol(Inbound(transport.get_protocol(), reader, take))
 
     def hold_back(self, transport: asyncio.ReadTransport) -> None:
         """Stops reading until everybody has taken what they were sent."""
