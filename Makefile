@@ -4,14 +4,15 @@ ifeq ($(UV),)
 UV := .tools/bin/uv
 endif
 RUN := .venv/bin
+PEERS ?= .tools/peers
 
 unexport PYTHONDONTWRITEBYTECODE  # every command is a new Python: without byte code each compiles anew
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check gauntlet bench format clean
+.PHONY: help setup demo test check gauntlet bench bench-peers format clean
 
 help:           ## what there is to call
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
 
 .tools/bin/uv:
 	python3 -m venv .tools
@@ -38,8 +39,12 @@ check: setup    ## style, types, layers, mirrored tests
 gauntlet: setup ## the release numbers: kills, power cuts, tamperings by the thousand; into docs/reliability.md
 	$(RUN)/python scripts/gauntlet.py
 
-bench: setup    ## the forward path against mitmdump; TOOLS is the folder of the load tools
+bench: setup    ## against mitmdump, and the peers if there are any; TOOLS is the folder of the load tools
 	$(RUN)/python -m benchmarks.forward --tools $(TOOLS) --write docs/benchmarks.md
+	test ! -d $(PEERS) || $(RUN)/python -m benchmarks.peers --tools $(TOOLS) --peers $(PEERS) --write docs/benchmarks.md
+
+bench-peers: setup ## the peers of `make bench`, from npm and PyPI, into the folder PEERS
+	UV=$(UV) $(RUN)/python -m benchmarks.peers --install --peers $(PEERS)
 
 format: setup   ## put the code in its form
 	$(RUN)/ruff format .

@@ -87,7 +87,7 @@ def started(target: Target, core: int) -> Iterator[int]:
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 300
             while True:
                 with (
                     contextlib.suppress(OSError),
@@ -102,24 +102,36 @@ def started(target: Target, core: int) -> Iterator[int]:
             process.terminate()
 
 
+type Found = Sequence[Mapping[str, Mapping[str, Any]]]
+
+
+def measured(
+    load: Load, case: Case, targets: Mapping[str, Target], pids: Mapping[str, int], count: int
+) -> Found:
+    """What each target of a case did, round by round; the first round warms up."""
+    names = [case.base, *case.others]
+    found: list[dict[str, dict[str, Any]]] = []
+    for number in range(count + 1):
+        done = {name: asked(load, case, targets[name], pids[name]) for name in _shuffled(names)}
+        if number:
+            found.append(done)
+        sys.stderr.write(f"{case.title}: round {number} of {count}\n")
+    return found
+
+
 def rounds(
     load: Load, case: Case, targets: Mapping[str, Target], pids: Mapping[str, int], count: int
 ) -> list[str]:
     """The rows of a case: requests a second, CPU and latency as ratios to its base."""
-    names = [case.base, *case.others]
-    found: list[dict[str, dict[str, Any]]] = []
-    for number in range(count + 1):  # the first one warms up
-        done = {name: _asked(load, case, targets[name], pids[name]) for name in _shuffled(names)}
-        if number:
-            found.append(done)
-        sys.stderr.write(f"{case.title}: round {number} of {count}\n")
-    base = statistics.median(one[case.base]["cpu_us"] for one in found)
-    return [
-        f"| {case.title} | `{name}` | `{case.base}` ({base / 1000:.1f} ms) | "
-        f"{_ratio(found, name, case.base, 'rps')} | {_ratio(found, name, case.base, 'cpu_us')} | "
-        f"{_ratio(found, name, case.base, 'lat_p50')} | {_ratio(found, name, case.base, 'ttfb_p50')} |"
-        for name in case.others
-    ]
+    found = measured(load, case, targets, pids, count)
+    return [row(case.title, found, name, case.base) for name in case.others]
+
+
+def row(title: str, found: Found, name: str, base: str) -> str:
+    """One target against another."""
+    cost = statistics.median(one[base]["cpu_us"] for one in found)
+    cells = (ratio(found, name, base, field) for field in ("rps", "cpu_us", "lat_p50", "ttfb_p50"))
+    return f"| {title} | `{name}` | `{base}` ({cost / 1000:.1f} ms) | {' | '.join(cells)} |"
 
 
 HEAD = (
@@ -132,21 +144,22 @@ def _shuffled(names: Sequence[str]) -> list[str]:
     return random.sample(list(names), len(names))
 
 
-def _asked(load: Load, case: Case, target: Target, pid: int) -> dict[str, Any]:
-    before = _cpu(pid)
+def asked(load: Load, case: Case, target: Target, pid: int) -> dict[str, Any]:
+    """What the load generator says, and the CPU of each request; SystemExit if any failed."""
+    before = cpu_of(pid)
     command = ["taskset", "-c", "1", str(load.program), *target.options, "-u", _VARIANTS]
     command += ["-d", str(load.seconds), "-b", str(load.body), "-p", target.prefix + case.path]
     said = subprocess.run([*command, *case.options], capture_output=True, text=True, check=False)
     found: dict[str, Any] = json.loads(said.stdout)
     if not found.get("ok") or found.get("err"):
         raise SystemExit(f"{target.name}: {said.stdout} {said.stderr}")
-    return {**found, "cpu_us": (_settled(pid) - before) / found["ok"] * 1e6}
+    return {**found, "cpu_us": (settled(pid) - before) / found["ok"] * 1e6}
 
 
-def _settled(pid: int) -> float:
+def settled(pid: int) -> float:
     """The CPU seconds once the process rests: what it puts off belongs to the requests, too."""
     last = -1.0
-    while (now := _cpu(pid)) - last > 0.02:
+    while (now := cpu_of(pid)) - last > 0.02:
         last = now
         time.sleep(0.3)
     return now
@@ -157,7 +170,7 @@ def _tree(pid: int) -> list[int]:
     return [pid, *(one for child in children for one in _tree(int(child)))]
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """Seconds that a process and those below it have computed."""
     total = 0
     for one in _tree(pid):
@@ -166,6 +179,7 @@ def _cpu(pid: int) -> float:
     return total / _TICKS
 
 
-def _ratio(found: Sequence[Mapping[str, Any]], name: str, base: str, field: str) -> str:
+def ratio(found: Found, name: str, base: str, field: str) -> str:
+    """The median of the rounds' ratios, with the least and the greatest."""
     ratios = sorted(one[name][field] / one[base][field] for one in found)
     return f"{statistics.median(ratios):.2f} [{ratios[0]:.2f}-{ratios[-1]:.2f}]"
