@@ -148,7 +148,7 @@ class Service:
         self._loaded = loaded
         self._log = dashcam.folder / "up.log"
         listen, api = free_ports(2)
-        self.port = listen
+        self.port, self.api_port = listen, api
         self.proxy = f"http://127.0.0.1:{listen}"
         self.api = f"http://127.0.0.1:{api}"
         where = ["--listen", f"127.0.0.1:{listen}", "--api", f"127.0.0.1:{api}"]

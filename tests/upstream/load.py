@@ -1,54 +1,235 @@
-"""Load for a proxy: many calls at once, each of which knows what it must be answered."""
+"""Load for a proxy, and the server behind it: cheap on purpose, for a thousand kills.
+
+    with Origin() as origin:
+        load = Load(ways, origin, "kill-7", stop_after=20, then=service.kill)
+        load.run()
+
+Clients are threads that block, each on a connection of its own. Each call has a name of its own in
+its query; `completed` are those whose answer came whole, `origin.seen` those that came through.
+"""
 
 import asyncio
+import contextlib
+import gzip
+import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple, Self, override
 
-import httpx
+PATIENCE = 120.0  # seconds: a hung call ends the test, a slow machine does not
+_OK = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n%b\r\n%b"
 
-from tests.upstream.dashcam import TIMEOUT
+
+def _sized(body: bytes, kind: bytes = b"text/plain", more: bytes = b"") -> bytes:
+    return _OK % (kind, b"%bContent-Length: %d\r\n" % (more, len(body)), body)
+
+
+def _chunked(pieces: Sequence[bytes], kind: bytes = b"text/plain", more: bytes = b"") -> bytes:
+    body = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
+    return _OK % (kind, more + b"Transfer-Encoding: chunked\r\n", body + b"0\r\n\r\n")
+
+
+_ZIPPED = gzip.compress(b"a text that says its place\n" * 300, mtime=0)
+_GZIP = b"Content-Encoding: gzip\r\n"
+ANSWERS = {  # by path: what is sent, and how long its body is
+    "/small": (_sized(b"x" * 300), 300),
+    "/chunks": (_chunked([b"a" * 10, b"b" * 2000, b"c" * 30]), 2040),
+    "/events": (_chunked([b"data: one\n\n", b"data: two\n\n"], b"text/event-stream"), 22),
+    "/zipped": (_chunked([_ZIPPED[:50], _ZIPPED[50:]], more=_GZIP), len(_ZIPPED)),
+    "/large": (_sized(b"0123456789abcdef" * 12_500), 200_000),
+}
+TURNS = ("/small", "/chunks", "/small", "/events", "/zipped", "/small", "/chunks", "/large")
+ASKED = b'{"model":"m","messages":[{"role":"user","content":"what is the time?"}]}'
+
+
+class Way(NamedTuple):
+    """A way in: where to connect, what targets begin with, and what each request says beside."""
+
+    port: int
+    prefix: str = "http://upstream.test"
+    headers: str = ""
+    trust: ssl.SSLContext | None = None  # through a tunnel then, and TLS in it
+
+
+def ways(proxy: int, api: int, run: str, trust: ssl.SSLContext) -> list[Way]:
+    """Tunnel, plain proxy and gateway for the clients of a run, some of each."""
+    named = f"Dashcam-Run: {run}\r\n"
+    tunnel = Way(proxy, "", named, trust)
+    plain = Way(proxy, headers=named)
+    return [tunnel, tunnel, tunnel, plain, plain, Way(api, "/mine", named)]
+
+
+class Origin:
+    """The server behind, in a thread. `seen` are the queries of the requests that came whole."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.port = 0
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._main, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(PATIENCE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+
+    @property
+    def upstreams(self) -> str:
+        """The value of `DASHCAM_UPSTREAM` that leads here."""
+        here = f"http://127.0.0.1:{self.port}"
+        return f"upstream.test={here},mine={here}"
+
+    def _main(self) -> None:
+        making = self._loop.create_server(lambda: _Served(self.seen), "127.0.0.1", 0)
+        server = self._loop.run_until_complete(making)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+        server.close()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+
+class _Served(asyncio.Protocol):
+    def __init__(self, seen: list[str]) -> None:
+        self._seen = seen
+        self._came = bytearray()
+        self._transport: asyncio.Transport
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._came += data
+        while (end := self._came.find(b"\r\n\r\n")) >= 0:
+            length = len(ASKED) if self._came.startswith(b"POST") else 0
+            if len(self._came) < end + 4 + length:
+                return
+            path, _, query = self._came.split(b" ", 2)[1].decode().partition("?")
+            del self._came[: end + 4 + length]
+            self._seen.append(query)
+            self._transport.write(ANSWERS[path][0])
 
 
 @dataclass(slots=True)
 class Load:
-    """Workers that call until the proxy is gone; `completed` are the URLs answered whole.
+    """Clients that call until the proxy is gone.
 
-    `targets` makes the URL of the n-th call. With `stop_after` completed calls `then` is called,
-    once, in the event loop.
+    With `stop_after` answered calls `then` is called, once, in one of their threads.
     """
 
-    proxy: str
-    trust: ssl.SSLContext
-    targets: Callable[[int], str]
+    ways: Sequence[Way]
+    run_name: str
     stop_after: int
-    then: Callable[[], None]
-    completed: list[str] = field(default_factory=list)
+    then: Callable[[], object]
+    completed: dict[str, int] = field(default_factory=dict)  # by query, bytes of the body
     begun: int = 0
-    _over: bool = False
+    over: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, workers: int) -> None:
-        """Runs the load until `then` was called and every worker has met the end."""
-        asyncio.run(self._run(workers))
+    def run(self) -> None:
+        """Until `then` was called and every client has met the end."""
+        clients = [threading.Thread(target=self._work, args=[way]) for way in self.ways]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join(PATIENCE)
+            assert not client.is_alive(), "a client hangs"
+        assert self.over, "the proxy was gone before it was stopped"
 
-    async def _run(self, workers: int) -> None:
-        async with asyncio.timeout(TIMEOUT), asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self._work())
+    def _work(self, way: Way) -> None:
+        with contextlib.suppress(OSError), Client(way) as client:
+            while not self.over:
+                with self._lock:
+                    self.begun += 1
+                    number = self.begun
+                path = TURNS[number % len(TURNS)]
+                query = f"of={self.run_name}&number={number}"
+                status, size = client.ask(f"{path}?{query}", b"" if number % 3 else ASKED)
+                if status == 200:
+                    self._answered(query, size)
 
-    async def _work(self) -> None:
-        async with httpx.AsyncClient(
-            proxy=self.proxy, verify=self.trust, trust_env=False, timeout=TIMEOUT
-        ) as client:
-            while not self._over:
-                self.begun += 1
-                url = self.targets(self.begun)
-                try:
-                    answer = await client.get(url)
-                except httpx.HTTPError:
-                    return  # the proxy is gone
-                if answer.status_code == httpx.codes.OK:
-                    self.completed.append(url)
-                if len(self.completed) >= self.stop_after and not self._over:
-                    self._over = True
-                    self.then()
+    def _answered(self, query: str, size: int) -> None:
+        with self._lock:
+            self.completed[query] = size
+            last = len(self.completed) >= self.stop_after and not self.over
+            self.over |= last
+        if last:
+            self.then()
+
+
+class Client:
+    """One connection by one way. Raises OSError when its other end is gone."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._came = b""
+        self._socket = socket.create_connection(("127.0.0.1", way.port), PATIENCE)
+
+    def __enter__(self) -> Self:
+        if self._way.trust is not None:
+            self._socket.sendall(
+                b"CONNECT upstream.test:443 HTTP/1.1\r\nHost: upstream.test\r\n\r\n"
+            )
+            assert self._head().startswith(b"HTTP/1.1 200")
+            self._socket = self._way.trust.wrap_socket(
+                self._socket, server_hostname="upstream.test"
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def ask(self, target: str, body: bytes = b"") -> tuple[int, int]:
+        """One call; the status and the size of the body, once all of it has come."""
+        line = f"{'POST' if body else 'GET'} {self._way.prefix}{target} HTTP/1.1\r\n"
+        length = f"Content-Length: {len(body)}\r\n" if body else ""
+        head = f"{line}Host: upstream.test\r\n{self._way.headers}{length}\r\n"
+        self._socket.sendall(head.encode() + body)
+        answer = self._head().lower()
+        _, found, rest = answer.partition(b"\r\ncontent-length:")
+        if found:
+            size = int(rest.partition(b"\r\n")[0])
+            self._take(size)
+        else:
+            assert b"\r\ntransfer-encoding: chunked" in answer, answer
+            size = self._chunks()
+        return int(answer[9:12]), size
+
+    def _chunks(self) -> int:
+        whole = 0
+        while size := int(self._until(b"\r\n"), 16):
+            self._take(size + 2)
+            whole += size
+        self._take(2)
+        return whole
+
+    def _head(self) -> bytes:
+        return self._until(b"\r\n\r\n")
+
+    def _until(self, end: bytes) -> bytes:
+        while end not in self._came:
+            self._more()
+        found, _, self._came = self._came.partition(end)
+        return found
+
+    def _take(self, size: int) -> None:
+        while len(self._came) < size:
+            self._more()
+        self._came = self._came[size:]
+
+    def _more(self) -> None:
+        data = self._socket.recv(262_144)
+        if not data:
+            raise ConnectionResetError("the other end is gone")
+        self._came += data

@@ -18,7 +18,10 @@ from typing import NamedTuple, NoReturn
 import addons.interceptor  # noqa: F401 - to be there in every fork
 import proxy.cli._attach
 import proxy.cli._record
-import proxy.cli._replay  # noqa: F401 - likewise
+import proxy.cli._replay
+import proxy.servers.app
+import proxy.stores.sqlite_migrations
+import proxy.stores.sqlite_verify  # noqa: F401 - likewise
 from proxy.cli import COMMANDS, execute, load_command
 from proxy.core import pricing, validators
 from tests.upstream.forks import NUMBER, READY, STANDARD
