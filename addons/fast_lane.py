@@ -44,6 +44,7 @@ from proxy.core.model import End, RequestHead, ResponseHead
 from proxy.core.replay.conversation import Conversation, Say, is_conversation
 from proxy.core.serving import Act, acts
 from proxy.engine import answers
+from proxy.engine.endings import ABRUPT
 from proxy.engine.engine import Engine
 from proxy.engine.recorder import Tx
 from proxy.engine.upstream import STALE
@@ -89,6 +90,7 @@ class FastLane(Layer):
         self._relay: tuple[websocket.Reader, websocket.Reader] | None = None
         self._talk: Conversation | None = None
         self._closed = False
+        self.breaks_off = False  # the client's connection ends as one that failed
 
     @override
     def _handle_event(self, event: events.Event) -> Commands:
@@ -109,7 +111,8 @@ class FastLane(Layer):
     @property
     def idle(self) -> bool:
         """Whether it is between two requests."""
-        return self._tx is None and self._relay is None and not self._input
+        between = self._tx is None and self._relay is None and not self._input
+        return between and self._paused is None  # else an answer's end waits for its record
 
     @property
     def upload_waits(self) -> bool:
@@ -357,7 +360,7 @@ class FastLane(Layer):
         if held and safe:
             yield commands.SendData(self.context.client, held)
         if not keep or not safe:
-            yield from self._close_client()
+            yield from self._close_client(abruptly=not safe)
             return
         yield from self._pump()
 
@@ -384,6 +387,7 @@ class FastLane(Layer):
         server, self._server = self._server, None
         tx, answer = self._tx, self._answer
         if self._relay is not None:
+            self.breaks_off = server is not None and server.lost is not None
             yield from self._relay_ended(from_client=False)
             return
         if tx is None or answer is None or server is None:
@@ -408,9 +412,12 @@ class FastLane(Layer):
             yield from self._broken(End.UPSTREAM_TRUNCATED, said)
 
     def _may_retry(self, server: PooledServer) -> bool:
-        """A kept connection died before it said anything: not the upstream's answer to this."""
+        """A kept connection was closed before it said anything: perhaps before it heard this.
+
+        A reset is an answer to this: one that was closed earlier shows its end first.
+        """
         head = self._head
-        if head is None or self._retried or self._body is not None:
+        if head is None or self._retried or self._body is not None or server.lost is not None:
             return False
         used = server.reused or server.idle_since > 0
         return used and head.method in _IDEMPOTENT
@@ -426,7 +433,7 @@ class FastLane(Layer):
         begun = tx is not None and tx.exchange.response is not None and tx.withheld is None
         if self._sent or begun:
             yield from self._finish(end, message)
-            yield from self._close_client()
+            yield from self._close_client(abruptly=end in ABRUPT)
         else:
             yield from self._fail(end, message)
 
@@ -502,7 +509,7 @@ class FastLane(Layer):
                 yield from self._pump()
         elif act.kind == "cut":
             yield from self._finish(act.end, act.error)
-            yield from self._close_client()
+            yield from self._close_client(abruptly=act.end in ABRUPT)
         elif act.kind == "hang":
             tx.exchange.error = act.error  # the client gives up as it did then
         else:
@@ -576,6 +583,8 @@ class FastLane(Layer):
             yield from self._finish(End.COMPLETE)
         elif from_client:
             yield from self._finish(End.CLIENT_GONE, "the client closed without a close frame")
+        elif self.breaks_off:
+            yield from self._finish(End.UPSTREAM_RESET, "the upstream reset the connection")
         else:
             said = "the upstream closed without a close frame"
             yield from self._finish(End.UPSTREAM_TRUNCATED, said)
@@ -596,10 +605,11 @@ class FastLane(Layer):
                 self._tx.response_cut(self._answer.unfinished, self._answer.missing)
             yield from self._finish(end, message)
         yield from self._let_go()
-        yield from self._close_client()
+        yield from self._close_client(abruptly=end in ABRUPT)
 
-    def _close_client(self) -> Commands:
+    def _close_client(self, *, abruptly: bool = False) -> Commands:
         self._closed = True
+        self.breaks_off = self.breaks_off or abruptly
         self._input = b""
         yield from self._let_go()
         if self.context.client.state is not ConnectionState.CLOSED:

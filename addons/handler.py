@@ -13,10 +13,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, override
 
 from mitmproxy import options as moptions
-from mitmproxy.connection import ConnectionState
+from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import commands, events, mode_specs
 from mitmproxy.proxy.layer import NextLayerHook
-from mitmproxy.proxy.layers import modes
+from mitmproxy.proxy.layers import ClientTLSLayer, modes
 from mitmproxy.proxy.server import ConnectionIO, LiveConnectionHandler
 
 from addons.direct import open_direct
@@ -25,6 +25,8 @@ from addons.hooks import WaitHook, WaitRecord
 from addons.inbound import Inbound
 from addons.pooled import PooledServer
 from addons.shortcut import Shortcut, shortcut
+from addons.tls import farewell
+from proxy.engine.endings import break_off
 from proxy.engine.tasks import spawn
 from proxy.engine.upstream import Pool, UpstreamError
 
@@ -64,6 +66,7 @@ class Handler(LiveConnectionHandler):
         self._pool = pool
         self._lane: FastLane | None = None
         self._short: Shortcut | None = None
+        self._tls: ClientTLSLayer | None = None
 
     @override
     async def server_event(self, event: events.Event) -> None:
@@ -173,8 +176,27 @@ class Handler(LiveConnectionHandler):
                         await result
                 except Exception:  # noqa: BLE001 - an observer never harms the observed
                     _log.exception("%s failed", hook.name)
-            if isinstance(hook, NextLayerHook) and isinstance(hook.data.layer, FastLane):
-                self._lane = hook.data.layer
+            if isinstance(hook, NextLayerHook):
+                if isinstance(hook.data.layer, FastLane):
+                    self._lane = hook.data.layer
+                elif isinstance(hook.data.layer, ClientTLSLayer):
+                    self._tls = hook.data.layer
+
+    @override
+    def close_connection(self, connection: Connection, half_close: bool = False) -> None:
+        """mitmproxy's, which says no goodbye in TLS; and how an answer broke off is passed on."""
+        io = self.transports.get(connection)
+        writer = io.writer if io is not None else None
+        if (
+            connection is self.client
+            and not half_close
+            and isinstance(writer, asyncio.StreamWriter)
+        ):
+            if self._lane is not None and self._lane.breaks_off:
+                break_off(writer.transport)
+            elif self._tls is not None and connection.state is ConnectionState.OPEN:
+                writer.write(farewell(self._tls))
+        super().close_connection(connection, half_close)
 
     @override
     async def open_connection(self, command: commands.OpenConnection) -> None:

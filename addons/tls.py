@@ -14,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from mitmproxy import certs
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import ClientTLSLayer
+from mitmproxy.proxy.tunnel import TunnelState
 from mitmproxy.tls import ClientHelloData, TlsData
 from OpenSSL import SSL
 
@@ -21,6 +23,7 @@ from proxy.engine.upstream import USUAL_BUNDLES, Certificates, certified
 
 _H1, _H2 = b"http/1.1", b"h2"
 _CONTEXTS = 512
+_FAREWELL = 4096  # bytes, more than an alert takes
 _ALIKE = dt.timedelta(days=1)
 
 
@@ -94,6 +97,17 @@ class Tls:
             found = _server_context(entry, self._store.default_ca.notbefore)
             self._contexts[entry.cert] = found
         return found
+
+
+def farewell(layer: ClientTLSLayer) -> bytes:
+    """What says in TLS that no more will come: without it, clients take an answer for cut off."""
+    if layer.tunnel_state is not TunnelState.OPEN:
+        return b""
+    try:
+        layer.tls.shutdown()
+        return layer.tls.bio_read(_FAREWELL)
+    except SSL.Error:
+        return b""
 
 
 def cert_store(pem: Path) -> certs.CertStore:

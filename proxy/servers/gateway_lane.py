@@ -24,13 +24,14 @@ from proxy.core.http1_response import ResponseStream, response_head
 from proxy.core.model import End, RequestHead, ResponseHead
 from proxy.core.serving import acts
 from proxy.engine import answers
+from proxy.engine.endings import ABRUPT, break_off
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Upstream
 from proxy.engine.upstream import Connection, UpstreamError
 from proxy.errors import FormatError
 from proxy.servers.client import HIGH_WATER, Client, Factory
 from proxy.servers.gateway import Gateway
-from proxy.servers.passing import IDEMPOTENT, reset, upstream_head
+from proxy.servers.passing import IDEMPOTENT, upstream_head
 
 
 class Lane(Client):
@@ -338,7 +339,8 @@ class Lane(Client):
             self._next()
         else:  # what is not recorded is not given whole, and cannot be taken for it
             self._tx = None
-            reset(self._transport)
+            break_off(self._transport)
+            self._transport.close()
 
     def _next(self) -> None:
         """Between two requests."""
@@ -380,6 +382,8 @@ class Lane(Client):
     def _cut(self, tx: Tx, end: End, message: str | None) -> None:
         """Ends the client's connection where the upstream's ended, once that is recorded."""
         self._keep = False
+        if end in ABRUPT:
+            break_off(self._transport)
         self._end(tx, end, b"", message)
 
     async def _serve(self, tx: Tx, decision: Serve) -> None:

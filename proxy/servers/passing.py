@@ -1,8 +1,5 @@
-"""What the gateway does to heads and connections."""
+"""What the gateway does to heads."""
 
-import asyncio
-import socket
-import struct
 from functools import lru_cache
 
 from proxy.core.decisions import Address
@@ -35,12 +32,3 @@ def upstream_head(head: RequestHead, address: Address, *, chunked: bool = False)
 @lru_cache
 def _authority(scheme: str, name: str, port: int) -> bytes:
     return RequestHead("", scheme, name, port, "").authority.encode("latin-1")
-
-
-def reset(transport: asyncio.BaseTransport) -> None:
-    """Ends a connection with a reset: a close is how some answers end."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream's transport
-    transport.abort()

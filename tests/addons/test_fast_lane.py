@@ -1,11 +1,13 @@
 import asyncio
+import functools
 import socket
-import struct
+import ssl
 from collections.abc import Sequence
 
 import pytest
 
 from proxy.core.model import End, header
+from proxy.engine.endings import break_off
 from proxy.errors import StoreError
 from proxy.stores._api import AddExchange, Write
 from tests.addons.conftest import OK, RUN, Proxy, Reader, Writer
@@ -166,8 +168,7 @@ async def test_a_reset_is_not_the_end_of_an_answer_that_ends_with_its_connection
     async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf")
         await seen.wait()
-        linger = struct.pack("ii", 1, 0)  # closing it resets it
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        break_off(writer.transport)
         writer.transport.abort()
         return False
 
@@ -176,7 +177,8 @@ async def test_a_reset_is_not_the_end_of_an_answer_that_ends_with_its_connection
     writer.write(HEAD + b"\r\n")
     await reader.readuntil(b"half")
     seen.set()
-    await reader.read()
+    with pytest.raises(ConnectionResetError):  # nor is it for the client
+        await reader.read()
     writer.close()
     (exchange,) = await proxy.exchanges()
     assert (exchange.end, exchange.response_body.data) == (End.UPSTREAM_RESET, b"half")
@@ -201,6 +203,49 @@ async def test_a_kept_connection_that_died_is_no_failure(proxy: Proxy) -> None:
     writer.close()
     assert calls == 3
     assert [exchange.end for exchange in await proxy.exchanges()] == [End.COMPLETE] * 2
+
+
+async def test_an_answer_that_ends_with_its_connection_ends_in_order_in_tls(proxy: Proxy) -> None:
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nwhole")
+        return False
+
+    def ask() -> bytes:
+        with socket.create_connection(("127.0.0.1", proxy.port)) as plain:
+            plain.sendall(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % proxy.upstream.tls_port)
+            plain.recv(4096)
+            tls = ssl.create_default_context(cafile=proxy.authority.cert_path)
+            strict = tls.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False)
+            with strict:
+                strict.sendall(HEAD + b"\r\n")
+                return b"".join(iter(functools.partial(strict.recv, 4096), b""))
+
+    proxy.upstream.play = play
+    assert (await asyncio.to_thread(ask)).endswith(b"\r\n\r\nwhole")
+
+
+async def test_a_reset_on_a_kept_connection_is_passed_on_and_not_asked_again(proxy: Proxy) -> None:
+    calls = 0
+
+    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            break_off(writer.transport)
+            writer.transport.abort()
+        writer.write(OK)
+        return True
+
+    proxy.upstream.play = play
+    reader, writer = await proxy.tunnel()
+    writer.write(HEAD + b"\r\n")
+    assert await answer(reader) == OK
+    writer.write(HEAD + b"\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 502 ")
+    writer.close()
+    assert calls == 2
+    ends = [exchange.end for exchange in await proxy.exchanges()]
+    assert ends == [End.COMPLETE, End.UPSTREAM_RESET]
 
 
 async def test_a_client_that_leaves_is_recorded_and_the_upstream_let_go(proxy: Proxy) -> None:
@@ -280,14 +325,15 @@ async def test_strict_mode_gives_no_answer_that_is_not_recorded(
         writer.write(
             b"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         )
-        answer = await reader.read()
+        if breaks == "before":
+            assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+            assert proxy.upstream.heads == []
+        else:
+            with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+                await reader.readexactly(len(OK))
+            assert len(proxy.upstream.heads) == 1
     writer.close()
-    if breaks == "before":
-        assert answer.startswith(b"HTTP/1.1 503 ")
-        assert proxy.upstream.heads == []
-    else:
-        assert len(proxy.upstream.heads) == 1
-        assert answer != OK
+    if breaks == "after":
         assert [one.end for one in proxy.store.exchanges(RUN)] == [End.INTERRUPTED]
 
 
