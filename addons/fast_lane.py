@@ -216,8 +216,7 @@ class FastLane(Layer):
                 yield from self._malformed(str(error))
             return
         passed, self._input = self._input[: fed.used], self._input[fed.used :]
-        for piece in fed.pieces:
-            tx.request_data(piece)
+        tx.request_data(*fed.pieces)
         if fed.done:
             self._body = None
             tx.request_end(body.trailers)
@@ -325,8 +324,7 @@ class FastLane(Layer):
             return
         if progress.head is not None:
             tx.response_head(response_head(progress.head))
-        for piece in progress.pieces:
-            tx.response_data(piece)
+        tx.response_data(*progress.pieces)
         if progress.raw and (raw := tx.keep(progress.raw)):
             self._sent = True
             yield commands.SendData(self.context.client, raw)
@@ -495,8 +493,7 @@ class FastLane(Layer):
             return
         if act.head is not None:
             tx.response_head(act.head)
-        for piece in act.pieces:
-            tx.response_data(piece)
+        tx.response_data(*act.pieces)
         tx.response_missing = act.missing
         if act.kind == "end":
             tx.response_trailers = act.trailers

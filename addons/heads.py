@@ -2,7 +2,7 @@
 
 import contextlib
 
-from proxy.core.correlation import is_ours
+from proxy.core.correlation import forwarded, is_ours
 from proxy.core.http1 import Head
 from proxy.core.model import RequestHead
 from proxy.errors import FormatError
@@ -30,7 +30,7 @@ def absolute(target: str) -> tuple[str, str, int, str]:
 
 def upstream_head(head: Head, request: RequestHead, raw: bytes, absolute: bool) -> bytes:
     """The head as it goes on: the bytes as they came, without what was for us."""
-    ours = any(is_ours(name) for name, _ in head.headers)
+    ours = forwarded(head.headers) is not head.headers
     if not ours and not absolute:
         return raw
     first, _, lines = raw.partition(b"\r\n")

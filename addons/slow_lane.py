@@ -215,8 +215,7 @@ class SlowLane:
             return
         tx.response_head(recorded.response)
         for act in acts(recorded, 0.0, tx.exchange.request):
-            for piece in act.pieces:
-                tx.response_data(piece)
+            tx.response_data(*act.pieces)
         kept = tuple(
             pair for pair in recorded.response.headers if pair[0].lower() not in _NO_LENGTH
         )

@@ -53,6 +53,7 @@ BAGGAGE_KEYS: tuple[str, ...] = ("run.id", "session.id")
 
 OWN_PREFIX = b"dashcam-"
 PROXY_HEADERS: frozenset[bytes] = frozenset({b"proxy-authorization", b"proxy-connection"})
+_INITIALS = frozenset({b"d", b"D", b"p", b"P"})  # of all of these: a first look that costs little
 
 
 @dataclass(slots=True, frozen=True)
@@ -240,7 +241,7 @@ def is_ours(name: bytes) -> bool:
 
 def forwarded(headers: Headers) -> Headers:
     """The headers that go on to the upstream: all but ours, in order, untouched."""
-    if any(is_ours(name) for name, _ in headers):
+    if any([name[:1] in _INITIALS and is_ours(name) for name, _ in headers]):  # noqa: C419 - quicker
         return tuple(pair for pair in headers if not is_ours(pair[0]))
     return headers
 

@@ -29,6 +29,7 @@ _HEADER = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)\r\n")
 _NAME = re.compile(_TOKEN)
 # All of a line or what has come of it. RFC 9112, 7.1 has no blanks before the CR LF; servers do.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?(?:\r\n?)?")
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,7})\r\n")  # the usual chunk line
 _TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.-]*://")
 _HOST = re.compile(rb"[\w.~%!$&'()*+;=:\[\]-]*")  # RFC 3986, 3.2.2 and a port; no list of them
 _AUTHORITY = re.compile(rb"([\w.~-]+|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]+):([0-9]{1,5})")
@@ -355,12 +356,31 @@ class ChunkedBody:
                 at = self._trailer(data, at)
                 continue
             start = at
-            at, length = self._size_line(data, at)
-            if length:
-                self._left, self._crlf = length, 2
-            elif length == 0:
-                self._last, mark = True, start
+            at = self._next_chunks(data, at)
+            if self._last:
+                mark = start
         return Fed(at, pieces, mark if self._done else at, done=self._done)
+
+    def _next_chunks(self, data: bytes, at: int) -> int:
+        """Whole chunks, or the line that begins one which is not, or which is odd."""
+        if not self._line and (end := self._whole_chunks(data, at)) > at:
+            return end
+        at, length = self._size_line(data, at)
+        if length:
+            self._left, self._crlf = length, 2
+        self._last = length == 0
+        return at
+
+    def _whole_chunks(self, data: bytes, at: int) -> int:
+        """Passes over chunks that are there as a whole, to the first one that is not."""
+        while (line := _SIZE.match(data, at)) is not None and (length := int(line[1], 16)):
+            begin = line.end()
+            end = begin + length
+            if data[end : end + 2] != b"\r\n":
+                break
+            self.found.append(data[begin:end])
+            at = end + 2
+        return at
 
     def _size_line(self, data: bytes, at: int) -> tuple[int, int | None]:
         """Where the line ends, and the size; None when it has not come whole."""

@@ -99,9 +99,10 @@ class Tx:
         self.activity = ticks()
         return self.activity - self._start
 
-    def request_data(self, data: bytes) -> None:
-        """A piece of the request body came in."""
-        self._request.append((self.now(), data))
+    def request_data(self, *pieces: bytes) -> None:
+        """Pieces of the request body came in."""
+        at = self.now()
+        self._request += [(at, data) for data in pieces]
 
     def request_end(self, trailers: Headers = ()) -> None:
         """The request is whole."""
@@ -149,9 +150,10 @@ class Tx:
         self.exchange.response = head
         self.exchange.first_byte_us = self.now()
 
-    def response_data(self, data: bytes) -> None:
-        """A piece of the response body came in."""
-        self._response.append((self.now(), data))
+    def response_data(self, *pieces: bytes) -> None:
+        """Pieces of the response body came in."""
+        at = self.now()
+        self._response += [(at, data) for data in pieces]
 
     def response_cut(self, data: bytes, missing: int) -> None:
         """The answer ended inside a chunk: what came of it, and how much of it did not."""

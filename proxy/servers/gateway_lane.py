@@ -162,8 +162,7 @@ class Lane(Client):
             return
         self._awaits_continue = False
         passed, self._input = self._input[: fed.used], self._input[fed.used :]
-        for piece in fed.pieces:
-            tx.request_data(piece)
+        tx.request_data(*fed.pieces)
         upstream = self._upstream
         if upstream is not None:
             upstream.write(passed)
@@ -255,8 +254,7 @@ class Lane(Client):
             return
         if progress.head is not None:
             tx.response_head(response_head(progress.head))
-        for piece in progress.pieces:
-            tx.response_data(piece)
+        tx.response_data(*progress.pieces)
         if progress.raw and (raw := tx.keep(progress.raw)):
             self._write(raw)
         if progress.broken:
@@ -401,8 +399,7 @@ class Lane(Client):
                 return
             if act.head is not None:
                 tx.response_head(act.head)
-            for piece in act.pieces:
-                tx.response_data(piece)
+            tx.response_data(*act.pieces)
             tx.response_missing = act.missing
             if act.kind == "end":
                 tx.response_trailers = act.trailers
