@@ -5,25 +5,24 @@ the recorder. The end of an answer is held until its record is safe. A request t
 in two ways is refused. After an upgrade both directions are relayed, WebSocket messages are noted.
 """
 
-import asyncio
 import functools
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from typing import Any, override
 
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, context, events
-from mitmproxy.proxy.layer import Layer
 
+from addons._lane import Commands
 from addons.heads import absolute, upstream_head
-from addons.hooks import WaitHook, WaitRecord
+from addons.hooks import WaitHook
 from addons.limits import USUAL, ClientLimits
+from addons.playing import Playing
 from addons.pooled import PooledServer
-from proxy.core import websocket
+from addons.relaying import Relaying
 from proxy.core.correlation import Peer
 from proxy.core.decisions import Address, Forward, Refuse, Serve
 from proxy.core.http1 import (
-    BodyReader,
     Framing,
     Head,
     body_reader,
@@ -34,29 +33,23 @@ from proxy.core.http1 import (
 )
 from proxy.core.http1_messages import (
     CONTINUE,
-    answer_bytes,
     body_bytes,
     expects_continue,
     rendered,
 )
 from proxy.core.http1_response import ResponseStream, response_head
-from proxy.core.model import End, RequestHead, ResponseHead
-from proxy.core.replay.conversation import Conversation, Say, is_conversation
-from proxy.core.serving import Act, acts
-from proxy.engine import answers
+from proxy.core.model import End, RequestHead
 from proxy.engine.endings import ABRUPT
 from proxy.engine.engine import Engine
 from proxy.engine.recorder import Tx
 from proxy.engine.upstream import STALE
 from proxy.errors import FormatError
 
-type Commands = Generator[commands.Command, Any, None]
-
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 _PIPELINE_LIMIT = 1 << 20
 
 
-class FastLane(Layer):
+class FastLane(Playing, Relaying):
     """One client connection.
 
     `origin` is the scheme, host and port inside a tunnel; None for a plain proxy connection, whose
@@ -71,26 +64,15 @@ class FastLane(Layer):
         origin: tuple[str, str, int] | None,
         limits: ClientLimits = USUAL,
     ) -> None:
-        super().__init__(ctx)
+        super().__init__(ctx, engine)
         self._limits = limits
         self._scanned = 0  # bytes of an incomplete head that were looked at
         self._patience: commands.RequestWakeup | None = None  # it ends when this is over
-        self._engine = engine
         self._peer = peer
         self._origin = origin
-        self._input = b""
-        self._tx: Tx | None = None
-        self._head: Head | None = None
-        self._body: BodyReader | None = None
-        self._answer: ResponseStream | None = None
-        self._server: PooledServer | None = None
         self._sent = False  # something of the answer has reached the client
         self._retried = False
         self._upstream_head = b""
-        self._relay: tuple[websocket.Reader, websocket.Reader] | None = None
-        self._talk: Conversation | None = None
-        self._closed = False
-        self.breaks_off = False  # the client's connection ends as one that failed
 
     @override
     def _handle_event(self, event: events.Event) -> Commands:
@@ -137,8 +119,8 @@ class FastLane(Layer):
             return
         yield from self._pump()
 
+    @override
     def _pump(self) -> Commands:
-        """Works off what the client has sent, as far as it can be."""
         while self._input and not self._closed:
             if self._tx is None:
                 try:
@@ -294,11 +276,6 @@ class FastLane(Layer):
             return False
         return head.method in _IDEMPOTENT or time.monotonic() - server.idle_since < STALE
 
-    def _let_go(self) -> Commands:
-        server, self._server = self._server, None
-        if server is not None and server.connection is not None:
-            yield commands.CloseConnection(server)
-
     def _body_again(self) -> bytes:
         """The request body as it was sent, for a held request that goes on or is sent twice."""
         tx, head = self._tx, self._head
@@ -372,15 +349,6 @@ class FastLane(Layer):
         yield WaitHook(judge)
         return found[0] if found else None
 
-    def _finish(self, end: End, error: str | None = None) -> Generator[commands.Command, Any, bool]:
-        """The exchange is over; whether what is held of its answer may be released."""
-        tx, self._tx, self._answer, self._body, self._talk = self._tx, None, None, None, None
-        if tx is None or (waiter := tx.finish(end, error)) is None:
-            return True
-        if not waiter.done():
-            yield WaitRecord(waiter)
-        return self._engine.may_release(waiter)
-
     def _server_closed(self) -> Commands:
         server, self._server = self._server, None
         tx, answer = self._tx, self._answer
@@ -435,165 +403,8 @@ class FastLane(Layer):
         else:
             yield from self._fail(end, message)
 
-    # Answers of our own.
-
-    def _fail(self, end: End, message: str) -> Commands:
-        tx = self._tx
-        if tx is None:
-            return
-        yield from self._refuse(self._engine.failed(tx, end, message), end, message, recorded=False)
-
-    def _refuse(
-        self, refusal: Refuse, end: End, message: str | None = None, *, recorded: bool = True
-    ) -> Commands:
-        """Sends an answer of ours; it is kept in the record where it is the verdict itself."""
-        tx, head = self._tx, self._head
-        assert tx is not None  # noqa: S101 - only called while a request is open
-        assert head is not None  # noqa: S101 - likewise
-        whole = self._body is None
-        if recorded:
-            tx.response_head(ResponseHead(refusal.status, "", "HTTP/1.1", refusal.headers))
-            tx.response_data(refusal.body)
-        raw = answer_bytes(refusal, head, close=not whole)
-        yield from self._finish(end, message or refusal.reason)
-        yield commands.SendData(self.context.client, raw)
-        if not whole or not keeps_alive(head):
-            yield from self._close_client()
-            return
-        yield from self._pump()
-
-    def _malformed(self, reason: str, status: int = 400) -> Commands:
-        refusal = answers.malformed(reason, status)
-        yield commands.SendData(self.context.client, answer_bytes(refusal, None, close=False))
-        yield from self._close_client()
-
-    def _serve(self, decision: Serve) -> Commands:
-        """Plays a recorded answer back, broken ones included."""
-        tx = self._tx
-        assert tx is not None  # noqa: S101 - only called while a request is open
-        if is_conversation(decision.exchange):
-            yield from self._converse(tx, decision)
-            return
-        for act in acts(decision.exchange, decision.pace, tx.exchange.request):
-            if act.delay:
-                yield WaitHook(functools.partial(asyncio.sleep, act.delay))
-            if not self.context.client.state & ConnectionState.CAN_WRITE:
-                yield from self._drop(End.CLIENT_GONE, "the client closed the connection")
-                return
-            yield from self._act(act)
-            if self._tx is None:
-                return
-
-    def _act(self, act: Act) -> Commands:
-        tx, head = self._tx, self._head
-        assert tx is not None  # noqa: S101 - only called while a request is open
-        assert head is not None  # noqa: S101 - likewise
-        if act.kind == "refuse":
-            yield from self._fail(act.end, act.error or str(act.end))
-            return
-        if act.head is not None:
-            tx.response_head(act.head)
-        tx.response_data(*act.pieces)
-        tx.response_missing = act.missing
-        if act.kind == "end":
-            tx.response_trailers = act.trailers
-            safe = yield from self._finish(act.end, act.error)
-            if safe:
-                yield commands.SendData(self.context.client, act.wire)
-            if act.close or not safe or not keeps_alive(head):
-                yield from self._close_client()
-            else:
-                yield from self._pump()
-        elif act.kind == "cut":
-            yield from self._finish(act.end, act.error)
-            yield from self._close_client(abruptly=act.end in ABRUPT)
-        elif act.kind == "hang":
-            tx.exchange.error = act.error  # the client gives up as it did then
-        else:
-            yield commands.SendData(self.context.client, act.wire)
-
-    # Recorded conversations.
-
-    def _converse(self, tx: Tx, decision: Serve) -> Commands:
-        """Plays a recorded WebSocket conversation back; the client's part is its own."""
-        talk = self._talk = Conversation(decision.exchange, decision.pace, decision.differed)
-        tx.response_head(talk.head(tx.exchange.request))
-        yield from self._said(talk.open())
-        waiting, self._input = self._input, b""
-        if waiting and self._talk is talk:
-            yield from self._heard(talk, waiting)
-
-    def _heard(self, talk: Conversation, data: bytes) -> Commands:
-        for message, said in talk.heard(data):
-            if message is not None and self._tx is not None:
-                self._tx.frame(from_client=True, opcode=message[0], data=message[1])
-            yield from self._said(said)
-
-    def _said(self, said: Iterable[Say]) -> Commands:
-        for one in said:
-            if one.delay:
-                yield WaitHook(functools.partial(asyncio.sleep, one.delay))
-            if self._tx is None or not self.context.client.state & ConnectionState.CAN_WRITE:
-                return
-            if one.frame is not None:
-                self._tx.frame(from_client=False, opcode=one.frame[0], data=one.frame[1])
-            if one.wire:
-                yield commands.SendData(self.context.client, one.wire)
-            if one.end is not None:
-                yield from self._finish(one.end, one.error)
-                yield from self._close_client()
-
-    # Upgrades.
-
-    def _switch(self, head: bytes, rest: bytes) -> Commands:
-        """101: from here on both directions are relayed as they are."""
-        tx = self._tx
-        assert tx is not None  # noqa: S101 - only called while a request is open
-        response = tx.exchange.response
-        deflate = websocket.agreed_deflate(response.headers) if response else None
-        self._relay = (
-            websocket.Reader(deflate=deflate is not None, resets=bool(deflate and deflate[0])),
-            websocket.Reader(deflate=deflate is not None, resets=bool(deflate and deflate[1])),
-        )
-        self._answer = self._body = None
-        yield commands.SendData(self.context.client, head)
-        if rest:
-            yield from self._relayed(rest, from_client=False)
-        waiting, self._input = self._input, b""
-        if waiting:
-            yield from self._relayed(waiting, from_client=True)
-
-    def _relayed(self, data: bytes, *, from_client: bool) -> Commands:
-        tx, relay = self._tx, self._relay
-        target = self._server if from_client else self.context.client
-        if tx is not None and relay is not None:
-            for message in relay[0 if from_client else 1].feed(data):
-                tx.frame(from_client=from_client, opcode=message.opcode, data=message.data)
-        if target is not None:
-            yield commands.SendData(target, data)
-
-    def _relay_ended(self, *, from_client: bool) -> Commands:
-        """One side hung up: well, when somebody had said goodbye."""
-        tx = self._tx
-        closed = tx is not None and any(f.opcode == websocket.CLOSE for f in tx.frames)
-        if closed:
-            yield from self._finish(End.COMPLETE)
-        elif from_client:
-            yield from self._finish(End.CLIENT_GONE, "the client closed without a close frame")
-        elif self.breaks_off:
-            yield from self._finish(End.UPSTREAM_RESET, "the upstream reset the connection")
-        else:
-            said = "the upstream closed without a close frame"
-            yield from self._finish(End.UPSTREAM_TRUNCATED, said)
-        self._relay = None
-        if from_client:
-            yield from self._let_go()
-        yield from self._close_client()
-
-    # Ends.
-
+    @override
     def _drop(self, end: End, message: str) -> Commands:
-        """The client is gone, or cannot be talked to: nothing more goes either way."""
         if self._relay is not None or self._talk is not None:
             yield from self._relay_ended(from_client=True)
             return
@@ -603,14 +414,6 @@ class FastLane(Layer):
             yield from self._finish(end, message)
         yield from self._let_go()
         yield from self._close_client(abruptly=end in ABRUPT)
-
-    def _close_client(self, *, abruptly: bool = False) -> Commands:
-        self._closed = True
-        self.breaks_off = self.breaks_off or abruptly
-        self._input = b""
-        yield from self._let_go()
-        if self.context.client.state is not ConnectionState.CLOSED:
-            yield commands.CloseConnection(self.context.client)
 
 
 def _abort(server: PooledServer) -> None:
