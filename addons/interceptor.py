@@ -22,6 +22,7 @@ from proxy.engine.tasks import spawn
 _log = logging.getLogger(__name__)
 
 _SWEEP = 1.0
+_LOOK = 0.05  # seconds between two looks at who is idle, at the end
 _BEHIND = 0.5  # seconds of delay that tell of a busy process rather than of slow clients
 HOOKS = (
     "next_layer",
@@ -99,6 +100,26 @@ class Interceptor:
             server.close()
         self._runs.pop(port, None)
         self._engine.router.own_ports.discard(port)
+
+    async def drain(self) -> None:
+        """Stops listening, and lets everybody finish: who has nothing under way is hung up on."""
+        for port in list(self._servers):
+            self.forget(port)
+        while self._engine.busy or not self._all_idle():
+            self._hang_up_on_idle()
+            await asyncio.sleep(_LOOK)
+        await self._engine.settle()
+
+    def _hang_up_on_idle(self) -> None:
+        for handler in list(self._handlers.values()):
+            lane = self._layers.lanes.get(handler.client.id)
+            if getattr(lane, "idle", False):
+                handler.hang_up()
+
+    def _all_idle(self) -> bool:
+        """Whether no lane that can say so has something under way."""
+        lanes = [self._layers.lanes.get(one.client.id) for one in self._handlers.values()]
+        return all(getattr(lane, "idle", True) for lane in lanes)
 
     async def stop(self) -> None:
         """Closes every listener and every connection."""

@@ -348,6 +348,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Your own prices by model, or provider/model, * stands for any part: US dollars per million"
         " tokens as input, output, cache_read, cache_write. The first that fits counts.",
     ),
+    Setting(
+        "drain_timeout",
+        SECONDS,
+        8,
+        "Seconds that calls under way may take to end once Dashcam is told to stop.",
+    ),
     Setting("connect_timeout", SECONDS, 10, "Seconds to reach an upstream."),
     Setting("response_timeout", SECONDS, 600, "Seconds that an upstream may be silent."),
     Setting("header_timeout", SECONDS, 10, "Seconds that a client may take to send its headers."),
@@ -445,6 +451,7 @@ class Settings:
     correlation: tuple[str, ...]
     labels: Mapping[str, Mapping[str, Any]]
     prices: Mapping[str, Mapping[str, float]]
+    drain_timeout: float
     connect_timeout: float
     response_timeout: float
     header_timeout: float

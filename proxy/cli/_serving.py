@@ -7,6 +7,7 @@ somebody comes: a command that calls nobody needs neither.
 import asyncio
 import datetime as dt
 import importlib
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from proxy.servers.app import Site
     from proxy.servers.listening import Listening
 
+_log = logging.getLogger(__name__)
 ANY_PORT = HostPort("127.0.0.1", 0)
 _LONG_AGO = dt.datetime(2015, 1, 1, tzinfo=dt.UTC)  # before anything was recorded
 
@@ -64,6 +66,12 @@ class ForwardProxy:
         if not self._doors.close(port) and self._doors.made is not None:
             self._doors.made.forget(port)
         self._engine.router.own_ports.discard(port)
+
+    async def drain(self) -> None:
+        """Closes every port, and every connection once it has nothing under way."""
+        interceptor = await self._doors.stop()
+        if interceptor is not None:
+            await interceptor.drain()
 
     async def stop(self) -> None:
         """Closes every port and every connection."""
@@ -111,6 +119,12 @@ class Front:
         """Opens its port; port 0 takes a free one. Raises ListenError."""
         self._wide = not is_loopback(host)
         return self._doors.open(host, port, shared=shared)
+
+    async def drain(self) -> None:
+        """Stops listening; returns once the gateway's clients have their answers."""
+        await self._doors.stop()
+        for listening in self._listening:
+            await listening.drain()
 
     async def stop(self) -> None:
         """Stops listening, and ends open requests."""
@@ -172,6 +186,18 @@ class Serving:
         await self.front.load()
         await self.forward.load()
 
+    async def drain(self, now: asyncio.Event) -> None:
+        """Lets calls that are under way come to their end, for some seconds, or until `now`."""
+        limit = self.runtime.settings.drain_timeout
+        hurry: asyncio.Future[Any] = asyncio.ensure_future(now.wait())
+        ends: asyncio.Future[Any] = asyncio.gather(self.forward.drain(), self.front.drain())
+        await asyncio.wait([ends, hurry], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        for each in (ends, hurry):
+            each.cancel()
+        await asyncio.wait([ends, hurry])
+        if not ends.cancelled() and (error := ends.exception()) is not None:
+            _log.error("calls were not waited for", exc_info=error)
+
 
 def _then(settings: Settings) -> Authority:
     """The CA of a replay: where any child's clock is held, one that was valid then already."""
@@ -214,6 +240,7 @@ async def serving(
         try:
             yield Serving(runtime, forward, ports, front, api_port, authority)
         finally:
+            runtime.engine.interrupt()
             await forward.stop()
             await front.stop()
     finally:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from proxy.cli._stopping import NOW, Told
 from proxy.engine.ports import bound, port_of
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class _Workers:
         self.worst = 0
         self._work = work
         self._stopping = False
+        self._told = Told()
         self._alive, self._ours = os.pipe()
 
     def start(self, number: int) -> int | None:
@@ -76,11 +78,12 @@ class _Workers:
         return None
 
     def stop(self, *_signal: object) -> None:
-        """Tells all of them."""
+        """Tells all of them; told once more, that it must be now."""
         self._stopping = True
+        number = NOW if self._told.again() else signal.SIGTERM
         for pid in self.born:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
-                os.kill(pid, signal.SIGTERM)
+                os.kill(pid, number)
 
     def ended(self, pid: int, status: int) -> bool:
         """One has; whether another is to take its place."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from proxy.cli._common import Cli, subcommand
+from proxy.cli._stopping import NOW, Told
 
 if TYPE_CHECKING:
     from proxy.cli._serving import Serving
@@ -132,7 +133,7 @@ async def _serve(
     from proxy.engine.replayer import Mode
 
     composition.raise_file_limit()
-    stop = _told_to_stop(alive)  # from here on what has come is kept
+    stop = _Stop(alive)  # from here on what has come is kept
     loading = Loading(everything=bool(settings.replay))
     host = settings.listen.host
     async with serving(
@@ -155,7 +156,11 @@ async def _serve(
         await where.load()  # a service says that it is there when it answers at once
         if number == 0:
             _announce(where, settings, port)
-        await stop.wait()
+        await stop.first.wait()
+        if where.runtime.engine.busy and number == 0:
+            said = "calls that are under way may end; once more, and they are cut off"
+            print(f"dashcam: {said}", file=sys.stderr, flush=True)
+        await where.drain(stop.now)
     return 0
 
 
@@ -184,13 +189,40 @@ def _token_in_words(settings: "Settings") -> str:
     return f"the token in {settings.home / NAME}"
 
 
-def _told_to_stop(alive: int | None) -> asyncio.Event:
-    """Set by SIGINT or SIGTERM, or at the end of the pipe `alive`."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    if alive is not None:
-        loop.add_reader(alive, stop.set)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # on Windows; Ctrl-C ends it there anyway
-            loop.add_signal_handler(number, stop.set)
-    return stop
+class _Stop:
+    """Told to stop: `first` is set then, and `now` when it is told once more.
+
+    A worker has a pipe `alive` that ends with its supervisor, and listens to that one only: a
+    terminal, or a service manager, may have told it, too.
+    """
+
+    def __init__(self, alive: int | None) -> None:
+        self.first = asyncio.Event()
+        self.now = asyncio.Event()
+        self._told = Told()
+        loop = asyncio.get_running_loop()
+        if alive is not None:
+            loop.add_reader(alive, self._orphaned, loop, alive)
+            for number, act in (
+                (signal.SIGINT, lambda: None),
+                (signal.SIGTERM, self.first.set),
+                (NOW, self._at_once),
+            ):
+                loop.add_signal_handler(number, act)
+            return
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # on Windows; Ctrl-C ends it anyway
+                loop.add_signal_handler(number, self._once_or_more)
+
+    def _once_or_more(self) -> None:
+        if self._told.again():
+            self._at_once()
+        self.first.set()
+
+    def _at_once(self) -> None:
+        self.first.set()
+        self.now.set()
+
+    def _orphaned(self, loop: asyncio.AbstractEventLoop, alive: int) -> None:
+        loop.remove_reader(alive)
+        self.first.set()

@@ -88,12 +88,26 @@ class Engine:
         self.writer.start()
         self._sweeper = spawn(self._sweep(), "sweeper")
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call is under way."""
+        return bool(self._open)
+
+    async def settle(self) -> None:
+        """Returns once all that has ended is stored or a gap, and whoever waited for it knows."""
+        await self.writer.write()
+        await asyncio.sleep(0)
+
+    def interrupt(self) -> None:
+        """Ends what is open as interrupted; whoever was being answered is cut off after this."""
+        for tx in list(self._open):
+            tx.finish(End.INTERRUPTED, "Dashcam was stopped")
+
     async def stop(self) -> None:
         """Ends what is open as interrupted, closes every run, writes everything."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        for tx in list(self._open):
-            tx.finish(End.INTERRUPTED, "Dashcam was stopped")
+        self.interrupt()
         while self.runs.live:  # the writer may still be finding some
             runs = list(self.runs.live)
             await asyncio.gather(*[self.close_run(run_id, ended_by="stop") for run_id in runs])

@@ -48,6 +48,13 @@ class Gateway:
             return None
         return upstream, upstream.path + (rest if rest.startswith(("/", "?")) else f"/{rest}")
 
+    async def drain(self) -> None:
+        """Closes all connections, each after the answer that is being given."""
+        for client in list(self.open):
+            client.end()
+        if self.open:
+            await asyncio.wait([client.gone for client in self.open])
+
     async def stop(self, grace: float) -> None:
         """Closes all connections, those that are being answered in `grace` seconds at most."""
         for client in list(self.open):

@@ -31,15 +31,18 @@ def _chunked(pieces: Sequence[bytes], kind: bytes = b"text/plain", more: bytes =
     return _OK % (kind, more + b"Transfer-Encoding: chunked\r\n", body + b"0\r\n\r\n")
 
 
+_BEGINS, _ENDS = b"data: one\n\n", b"data: two\n\n"
 _ZIPPED = gzip.compress(b"a text that says its place\n" * 300, mtime=0)
 _GZIP = b"Content-Encoding: gzip\r\n"
 ANSWERS = {  # by path: what is sent, and how long its body is
     "/small": (_sized(b"x" * 300), 300),
     "/chunks": (_chunked([b"a" * 10, b"b" * 2000, b"c" * 30]), 2040),
-    "/events": (_chunked([b"data: one\n\n", b"data: two\n\n"], b"text/event-stream"), 22),
+    "/events": (_chunked([_BEGINS, _ENDS], b"text/event-stream"), 22),
     "/zipped": (_chunked([_ZIPPED[:50], _ZIPPED[50:]], more=_GZIP), len(_ZIPPED)),
     "/large": (_sized(b"0123456789abcdef" * 12_500), 200_000),
 }
+_HELD, _, _ = ANSWERS["/events"][0].partition(b"b\r\n" + _ENDS)
+_HELD_REST = ANSWERS["/events"][0].removeprefix(_HELD)
 TURNS = ("/small", "/chunks", "/small", "/events", "/zipped", "/small", "/chunks", "/large")
 ASKED = b'{"model":"m","messages":[{"role":"user","content":"what is the time?"}]}'
 
@@ -62,10 +65,15 @@ def ways(proxy: int, api: int, run: str, trust: ssl.SSLContext) -> list[Way]:
 
 
 class Origin:
-    """The server behind, in a thread. `seen` are the queries of the requests that came whole."""
+    """The server behind, in a thread. `seen` are the queries of the requests that came whole.
+
+    `/held` answers as `/events`, but for the second event, which waits for `release`.
+    """
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self._held: list[asyncio.Transport] = []
+        self._more = threading.Condition()
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -80,6 +88,25 @@ class Origin:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(PATIENCE)
 
+    def wait_for(self, count: int) -> None:
+        """Returns once so many answers are held."""
+        with self._more:
+            assert self._more.wait_for(lambda: len(self._held) >= count, PATIENCE)
+
+    def _hold(self, transport: asyncio.Transport) -> None:
+        with self._more:
+            self._held.append(transport)
+            self._more.notify_all()
+
+    def release(self) -> None:
+        """Ends the answers that are held."""
+        self._loop.call_soon_threadsafe(self._end_held)
+
+    def _end_held(self) -> None:
+        held, self._held = self._held, []
+        for transport in held:
+            transport.write(_HELD_REST)
+
     @property
     def upstreams(self) -> str:
         """The value of `DASHCAM_UPSTREAM` that leads here."""
@@ -87,7 +114,7 @@ class Origin:
         return f"upstream.test={here},mine={here}"
 
     def _main(self) -> None:
-        making = self._loop.create_server(lambda: _Served(self.seen), "127.0.0.1", 0)
+        making = self._loop.create_server(lambda: _Served(self.seen, self._hold), "127.0.0.1", 0)
         server = self._loop.run_until_complete(making)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -98,8 +125,9 @@ class Origin:
 
 
 class _Served(asyncio.Protocol):
-    def __init__(self, seen: list[str]) -> None:
+    def __init__(self, seen: list[str], hold: Callable[[asyncio.Transport], None]) -> None:
         self._seen = seen
+        self._hold = hold
         self._came = bytearray()
         self._transport: asyncio.Transport
 
@@ -118,7 +146,11 @@ class _Served(asyncio.Protocol):
             path, _, query = self._came.split(b" ", 2)[1].decode().partition("?")
             del self._came[: end + 4 + length]
             self._seen.append(query)
-            self._transport.write(ANSWERS[path][0])
+            if path == "/held":
+                self._transport.write(_HELD)
+                self._hold(self._transport)
+            else:
+                self._transport.write(ANSWERS[path][0])
 
 
 @dataclass(slots=True)
@@ -177,6 +209,14 @@ class Client:
         self._socket = socket.create_connection(("127.0.0.1", way.port), PATIENCE)
 
     def __enter__(self) -> Self:
+        try:
+            self._connect()
+        except OSError:
+            self._socket.close()
+            raise
+        return self
+
+    def _connect(self) -> None:
         if self._way.trust is not None:
             self._socket.sendall(
                 b"CONNECT upstream.test:443 HTTP/1.1\r\nHost: upstream.test\r\n\r\n"
@@ -185,7 +225,6 @@ class Client:
             self._socket = self._way.trust.wrap_socket(
                 self._socket, server_hostname="upstream.test"
             )
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
