@@ -302,8 +302,9 @@ INSERT INTO agent_runs SELECT (:tag || id), label, (:tag || correlation_id), {la
 INSERT INTO run_totals SELECT :tag || run_id, number + :runs, calls, errors, last_seq, active_at, salt
   FROM run_totals WHERE length(run_id) = :length;
 INSERT INTO run_texts SELECT :tag || run_id, text FROM run_texts WHERE length(run_id) = :length;
-INSERT INTO agent_events SELECT id + :events, (:tag || run_id), parent_event_id, kind, name, {later},
-  {later}, status, data FROM agent_events WHERE id <= :each;
+INSERT INTO events SELECT id + :events, (:tag || run_id), parent_event_id, kind, name, {later},
+  {later}, status, data, shape FROM events WHERE id <= :each;
+INSERT INTO shapes SELECT :tag || run_id, id, text FROM shapes WHERE length(run_id) = :length;
 INSERT INTO exchanges SELECT :tag || id, :tag || run_id, seq, event_id + :events, {later}, via, lane,
   durability, method, scheme, host, port, target, status, ending, error, request_end_us,
   first_byte_us, ended_us, attempt, retry_of, retry_reason, backoff_us, served_from, request_size,
@@ -316,9 +317,7 @@ def index(writer: sqlite3.Connection) -> None:
     """A search index as if each run had said 200 words; the calls above say none."""
     with transaction(writer):
         sqlite_search.prepare(writer)
-        found = writer.execute(
-            "SELECT run_id, max(id) FROM agent_events GROUP BY run_id"
-        ).fetchall()
+        found = writer.execute("SELECT run_id, max(id) FROM events GROUP BY run_id").fetchall()
         for number, (run_id, upto) in enumerate(found):
             common = f"invoice refund {number % 10} " * 40
             text = f"{common} word{number} " + " ".join(
@@ -326,7 +325,7 @@ def index(writer: sqlite3.Connection) -> None:
             )
             writer.execute("INSERT INTO said (rowid, text) VALUES (?, ?)", (upto, text))
             writer.execute("INSERT INTO searched VALUES (?, ?)", (upto, run_id))
-        (last,) = writer.execute("SELECT max(id) FROM agent_events").fetchone()
+        (last,) = writer.execute("SELECT max(id) FROM events").fetchone()
         writer.execute("UPDATE meta SET value = ? WHERE name = 'searched'", (last,))
 
 

@@ -214,14 +214,16 @@ class BlobWriter:
         if len(piece) < _WORTH_FINDING:
             return self._new(piece, mark, new)
         number = self._seen.get(mark)
-        if number is None and (everywhere or len(piece) >= _WORTH_ASKING):
+        asks = everywhere or len(piece) >= _WORTH_ASKING
+        if number is None and asks:
             row = self._connection.execute(
                 "SELECT id FROM pieces WHERE digest = ?", (mark,)
             ).fetchone()
             number = int(row[0]) if row else None
         if number is None:
             number = self._new(piece, mark, new)
-            self.rows.pieces.append((mark, number))
+            if asks:
+                self.rows.pieces.append((mark, number))
         elif number < self.next_piece:  # else it is of this very exchange
             self.rows.uses.add((number, run))
         self._see(mark, number)

@@ -27,9 +27,9 @@ from proxy.stores._api import Gap, Problem, Purge, RunQuery, Size, Write
 from proxy.stores.blob_reader import BlobReader
 from proxy.stores.sqlite_connect import (
     DURABILITIES,
-    PAGE,
     Readers,
     connect,
+    page_bytes,
     prepare,
     snapshot_of,
     transaction,
@@ -184,7 +184,9 @@ class SqliteStore:
     def size(self) -> Size:
         """What the files take, and how much of it is free."""
         with self._reading() as connection:
-            free = int(connection.execute("PRAGMA freelist_count").fetchone()[0]) * PAGE
+            free = int(connection.execute("PRAGMA freelist_count").fetchone()[0]) * page_bytes(
+                connection
+            )
         return Size(self._path.stat().st_size, self._log_size(), free)
 
     def _log_size(self) -> int:

@@ -8,6 +8,7 @@ from itertools import repeat
 from proxy.core import chain
 from proxy.core.chain import Entry, Head, Kind
 from proxy.core.model import End
+from proxy.stores.shapes import EVENTS
 from proxy.stores.sqlite_rows import EVENT, OUTCOME, RUN
 
 SALT = 16  # bytes
@@ -17,7 +18,7 @@ GAP = "id, since, until, calls, reason"
 _HEAD = "SELECT n, link FROM chain ORDER BY n DESC LIMIT 1"
 _SECRET = "SELECT value FROM meta WHERE name = 'secret'"  # noqa: S105 - a name
 _INSERT = "INSERT INTO chain (n, run, kind, ref, digest, link) VALUES (?,?,?,?,?,?)"
-_EVENTS = f"SELECT {EVENT} FROM agent_events WHERE run_id = ? ORDER BY id"  # noqa: S608 - a constant
+_EVENTS = f"SELECT {EVENT} FROM {{}} WHERE run_id = ? ORDER BY id"  # noqa: S608 - a constant
 _EXCHANGES = "SELECT event_id, ending, digest FROM exchanges WHERE run_id = ? ORDER BY id"
 OUTCOMES = f"SELECT {OUTCOME} FROM outcomes WHERE run_id = ? ORDER BY number"  # noqa: S608 - a constant
 STATE = f"""
@@ -58,16 +59,16 @@ def kind_of_event(kind: str, ending: str | None) -> Kind:
 
 
 def of_events(
-    connection: sqlite3.Connection, run_id: str, salt: bytes
+    connection: sqlite3.Connection, run_id: str, salt: bytes, *, among: str = EVENTS
 ) -> Iterator[tuple[Kind, int, bytes]]:
-    """What the entries of a run's events have to be: kind, number, mark."""
+    """What the entries of the run's events `among` these have to be: kind, number, mark."""
     digests: dict[int, bytes] = {}
     endings: dict[int, str] = {}
     for number, ending, digest in connection.execute(_EXCHANGES, (run_id,)):
         held = digest if isinstance(digest, bytes) else b""
         digests[number] = digests.get(number, b"") + held  # a second one would be too many
         endings[number] = ending
-    for event in connection.execute(_EVENTS, (run_id,)):
+    for event in connection.execute(_EVENTS.format(among), (run_id,)):
         kind = kind_of_event(event[3], endings.get(event[0]))
         yield kind, event[0], event_mark(salt, event, digests.get(event[0]))
 
@@ -79,7 +80,8 @@ def adopt(connection: sqlite3.Connection) -> None:
     for run_id, number in numbers:
         salt = secrets.token_bytes(SALT)
         connection.execute("UPDATE run_totals SET salt = ? WHERE run_id = ?", (salt, run_id))
-        entries = [Entry(number, *of) for of in of_events(connection, run_id, salt)]
+        events = of_events(connection, run_id, salt, among="agent_events")  # then a table
+        entries = [Entry(number, *of) for of in events]
         entries.extend(
             Entry(number, Kind.OUTCOME, row[1], chain.mark(salt, row))
             for row in connection.execute(OUTCOMES, (run_id,))

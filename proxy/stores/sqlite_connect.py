@@ -13,8 +13,8 @@ from queue import LifoQueue
 from proxy.errors import StoreError, StoreMismatch
 from proxy.stores.sqlite_errors import RAISED, translated
 
-PAGE = 1024
-STEPS = 3  # how many migrations there are; kept here so that opening need not import them
+PAGE = 512  # of new files
+STEPS = 4  # how many migrations there are; kept here so that opening need not import them
 APPLICATION_ID = 0x64636D31  # "dcm1", in the file's header: this is ours
 _BUSY_MS = 100  # the writer thread tries again; nobody waits long here
 _PATIENT_MS = 10_000  # for what is done once: tables, deletion
@@ -138,6 +138,11 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 def _number(connection: sqlite3.Connection, statement: str) -> int:
     return int(connection.execute(statement).fetchone()[0])
+
+
+def page_bytes(connection: sqlite3.Connection) -> int:
+    """How large the file's pages are; those of older stores are larger."""
+    return _number(connection, "PRAGMA page_size")
 
 
 class Readers:

@@ -8,12 +8,12 @@ from proxy.core import chain
 from proxy.core.chain import Entry, Kind
 from proxy.stores import digests, ints, sqlite_chain, sqlite_search, zstreams
 from proxy.stores.blob_reader import BlobReader, Damaged
-from proxy.stores.sqlite_connect import PAGE, patient, transaction
+from proxy.stores.sqlite_connect import page_bytes, patient, transaction
 from proxy.stores.timestamps import to_text
 
 SMALL = 64 * 1024 * 1024  # bytes; a file up to this size is rewritten at once
 
-_TABLES = ("exchanges", "agent_events", "outcomes", "run_texts", "run_totals")
+_TABLES = ("exchanges", "events", "shapes", "outcomes", "run_texts", "run_totals")
 _SHARED = """
 SELECT uses.piece, uses.run FROM blobs
 JOIN uses ON uses.piece >= blobs.id AND uses.piece < blobs.id + blobs.count
@@ -28,7 +28,7 @@ DELETE FROM texts WHERE id IN (SELECT text FROM run_texts WHERE run_id = ?1)
 _KEEP_NUMBERS = """
 UPDATE meta SET value = CASE name
   WHEN 'epoch' THEN value + 1
-  WHEN 'events' THEN max(value, (SELECT coalesce(max(id), 0) FROM agent_events))
+  WHEN 'events' THEN max(value, (SELECT coalesce(max(id), 0) FROM events))
   WHEN 'pieces' THEN max(value, (SELECT coalesce(max(id + count), 0) FROM
     (SELECT id, count FROM blobs ORDER BY id DESC LIMIT 1)))
   ELSE value END
@@ -109,7 +109,7 @@ def wipe(connection: sqlite3.Connection, *, large: bool = False) -> bool:
     leave behind is only gone once the file is written anew. A file over `SMALL` is written anew
     only when `large` says so: meanwhile nobody can write to it.
     """
-    size = int(connection.execute("PRAGMA page_count").fetchone()[0]) * PAGE
+    size = int(connection.execute("PRAGMA page_count").fetchone()[0]) * page_bytes(connection)
     traces = connection.execute("SELECT 1 FROM meta WHERE name = 'traces'").fetchone()
     anew = traces is not None and (large or size <= SMALL)
     with patient(connection):
@@ -153,4 +153,4 @@ def used_bytes(connection: sqlite3.Connection) -> int:
         int(connection.execute(f"PRAGMA {name}").fetchone()[0])
         for name in ("page_count", "freelist_count")
     )
-    return (pages - free) * PAGE
+    return (pages - free) * page_bytes(connection)

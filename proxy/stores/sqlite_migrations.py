@@ -9,7 +9,7 @@ import sqlite3
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from proxy.stores import sqlite_chain
+from proxy.stores import shapes, sqlite_chain
 
 MIGRATIONS = Migrations("dashcam")
 APPLICATION_ID = 0x64636D31  # "dcm1", in the file's header: this is ours
@@ -129,6 +129,31 @@ CREATE VIEW violations AS
   WHERE found.kind = 'validation';
 """
 
+# What events have in common is kept once; `agent_events` shows, and takes, what it always did.
+_SHAPES = f"""
+DROP VIEW violations;
+ALTER TABLE agent_events RENAME TO events;
+ALTER TABLE events ADD COLUMN shape INTEGER;
+CREATE TABLE shapes (
+  run_id TEXT NOT NULL, id INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (run_id, id)
+) WITHOUT ROWID;
+CREATE VIEW agent_events AS SELECT id, run_id, parent_event_id, kind, name, started_at, ended_at,
+status, {shapes.COLUMN} AS data FROM events e;
+CREATE TRIGGER event_added INSTEAD OF INSERT ON agent_events BEGIN
+INSERT INTO events VALUES (new.id, new.run_id, new.parent_event_id, new.kind, new.name,
+new.started_at, new.ended_at, new.status, new.data, NULL);
+END;
+CREATE TRIGGER event_changed INSTEAD OF UPDATE ON agent_events BEGIN
+UPDATE events SET (id, run_id, parent_event_id, kind, name, started_at, ended_at, status, data,
+shape) = (new.id, new.run_id, new.parent_event_id, new.kind, new.name, new.started_at,
+new.ended_at, new.status, new.data, NULL) WHERE id = old.id;
+END;
+CREATE TRIGGER event_deleted INSTEAD OF DELETE ON agent_events BEGIN
+DELETE FROM events WHERE id = old.id;
+END;
+{{violations}}
+"""  # noqa: S608 - a constant
+
 
 def _run(db: Database, script: str) -> None:
     """Statement by statement: SQLite's own `executescript` would commit what is open before it.
@@ -174,7 +199,14 @@ def m003_violations(db: Database) -> None:
     _run(db, _VIOLATIONS)
 
 
-STEPS = (m001_tables, m002_chain, m003_violations)
+@MIGRATIONS()
+def m004_shapes(db: Database) -> None:
+    """Events as a shape and what is their own; those that are there stay as they are."""
+    _, _, violations = _VIOLATIONS.split(";\n", 2)
+    _run(db, _SHAPES.format(violations=violations))
+
+
+STEPS = (m001_tables, m002_chain, m003_violations, m004_shapes)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

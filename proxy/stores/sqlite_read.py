@@ -6,7 +6,7 @@ from typing import Any
 
 from proxy.core.model import FAILURE_MODES, Event, Outcome, Run, RunRow
 from proxy.errors import RecordingNotFound
-from proxy.stores import merging, sqlite_chain, sqlite_search
+from proxy.stores import merging, shapes, sqlite_chain, sqlite_search
 from proxy.stores._api import Gap, Purge, RunQuery
 from proxy.stores.sqlite_rows import (
     EVENT,
@@ -27,8 +27,8 @@ _SHOWN = 6  # runs named in an error
 RUN_BY_ID = f"SELECT {RUN} FROM agent_runs WHERE id = ?"  # noqa: S608 - a constant
 RUNS_BY_PREFIX = "SELECT id FROM agent_runs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
 NEWEST_RUNS = "SELECT id FROM agent_runs ORDER BY started_at DESC, id DESC LIMIT ?"
-EVENTS = f"SELECT {EVENT} FROM agent_events WHERE run_id = ? ORDER BY started_at, id"  # noqa: S608 - a constant
-CHANGES = f"SELECT {EVENT} FROM agent_events WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - a constant
+EVENTS = f"SELECT {EVENT} FROM {shapes.EVENTS} WHERE run_id = ? ORDER BY started_at, id"  # noqa: S608 - a constant
+CHANGES = f"SELECT {EVENT} FROM {shapes.EVENTS} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - a constant
 OUTCOMES = f"SELECT {OUTCOME} FROM outcomes WHERE run_id = ? ORDER BY number"  # noqa: S608 - a constant
 EXCHANGE_BY_ID = f"SELECT {EXCHANGE} FROM exchanges WHERE id = ?"  # noqa: S608 - a constant
 EXCHANGES_AFTER = f"""
@@ -182,7 +182,7 @@ def changes(connection: sqlite3.Connection, after: int) -> tuple[int, list[Event
 
 _MARK = """
 SELECT max((SELECT value FROM meta WHERE name = 'events'),
-           (SELECT coalesce(max(id), 0) FROM agent_events))
+           (SELECT coalesce(max(id), 0) FROM events))
 """
 
 

@@ -37,10 +37,10 @@ NAMES = frozenset({"said", "searched", "searched_by_run"})  # and said_*, which 
 _HERE = "SELECT 1 FROM sqlite_schema WHERE name = 'said'"
 _MARK = "SELECT value FROM meta WHERE name = 'searched'"
 _RUNS = """
-SELECT run_id, max(id) FROM (SELECT run_id, id FROM agent_events WHERE id > ? ORDER BY id LIMIT ?)
+SELECT run_id, max(id) FROM (SELECT run_id, id FROM events WHERE id > ? ORDER BY id LIMIT ?)
 GROUP BY run_id
 """
-_LAST = "SELECT max(id) FROM (SELECT id FROM agent_events WHERE id > ? ORDER BY id LIMIT ?)"
+_LAST = "SELECT max(id) FROM (SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?)"
 _EXCHANGES = f"""
 SELECT {EXCHANGE} FROM exchanges WHERE run_id = ? AND event_id <= ? AND ending <> ?
 ORDER BY event_id

@@ -10,20 +10,20 @@ from typing import Any
 from proxy.core.chain import Checkpoint
 from proxy.core.model import End
 from proxy.errors import StoreError
-from proxy.stores import digests, jsontext, record, sqlite_chain_verify, sqlite_search
+from proxy.stores import digests, jsontext, record, shapes, sqlite_chain_verify, sqlite_search
 from proxy.stores._api import Problem
 from proxy.stores.blob_reader import BLOB, Blob, BlobReader, Damaged
 from proxy.stores.sqlite_connect import snapshot_of
 from proxy.stores.sqlite_rows import EXCHANGE, columns_mark
 
 _MOST = 1000  # problems said; a file that is damaged all over is damaged
-_COUNTED = """
+_COUNTED = f"""
 SELECT
   (SELECT count(*) FROM exchanges WHERE run_id = ?1)
-  + (SELECT count(*) FROM agent_events WHERE run_id = ?1 AND data ->> '$.exchangeId' IS NULL
+  + (SELECT count(*) FROM {shapes.EVENTS} WHERE run_id = ?1 AND data ->> '$.exchangeId' IS NULL
      AND kind IN ('llm_call', 'tool_call', 'retrieval', 'http')),
   (SELECT coalesce(max(seq), 0) FROM exchanges WHERE run_id = ?1)
-"""
+"""  # noqa: S608 - a constant
 
 
 def problems(
@@ -244,7 +244,8 @@ def _events(connection: sqlite3.Connection, run_id: str) -> Iterator[Problem]:
     """The tree of a run's events: parents in the same run, no rings; one event an exchange."""
     parents: dict[int, int | None] = {}
     for number, parent, data in connection.execute(
-        "SELECT id, parent_event_id, data FROM agent_events WHERE run_id = ?", (run_id,)
+        f"SELECT id, parent_event_id, data FROM {shapes.EVENTS} WHERE run_id = ?",  # noqa: S608 - a constant
+        (run_id,),
     ):
         parents[number] = parent
         try:

@@ -24,6 +24,7 @@ from proxy.stores._api import (
     Write,
 )
 from proxy.stores.blobs import BlobWriter
+from proxy.stores.shapes import Shapes
 from proxy.stores.sqlite_rows import (
     EVENT,
     EXCHANGE,
@@ -47,7 +48,7 @@ _ROW_GUESS = 1000  # bytes of an event or exchange with its share of the indexes
 _STATE = """
 SELECT (SELECT value FROM meta WHERE name = 'epoch'),
   max((SELECT value FROM meta WHERE name = 'events'),
-      (SELECT coalesce(max(id), 0) FROM agent_events)),
+      (SELECT coalesce(max(id), 0) FROM events)),
   max((SELECT value FROM meta WHERE name = 'pieces'),
       (SELECT coalesce(max(id + count), 0) FROM
         (SELECT id, count FROM blobs ORDER BY id DESC LIMIT 1)))
@@ -63,15 +64,15 @@ UPDATE agent_runs SET label = ?, correlation_id = ?, started_at = ?, ended_at = 
 """
 _INSERT_OUTCOME = f"INSERT INTO outcomes ({OUTCOME}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - a constant
 _INSERT_RUN_TEXT = "INSERT OR IGNORE INTO run_texts SELECT ?, id FROM texts WHERE text = ?"
-_INSERT_EVENT = f"INSERT INTO agent_events ({EVENT}) VALUES (?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
+_INSERT_EVENT = f"INSERT INTO events ({EVENT}, shape) VALUES (?,?,?,?,?,?,?,?,?,?)"  # noqa: S608 - constants
 _INSERT_EXCHANGE = f"INSERT INTO exchanges ({EXCHANGE}) VALUES (?{',?' * (EXCHANGE_COLUMNS - 1)})"  # noqa: S608 - constants
 _GROW_GROUP = f"""
-UPDATE agent_events SET started_at = min(started_at, ?1),
+UPDATE events SET started_at = min(started_at, ?1),
   status = iif(?2 IS NOT NULL AND coalesce(ended_at, '') <= ?2, ?3, status),
   ended_at = iif(?2 IS NOT NULL AND coalesce(ended_at, '') < ?2, ?2, ended_at)
 WHERE id = ?4 RETURNING {EVENT}
 """  # noqa: S608 - a constant
-_SET_DATA = f"UPDATE agent_events SET data = ? WHERE id = ? RETURNING {EVENT}"  # noqa: S608 - a constant
+_SET_DATA = f"UPDATE events SET data = ? WHERE id = ? RETURNING {EVENT}"  # noqa: S608 - a constant
 _INSERT_GAP = "INSERT INTO gaps (since, until, calls, reason) VALUES (?,?,?,?)"
 
 
@@ -96,6 +97,7 @@ class Memory:
     """What a writer remembers from one transaction to the next: only shortcuts."""
 
     blobs: BlobWriter = field(default_factory=BlobWriter)
+    shapes: Shapes = field(default_factory=Shapes)
     runs: dict[str, _RunState] = field(default_factory=dict)
     groups: dict[tuple[str, str], int] = field(default_factory=dict)
     texts: set[tuple[str, str]] = field(default_factory=set)
@@ -108,6 +110,7 @@ class Memory:
     def forget(self) -> None:
         """After a rollback, and after a deletion by any process."""
         self.blobs.forget()
+        self.shapes.forget()
         self.runs.clear()
         self.groups.clear()
         self.texts.clear()
@@ -130,6 +133,7 @@ class Batch:
         self._runs: dict[str, _RunState] = {}  # that this batch touches
         self._numbers: dict[tuple[str, int], int] = {}  # an imported event's, and its new one
         self._events: list[Any] = []
+        self._last: Any = None  # event that was inserted
         self._exchanges: list[Any] = []
         self._pending: set[str] = set()
         self._growing: list[Any] = []
@@ -222,7 +226,7 @@ class Batch:
             row = execute(_GROW_GROUP, values).fetchone()
             self._groups[row[0]] = (self._runs[row[1]], row)
         for number, data in self._group_data:
-            (held,) = execute("SELECT data FROM agent_events WHERE id = ?", (number,)).fetchone()
+            (held,) = execute("SELECT data FROM events WHERE id = ?", (number,)).fetchone()
             merged = jsontext.dumps({**jsontext.loads(held), **data})
             row = execute(_SET_DATA, (merged, number)).fetchone()
             self._groups[number] = (self._runs[row[1]], row)
@@ -346,7 +350,7 @@ class Batch:
         )
         if exchange.own.group:
             placed.parent_event_id = self._group(exchange.own.group, placed)
-        event_id = self._insert(placed)
+        event_id = self._insert(placed, named=True)
         columns = exchange_columns(exchange, seq, event_id)
         stored = self._memory.blobs.add(state.number, exchange, columns_mark(columns))
         self._exchanges.append((*columns, stored.record, stored.digest))
@@ -364,7 +368,7 @@ class Batch:
         self, state: _RunState, exchange: Exchange | None = None, digest: bytes | None = None
     ) -> None:
         """The entry of the event that was inserted last."""
-        row = self._events[-1]
+        row = self._last
         kind = sqlite_chain.kind_of_event(row[3], exchange.end if exchange else None)
         self._chain(state, kind, row[0], sqlite_chain.event_mark(state.salt, row, digest))
 
@@ -388,7 +392,7 @@ class Batch:
     def _take_back(self, state: _RunState, exchange_id: str, event_id: int) -> None:
         """Removes an exchange that was stored while it went on, for the finished one."""
         gone = self._connection.execute(
-            "DELETE FROM agent_events WHERE id = ? RETURNING status", (event_id,)
+            "DELETE FROM events WHERE id = ? RETURNING status", (event_id,)
         ).fetchall()
         self._connection.execute("DELETE FROM exchanges WHERE id = ?", (exchange_id,))
         self._chain(state, Kind.WITHDRAWN, event_id, b"")
@@ -419,10 +423,14 @@ class Batch:
         state.errors += status == "error"
         state.active_at = max(state.active_at, to_text(at))
 
-    def _insert(self, event: Event) -> int:
+    def _insert(self, event: Event, *, named: bool = False) -> int:
         number = self._memory.event = self._memory.event + 1
         self._renumber(event, number)
-        self._events.append(event_row(event, number))
+        self._last = row = event_row(event, number)
+        text, shape = row[-1], None
+        if event.kind != "group":  # which changes
+            shape, text = self._memory.shapes.place(self._connection, event, text, named=named)
+        self._events.append((*row[:-1], text, shape))
         return number
 
     def _renumber(self, event: Event, number: int) -> None:
@@ -454,7 +462,7 @@ class Batch:
 
     def _stored_group(self, run_id: str, path: str) -> int | None:
         rows = self._connection.execute(
-            "SELECT id, data FROM agent_events WHERE run_id = ? AND kind = 'group' AND name = ?",
+            "SELECT id, data FROM events WHERE run_id = ? AND kind = 'group' AND name = ?",
             (run_id, words(merging.group_name(path))),
         )
         for number, data in rows:
@@ -469,7 +477,7 @@ class Batch:
             if number == parent and run_id == event.run_id:
                 return f"{path}/{event.name}"
         row = self._connection.execute(
-            "SELECT data FROM agent_events WHERE id = ? AND kind = 'group'", (parent,)
+            "SELECT data FROM events WHERE id = ? AND kind = 'group'", (parent,)
         ).fetchone()
         return f"{jsontext.loads(row[0])['path']}/{event.name}" if row else event.name
 

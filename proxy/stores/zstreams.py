@@ -11,19 +11,20 @@ from typing import Any, NamedTuple
 import zstandard
 
 _LEVEL = 1
-_WINDOW_LOG = 17
-_HASH_LOG = 15
-_CHAIN_BYTES = 256 * 1024  # uncompressed
+_WINDOW_LOG = 18
+_CHAIN_BYTES = 512 * 1024  # uncompressed
 _CHAIN_ROWS = 128
 _STREAMED = 64 * 1024  # what is larger has enough of its own, and stands alone
-_OPEN = 24  # streams, 0.6 MB each
+_OPEN = 24  # streams, 0.8 MB each
 _IDLE = 64  # blobs after which a stream makes place for another run's
 
-_PARAMETERS = zstandard.ZstdCompressionParameters.from_level(
-    _LEVEL,
+_PARAMETERS = zstandard.ZstdCompressionParameters(
+    strategy=zstandard.STRATEGY_LAZY,
     window_log=_WINDOW_LOG,
-    hash_log=_HASH_LOG,
-    chain_log=_HASH_LOG,
+    hash_log=16,
+    chain_log=16,
+    search_log=3,
+    min_match=5,
     write_content_size=False,
 )
 

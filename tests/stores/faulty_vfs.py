@@ -6,7 +6,7 @@ put between: opening, writing, truncating, syncing, deleting.
 
 import _sqlite3
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from ctypes import (
     CFUNCTYPE,
@@ -174,29 +174,41 @@ def _methods(address: int, said: Faulty, names: dict[int, str], keep: list[Any])
     return own
 
 
-def image(ops: list[Op], keeps: Callable[[], bool], sector: int = 512) -> dict[str, bytes]:
-    """The files as they may be found after a power cut: what was not synced is there or not.
+@dataclass(slots=True)
+class Disk:
+    """What lies on the disk for sure, and what is still on its way, as operations go on.
 
-    `keeps` is asked for each sector of it. Opening, deleting and truncating count at once.
+    Opening and deleting count at once.
     """
-    files: dict[str, bytearray] = {}
-    pending: dict[str, list[Op]] = {}
 
-    for op in ops:
-        if op.kind == "open":
-            files.setdefault(op.path, bytearray())
-        elif op.kind == "delete":
-            files.pop(op.path, None)
-            pending.pop(op.path, None)
-        elif op.kind == "sync":
-            for one in pending.pop(op.path, ()):
-                _put(files, one, len(one.data) or 1, lambda: True)
-        elif op.path:
-            pending.setdefault(op.path, []).append(op)
-    for many in pending.values():
-        for op in many:
-            _put(files, op, sector, keeps)
-    return {path: bytes(data) for path, data in files.items() if path}
+    files: dict[str, bytearray] = field(default_factory=dict)
+    pending: dict[str, list[Op]] = field(default_factory=dict)
+
+    def go_on(self, ops: Iterable[Op]) -> None:
+        """These have happened, too."""
+        for op in ops:
+            if op.kind == "open":
+                self.files.setdefault(op.path, bytearray())
+            elif op.kind == "delete":
+                self.files.pop(op.path, None)
+                self.pending.pop(op.path, None)
+            elif op.kind == "sync":
+                for one in self.pending.pop(op.path, ()):
+                    _put(self.files, one, len(one.data) or 1, _always)
+            elif op.path:
+                self.pending.setdefault(op.path, []).append(op)
+
+    def after_a_cut(self, keeps: Callable[[], bool], sector: int = 512) -> dict[str, bytes]:
+        """The files as they may be found: `keeps` says of each sector that was not synced."""
+        files = {path: bytearray(data) for path, data in self.files.items()}
+        for many in self.pending.values():
+            for op in many:
+                _put(files, op, sector, keeps)
+        return {path: bytes(data) for path, data in files.items() if path}
+
+
+def _always() -> bool:
+    return True
 
 
 def _put(files: dict[str, bytearray], op: Op, sector: int, keeps: Callable[[], bool]) -> None:

@@ -11,7 +11,7 @@ from proxy.core.model import Body, Event, Outcome, Own, RequestHead, ResponseHea
 from proxy.stores._api import AddEvent, AddExchange, AddGap, AddOutcome, CloseRun, Gap, OpenRun
 from proxy.stores.sqlite import SqliteStore
 
-EVIDENCE = ("agent_runs", "agent_events", "exchanges", "outcomes", "run_totals", "purges", "gaps")
+EVIDENCE = ("agent_runs", "events", "exchanges", "outcomes", "run_totals", "purges", "gaps")
 TABLES = (*EVIDENCE, "blobs", "chain")
 START = 1_763_000_000.0
 
@@ -175,7 +175,7 @@ def _forget_run(connection: sqlite3.Connection, rng: random.Random) -> str | Non
     if key is None:
         return None
     (number,) = connection.execute("SELECT number FROM run_totals WHERE run_id = ?", key).fetchone()
-    for table in ("agent_events", "exchanges", "outcomes", "run_totals", "run_texts"):
+    for table in ("events", "exchanges", "outcomes", "run_totals", "run_texts"):
         connection.execute(f"DELETE FROM {table} WHERE run_id = ?", key)
     connection.execute("DELETE FROM agent_runs WHERE id = ?", key)
     connection.execute("DELETE FROM blobs WHERE run = ?", (number,))

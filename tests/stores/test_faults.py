@@ -9,8 +9,9 @@ import os
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import batched
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from proxy.stores._api import AddExchange, AddGap, Gap
 from proxy.stores.sqlite import SqliteStore
 from tests.budget import within
 from tests.stores import faulty_vfs
-from tests.stores.faulty_vfs import Faulty, Op
+from tests.stores.faulty_vfs import Disk, Faulty, Op
 
 type Call = Callable[..., AddExchange]
 
@@ -32,6 +33,7 @@ EACH = 1 if GAUNTLET else 41  # of how many operations one is made to fail
 UNLINKED = """
 SELECT count(*) FROM exchanges x WHERE NOT EXISTS (SELECT 1 FROM chain c WHERE c.ref = x.event_id)
 """
+ROUND = 250  # cuts in a pass over what was done
 CLOSELY = 25  # one of so many is looked at in every detail
 
 pytestmark = pytest.mark.skipif(
@@ -74,21 +76,29 @@ def test_power_cuts(tmp_path: Path, call: Call, durability: str) -> None:
     stored = [number for number, op in enumerate(ops) if op.kind == "stored"]
     rng = random.Random(durability)
     lost = cuts = 0
-    for cut in within(range(CUTS)):
-        cuts += 1
-        place = tmp_path / f"cut{cut}"
-        place.mkdir()
-        end = rng.randrange(stored[0], len(ops) + 1)
+    place = tmp_path / "cut"
+    for end, disk in within(moments(ops, stored[0], rng)):
         kept = rng.choice([0.0, 0.0, 0.5, 0.9, 1.0])
-        files = faulty_vfs.image(ops[:end], lambda kept=kept: rng.random() < kept)  # type: ignore[misc]
-        faulty_vfs.lay_out(files, place)
-        found = left_in(place / path.name, closely=cut % CLOSELY == 0, after=call(9999))
+        place.mkdir()
+        faulty_vfs.lay_out(disk.after_a_cut(lambda kept=kept: rng.random() < kept), place)  # type: ignore[misc]
+        found = left_in(place / path.name, closely=cuts % CLOSELY == 0, after=call(9999))
         said = {name for op in ops[:end] if op.kind == "stored" for name in names_in(op)}
         lost += len(said - found)
-        assert durability == "fast" or said <= found, (cut, end, kept)
+        assert durability == "fast" or said <= found, (cuts, end, kept)
+        cuts += 1
         shutil.rmtree(place)
     print(f"# {durability}: {cuts} power cuts, {lost} stored calls lost, 0 files damaged")
     assert (lost > 0) == (durability == "fast")  # the test can see a loss
+
+
+def moments(ops: list[Op], first: int, rng: random.Random) -> Iterator[tuple[int, Disk]]:
+    """CUTS random ends of the operations, and the disk at each; a few at a time in their order."""
+    for some in batched(range(CUTS), ROUND, strict=False):
+        disk, done = Disk(), 0
+        for end in sorted(rng.randrange(first, len(ops) + 1) for _ in some):
+            disk.go_on(ops[done:end])
+            done = end
+            yield end, disk
 
 
 def left_in(path: Path, *, closely: bool, after: AddExchange) -> set[str]:

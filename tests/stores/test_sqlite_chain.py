@@ -121,7 +121,9 @@ def test_an_older_store_is_taken_into_the_chain(
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
         old.executescript(
             """DROP TABLE chain; DROP TABLE purges; DROP TABLE gaps;
-            DROP VIEW violations; CREATE TABLE violations (id); CREATE TABLE schemas (id);
+            DROP VIEW violations; DROP VIEW agent_events; DROP TABLE shapes;
+            ALTER TABLE events DROP COLUMN shape; ALTER TABLE events RENAME TO agent_events;
+            CREATE TABLE violations (id); CREATE TABLE schemas (id);
             ALTER TABLE run_totals DROP COLUMN salt; PRAGMA user_version = 1;
             DELETE FROM _sqlite_migrations WHERE name <> 'm001_tables'"""
         )

@@ -96,7 +96,8 @@ def test_deleting_the_last_run_leaves_empty_tables(
     store.delete_run("run_a")
     for table in (
         "agent_runs",
-        "agent_events",
+        "events",
+        "shapes",
         "exchanges",
         "blobs",
         "pieces",

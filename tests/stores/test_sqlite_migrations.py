@@ -20,18 +20,20 @@ COLUMNS = {
 @pytest.mark.parametrize("table", COLUMNS)
 def test_the_tables_that_people_query(store: SqliteStore, path: Path, table: str) -> None:
     with closing(Database(path, execute_plugins=False)) as db:
-        assert [column.name for column in db.table(table).columns] == COLUMNS[table].split()
+        columns = db.execute(f"PRAGMA table_info({table})").fetchall()
+        assert [column[1] for column in columns] == COLUMNS[table].split()
 
 
 def test_all_tables_are_there(store: SqliteStore, path: Path) -> None:
     with closing(Database(path, execute_plugins=False)) as db:
         assert set(db.table_names()) >= {
-            *COLUMNS,
+            "agent_runs",
+            "events",
             "exchanges",
             "blobs",
             "outcomes",
         }
-        assert db.view_names() == ["violations"]
+        assert sorted(db.view_names()) == ["agent_events", "violations"]
         applied = [
             (row["migration_set"], row["name"]) for row in db.table("_sqlite_migrations").rows
         ]
@@ -105,4 +107,19 @@ def test_a_store_of_the_layout_before_gets_the_view(tmp_path: Path) -> None:
     store.close()
     with closing(Database(file, execute_plugins=False)) as db:
         assert not {"schemas", "violations"} & set(db.table_names())
-        assert db.view_names() == ["violations"]
+        assert sorted(db.view_names()) == ["agent_events", "violations"]
+
+
+def test_events_can_be_changed_as_if_they_were_a_table(store: SqliteStore, path: Path) -> None:
+    store.write([OpenRun(Run("r", "L", "r", 1.0))])
+    store.write([AddEvent(Event("r", "state", f"e{n}", float(n))) for n in range(3)])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("UPDATE agent_events SET name = 'x', data = '[1]' WHERE name = 'e1'")
+        other.execute("DELETE FROM agent_events WHERE name = 'e2'")
+        other.execute(
+            "INSERT INTO agent_events SELECT id + 9, run_id, NULL, kind, 'new', started_at,"
+            " ended_at, status, data FROM agent_events WHERE name = 'e0'"
+        )
+        rows = other.execute("SELECT name, data FROM agent_events ORDER BY id").fetchall()
+    assert rows == [("e0", "{}"), ("x", "[1]"), ("new", "{}")]
+    assert len(store.verify()) >= 3

@@ -32,7 +32,7 @@ def filled(store: SqliteStore, call: Call) -> SqliteStore:
     return store
 
 
-EVENT = "(SELECT id FROM agent_events WHERE name = '{}' AND run_id = '{}')"
+EVENT = "(SELECT id FROM events WHERE name = '{}' AND run_id = '{}')"
 TAMPERINGS = {
     "a status": ("UPDATE exchanges SET status = 500 WHERE id = 'ex_run_a_1'", "digest differs"),
     "a target": ("UPDATE exchanges SET target = '/v2' WHERE id = 'ex_run_a_1'", "digest differs"),
@@ -61,28 +61,25 @@ TAMPERINGS = {
     "a blob's run": ("UPDATE blobs SET run = 99 WHERE id = 1", "belong to no run"),
     "an exchange that is gone": ("DELETE FROM exchanges WHERE id = 'ex_run_a_1'", "says 3 calls"),
     "an event that is gone": (
-        (
-            "DELETE FROM agent_events WHERE id = (SELECT event_id FROM exchanges"
-            " WHERE id = 'ex_run_a_1')"
-        ),
+        ("DELETE FROM events WHERE id = (SELECT event_id FROM exchanges WHERE id = 'ex_run_a_1')"),
         "its event is missing",
     ),
-    "a group that is gone": ("DELETE FROM agent_events WHERE name = 'plan'", "belongs to no row"),
+    "a group that is gone": ("DELETE FROM events WHERE name = 'plan'", "belongs to no row"),
     "a ring of groups": (
         (
-            f"UPDATE agent_events SET parent_event_id = {EVENT.format('retrieve', 'run_a')}"  # noqa: S608 - constants
+            f"UPDATE events SET parent_event_id = {EVENT.format('retrieve', 'run_a')}"  # noqa: S608 - constants
             " WHERE name = 'plan' AND run_id = 'run_a'"
         ),
         "is its own ancestor",
     ),
     "a parent elsewhere": (
         (
-            f"UPDATE agent_events SET parent_event_id = {EVENT.format('plan', 'run_b')}"  # noqa: S608 - constants
+            f"UPDATE events SET parent_event_id = {EVENT.format('plan', 'run_b')}"  # noqa: S608 - constants
             " WHERE name = 'retrieve' AND run_id = 'run_a'"
         ),
         "has a parent in another run",
     ),
-    "an event's data": ("UPDATE agent_events SET data = '{' WHERE id = 3", "is no JSON"),
+    "an event's data": ("UPDATE events SET data = '{' WHERE id = 3", "is no JSON"),
     "a run's outcome": ("UPDATE agent_runs SET outcome = 'Failed'", "was judged"),
     "a run's counts": ("UPDATE run_totals SET calls = 9", "says 9 calls and has 3"),
     "totals that are gone": ("DELETE FROM run_totals", "has no totals"),
