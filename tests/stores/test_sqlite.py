@@ -321,12 +321,12 @@ def killed(folder: Path, *flags: str, kills: int = KILLS) -> Iterator[tuple[Path
         assert victims.stdin is not None
         assert victims.stdout is not None
         stored: dict[int, int] = {}
+        path = folder / "dashcam.db"
         for cycle in within(range(kills)):
-            path = folder / f"{cycle // OF_ONE_STORE}" / "dashcam.db"
             if cycle % OF_ONE_STORE == 0:
                 if stored:
-                    yield folder / f"{cycle // OF_ONE_STORE - 1}" / "dashcam.db", stored
-                stored = {}
+                    yield path, stored
+                path, stored = folder / f"{cycle}" / "dashcam.db", {}
                 SqliteStore("", path, create=True, durability="durable").close()
             asked = [f"sqlite:///{path}", cycle, cycle % 3 + 1]
             victims.stdin.write(f"{json.dumps(asked)}\n")
