@@ -52,6 +52,15 @@ class Load(NamedTuple):
     body: Path
 
 
+class Failed(SystemExit):
+    """A target did not answer all that it was asked; `name` is whose fault it was."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name}: {why}")
+        self.name = name
+        self.why = why
+
+
 def free_port() -> int:
     """A port that nobody has."""
     with socket.socket() as sock:
@@ -78,8 +87,8 @@ def write_body(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def started(target: Target, core: int) -> Iterator[int]:
-    """The process on one core, once its port is open; yields its id."""
+def started(target: Target, core: int | str) -> Iterator[int]:
+    """The process on one core (or some: "0,1"), once its port is open; yields its id."""
     with subprocess.Popen(
         ["taskset", "-c", str(core), *target.command],
         env={**os.environ, **target.env},
@@ -145,14 +154,19 @@ def _shuffled(names: Sequence[str]) -> list[str]:
 
 
 def asked(load: Load, case: Case, target: Target, pid: int) -> dict[str, Any]:
-    """What the load generator says, and the CPU of each request; SystemExit if any failed."""
+    """What the load generator says, and the CPU of each request.
+
+    Raises:
+        Failed: one that was not answered.
+    """
     before = cpu_of(pid)
     command = ["taskset", "-c", "1", str(load.program), *target.options, "-u", _VARIANTS]
     command += ["-d", str(load.seconds), "-b", str(load.body), "-p", target.prefix + case.path]
     said = subprocess.run([*command, *case.options], capture_output=True, text=True, check=False)
     found: dict[str, Any] = json.loads(said.stdout)
     if not found.get("ok") or found.get("err"):
-        raise SystemExit(f"{target.name}: {said.stdout} {said.stderr}")
+        errors = f"{found.get('err')} of {found.get('err', 0) + found.get('ok', 0)} calls failed"
+        raise Failed(target.name, f"{errors}: {found.get('lasterr')} {said.stderr}".strip())
     return {**found, "cpu_us": (settled(pid) - before) / found["ok"] * 1e6}
 
 

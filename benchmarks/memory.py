@@ -1,6 +1,7 @@
-"""What Dashcam holds in memory: for each open stream, and after many calls.
+"""What Dashcam holds in memory: for each open stream, after many calls, under load.
 
-    python -m benchmarks.memory --tools DIR [--streams 500] [--calls 20000] [--write FILE]
+    python -m benchmarks.memory --tools DIR [--streams 500] [--calls 20000] [--load 2000]
+                                [--write FILE]
 
 DIR holds `lg` and `up`, as for `benchmarks.forward`. RSS is that of the process at rest.
 """
@@ -9,6 +10,7 @@ import argparse
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks._load import Target, started
@@ -22,8 +24,7 @@ def rss(pid: int) -> int:
     """Bytes, once they have stopped changing."""
     last = -1
     while True:
-        status = Path(f"/proc/{pid}/status").read_text("ascii")
-        now = int(status.partition("VmRSS:")[2].split()[0]) * 1024
+        now = status(pid, "VmRSS")
         if abs(now - last) < 256 * 1024:
             return now
         last = now
@@ -66,6 +67,27 @@ def calls(place: Place, target: Target, count: int) -> str:
     return f"| {target.name} | {count} calls | RSS in MB on the way: {shown} |"
 
 
+def under_load(place: Place, targets: Sequence[Target], count: int) -> list[str]:
+    """The most that each had while it worked, and how that is to the first one's."""
+    most: dict[str, int] = {}
+    for target in targets:
+        with started(target, 0) as pid:
+            ask(place, target, JSON, "-k", "16", "-n", str(count), "-d", "3600").wait()
+            most[target.name] = status(pid, "VmHWM")
+    base = most[targets[0].name]
+    return [
+        f"| {name} | {count} calls, 16 at once | {peak / 1e6:.0f} MB at most, "
+        f"{peak / base:.2f} of {targets[0].name}'s |"
+        for name, peak in most.items()
+    ]
+
+
+def status(pid: int, field: str) -> int:
+    """Bytes, of one of the kernel's counts: VmRSS, or VmHWM for the most so far."""
+    text = Path(f"/proc/{pid}/status").read_text("ascii")
+    return int(text.partition(f"{field}:")[2].split()[0]) * 1024
+
+
 def _connections(pid: int) -> int:
     links = Path(f"/proc/{pid}/fd").iterdir()
     found = 0
@@ -84,6 +106,7 @@ def main() -> None:
     parser.add_argument("--tools", type=Path, required=True)
     parser.add_argument("--streams", type=int, default=500)
     parser.add_argument("--calls", type=int, default=20_000)
+    parser.add_argument("--load", type=int, default=2_000, help="calls, beside mitmdump")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     with upstream(options.tools) as place:
@@ -92,6 +115,7 @@ def main() -> None:
         gateway = place.dashcam("gateway", *fast, gateway=True)
         rows = [streams(place, target, options.streams) for target in (https, gateway)]
         rows += [calls(place, target, options.calls) for target in (https, gateway)]
+        rows += under_load(place, (place.mitmdump("mitmdump"), https, gateway), options.load)
     text = "\n".join(["| what | with | memory |", "|---|---|---|", *rows, ""])
     sys.stdout.write(text)
     if options.write:
