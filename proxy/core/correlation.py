@@ -144,12 +144,8 @@ WITNESSES: Mapping[str, Witness] = {
 # Witnesses that need bodies: they are heard off the forward path, when only the client is known.
 LATER: tuple[str, ...] = ("body-id", "history", "tool-call")
 # What the witnesses that look at headers look for; most requests carry none of it.
-_LOOKED_FOR: Mapping[str, frozenset[bytes]] = {
-    "correlation-header": frozenset(CORRELATION_HEADERS),
-    "session-header": frozenset(SESSION_HEADERS),
-    "baggage": frozenset({b"baggage"}),
-    "traceparent": frozenset({b"traceparent"}),
-}
+_IN_HEADERS = frozenset({"correlation-header", "session-header", "baggage", "traceparent"})
+_HEARD = frozenset({*CORRELATION_HEADERS, *SESSION_HEADERS, b"baggage", b"traceparent"})
 # Witnesses whose word is the run's id itself, not only something to derive one from.
 _DIRECT = frozenset({"dashcam-run", "listener", "proxy-user"})
 
@@ -158,9 +154,9 @@ def identify(
     head: RequestHead, own: Own, peer: Peer, order: tuple[str, ...] = tuple(WITNESSES)
 ) -> Identity:
     """Asks the witnesses in `order`; falls back on the client's process, which is left to find."""
-    given = {name.lower() for name, _ in head.headers}
+    speaks = not _HEARD.isdisjoint([name.lower() for name, _ in head.headers])
     for name in order:
-        if name in _LOOKED_FOR and given.isdisjoint(_LOOKED_FOR[name]):
+        if name in _IN_HEADERS and not speaks:
             continue
         witness = WITNESSES.get(name)  # none for those that are heard later
         said = witness(head, own, peer) if witness else None

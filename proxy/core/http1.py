@@ -243,14 +243,10 @@ def keeps_alive(head: Head) -> bool:
     return b"keep-alive" in tokens and header(head.headers, b"transfer-encoding") is None
 
 
-def connection_tokens(headers: Headers) -> set[bytes]:
+def connection_tokens(headers: Headers) -> frozenset[bytes]:
     """The lower-case tokens of the Connection headers."""
-    return {
-        token.strip().lower()
-        for name, value in headers
-        if name.lower() == b"connection"
-        for token in value.split(b",")
-    }
+    said = [value for name, value in headers if len(name) == 10 and name.lower() == b"connection"]  # noqa: PLR2004 - the name's length
+    return frozenset([token.strip().lower() for value in said for token in value.split(b",")])
 
 
 def body_reader(framing: Framing) -> BodyReader:

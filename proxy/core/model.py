@@ -15,8 +15,9 @@ type Headers = tuple[tuple[bytes, bytes], ...]
 
 def header(headers: Headers, name: bytes) -> bytes | None:
     """The first value of header `name` (given in lower case), or None."""
+    size = len(name)  # most names are told apart by it
     for key, value in headers:
-        if key.lower() == name:
+        if len(key) == size and key.lower() == name:
             return value
     return None
 
