@@ -19,7 +19,8 @@ from mitmproxy.proxy.tunnel import TunnelState
 from mitmproxy.tls import ClientHelloData, TlsData
 from OpenSSL import SSL
 
-from proxy.engine.upstream import USUAL_BUNDLES, Certificates, certified
+from proxy.engine.client_tls import USUAL_BUNDLES
+from proxy.engine.upstream import Certificates, certified
 
 _H1, _H2 = b"http/1.1", b"h2"
 _CONTEXTS = 512

@@ -8,7 +8,6 @@ then has.
 import asyncio
 import asyncio.sslproto
 import contextlib
-import os
 import ssl
 import time
 from collections import defaultdict, deque
@@ -19,10 +18,9 @@ from typing import Protocol, override
 
 from proxy.core.decisions import Address
 from proxy.core.model import End
+from proxy.engine.client_tls import client_tls, keep_session
 from proxy.engine.proxies import Hop, Proxies, ProxyError, tunnel
-from proxy.errors import ConfigError
 
-USUAL_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 _HIGH_WATER = 256 * 1024
 _IDLE_SECONDS = 50.0
 STALE = 4.0  # seconds of idleness after which a connection is not trusted with a POST
@@ -91,6 +89,8 @@ class Connection(asyncio.Protocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self.eof = True
+        if not self.uses and self.transport is not None:
+            keep_session(self.transport)
         self._writable.set()
         if self.borrower is not None:
             self.borrower.upstream_closed(exc)
@@ -313,6 +313,8 @@ class Pool:
     def release(self, connection: Connection) -> None:
         """Takes back a connection on which a message has ended cleanly."""
         connection.borrower = None
+        if not connection.uses and connection.transport is not None:
+            keep_session(connection.transport)
         waiting = self._idle[connection.address]
         if connection.is_closing() or len(waiting) >= _IDLE_PER_HOST:
             connection.close()
@@ -349,43 +351,6 @@ class Pool:
             self._idle[connection.address].remove(connection)
             if not self._idle[connection.address]:
                 del self._idle[connection.address]
-
-
-def client_tls(
-    upstream_ca: Path | None, certificate: tuple[Path, Path | None] | None = None
-) -> ssl.SSLContext:
-    """A verifying client context: the public roots of this machine, and `upstream_ca`.
-
-    `certificate` is shown to a server that asks for one. Raises ConfigError.
-    """
-    context = ssl.create_default_context()
-    if not context.get_ca_certs() and not os.environ.get("SSL_CERT_FILE"):
-        for usual in USUAL_BUNDLES:
-            if Path(usual).is_file():
-                context.load_verify_locations(usual)
-                break
-    if upstream_ca is not None:
-        try:
-            context.load_verify_locations(upstream_ca)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"the upstream CA {str(upstream_ca)!r} cannot be read: {error}",
-                hint="--upstream-ca (DASHCAM_UPSTREAM_CA) takes a PEM file of CA certificates",
-            ) from error
-    if certificate is not None:
-        try:
-            context.load_cert_chain(*certificate, password=_no_password)
-        except (OSError, ssl.SSLError, ValueError) as error:
-            raise ConfigError(
-                f"the client certificate {str(certificate[0])!r} cannot be used: {error}",
-                hint="client_certificates takes HOST=CERT.pem,KEY.pem, the key not encrypted",
-            ) from error
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _no_password() -> str:
-    raise ValueError("its key is encrypted")  # OpenSSL would ask on the terminal
 
 
 def certified(name: str) -> str:
