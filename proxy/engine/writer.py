@@ -137,6 +137,7 @@ class Writer:
         self._judge = judge
         self._loop = loop
         self._durability = durability
+        self._deadline = 0.0  # until when the store is asked again
         self._retries = Retries()
         self._bases: dict[str, int] = {}
         self._embeddings = Embeddings()
@@ -173,7 +174,8 @@ class Writer:
         """Loads what the first exchange will need, beside it: a model takes its time to answer."""
         if not self._prepared:
             self._prepared = True
-            threading.Thread(target=_prepare, name="dashcam-loader", daemon=True).start()
+            for act in (pricing.prepare, validators.prepare):
+                threading.Thread(target=act, name="dashcam-loader", daemon=True).start()
 
     def exchange(self, tx: Finished) -> asyncio.Future[bool] | None:
         """Takes a finished exchange; in durable mode returns what its answer waits for."""
@@ -247,12 +249,7 @@ class Writer:
         stopping = False
         while not stopping:
             batch, stopping = self._gather()
-            if batch:
-                try:
-                    self._store_batch(batch)
-                except Exception:  # noqa: BLE001 - the thread must live; the loss is counted
-                    _log.exception("the writer dropped a batch")
-                    self._lose(batch, "an internal error; see the log")
+            self._store_batch(batch)
 
     def _gather(self) -> tuple[list[_Item], bool]:
         try:
@@ -297,7 +294,15 @@ class Writer:
         """Commits a batch; a run's close comes after what was queued before it."""
         for closes, items in groupby(batch, lambda item: isinstance(item, _Close)):
             group = list(items)
-            self._commit(group, self._closings(group) if closes else self._writes(group))
+            self._deadline = time.monotonic() + _GIVE_UP
+            try:
+                self._commit(group, self._closings(group) if closes else self._writes(group))
+            except StoreError as error:
+                _log.error("what came could not be stored: %s", error.message)
+                self._lose(group, error.message)
+            except Exception:  # noqa: BLE001 - the thread must live; the loss is counted
+                _log.exception("the writer dropped what came")
+                self._lose(group, "an internal error; see the log")
 
     def _writes(self, group: list[_Item]) -> list[Write]:
         writes: list[Write] = []
@@ -379,7 +384,8 @@ class Writer:
         """Calls that earlier processes have stored for the run."""
         base = self._bases.get(run_id)
         if base is None:
-            base = self._bases[run_id] = self._store.last_seq(run_id)
+            base = self._patiently(lambda: self._store.last_seq(run_id))
+            self._bases[run_id] = base
         return base
 
     def _closings(self, group: list[_Item]) -> list[Write]:
@@ -408,31 +414,25 @@ class Writer:
         if not writes:
             self._settle(group)
             return
-        deadline = time.monotonic() + _GIVE_UP
-        pause = 0.01
-        while True:
-            try:
-                self._store.write(writes)
-            except StoreUnavailable as error:
-                self.counters.trouble = error.message
-                if time.monotonic() >= deadline:
-                    _log.error("the store is unavailable: %s", error.message)
-                    self._lose(group, error.message)
-                    return
-                time.sleep(pause)
-                pause = min(pause * 2, 0.25)
-            except StoreError as error:
-                self.counters.trouble = error.message
-                _log.error("the store refused a batch: %s", error.message)
-                self._lose(group, error.message)
-                return
-            else:
-                break
+        self._patiently(lambda: self._store.write(writes))
         self._untidy = True
         self.counters.commits += 1
         self.counters.last_commit = time.time()
         self.counters.trouble = None
         self._settle(group)
+
+    def _patiently[T](self, act: Callable[[], T]) -> T:
+        """What it returns; asked again while the store is unavailable. Raises StoreError."""
+        pause = 0.01
+        while True:
+            try:
+                return act()
+            except StoreError as error:
+                self.counters.trouble = error.message
+                if not isinstance(error, StoreUnavailable) or time.monotonic() >= self._deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, 0.25)
 
     def _settle(self, group: list[_Item]) -> None:
         finished = [item for item in group if isinstance(item, _Finished)]
@@ -469,9 +469,9 @@ class Writer:
         try:
             self._store.write([AddGap(gap) for gap in told.values()])
             self.counters.trouble = None
-        except StoreError as error:
-            self.counters.trouble = error.message
-            _log.warning("gaps are not written down yet: %s", error.message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, they are still to be told
+            self.counters.trouble = str(error)
+            _log.warning("gaps are not written down yet: %s", error)
             with self._lock:
                 for reason, gap in told.items():
                     more = self._untold.get(reason)
@@ -483,8 +483,8 @@ class Writer:
         self._untidy = False
         try:
             self._store.checkpoint()
-        except StoreError as error:
-            _log.warning("the store was not tidied up: %s", error.message)
+        except Exception as error:  # noqa: BLE001 - the thread must live
+            _log.warning("the store was not tidied up: %s", error)
 
     def _wake(self, group: list[_Item], *, stored: bool) -> None:
         waiters = [
@@ -492,11 +492,6 @@ class Writer:
         ]
         if waiters and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_resolve, waiters, stored)
-
-
-def _prepare() -> None:
-    pricing.prepare()
-    validators.prepare()
 
 
 def _resolve(waiters: list[asyncio.Future[bool]], stored: bool) -> None:

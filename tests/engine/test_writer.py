@@ -44,11 +44,20 @@ class Failing(MemoryStore):
         self.gate.set()
         self.batches: list[int] = []
         self.written = threading.Event()
+        self.later: list[Any] = []
+
+    def fail_after(self, writes: int, error: Exception) -> None:
+        """The writes after so many more fail, once."""
+        self.later = [writes, error]
 
     @override
     def write(self, batch: Sequence[Write]) -> None:
         assert self.gate.wait(10)
         self.batches.append(len(batch))
+        if self.later and len(self.batches) > self.later[0]:
+            error = self.later[1]
+            self.later = []
+            raise error
         if self.errors:
             raise self.errors.pop(0)
         super().write(batch)
@@ -148,6 +157,49 @@ async def test_answered_is_stored_plus_gaps(
     assert (counters.stored, counters.gaps) == (2, 1)
     assert counters.queued_bytes == 0
     assert counters.recent[0].reason
+
+
+async def test_an_error_after_a_commit_takes_nothing_back(make_tx: MakeTx) -> None:
+    """What came together is stored in parts: what of it is stored is no gap, too."""
+    store = Failing()
+    store.fail_after(2, ValueError("a bug"))
+    writer = make_writer(store)
+    tx = make_tx(seq=1)
+    first = writer.exchange(tx)
+    ending = writer.close_run(tx.exchange.run_id, 9.0)
+    other = writer.exchange(make_tx(seq=2))
+    writer.start()
+    assert first is not None
+    assert other is not None
+    assert [await first, await ending, await other] == [True, True, False]
+    await asyncio.to_thread(writer.stop)
+    counters = writer.counters
+    assert (counters.stored, counters.gaps, counters.queued_bytes) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("failures", [2, 100])
+async def test_a_store_that_cannot_be_read_is_asked_again(
+    failures: int, make_tx: MakeTx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_GIVE_UP", 0.3 if failures == 2 else 0.0)
+    store = Failing()
+    errors = [StoreUnavailable("locked")] * failures
+
+    def last_seq(_run: str) -> int:
+        if errors:
+            raise errors.pop()
+        return 0
+
+    monkeypatch.setattr(store, "last_seq", last_seq)
+    writer = make_writer(store)
+    writer.start()
+    stored = await writer.write(OpenRun(Run("run_b", "", "", 1.0)))
+    waiter = writer.exchange(make_tx(seq=1))
+    assert waiter is not None
+    answered = await waiter
+    await asyncio.to_thread(writer.stop)
+    assert (stored, answered) == ((True, True) if failures == 2 else (False, False))
+    assert writer.counters.stored + writer.counters.gaps == 1
 
 
 async def test_a_full_queue_drops_and_counts(
