@@ -35,6 +35,16 @@ class Material:
     learned: Mapping[str, Learned] = field(default_factory=dict)
     book: Book | None = None
 
+    @property
+    def asked_in_json(self) -> bool:
+        """Whether the request is known to be whole JSON: its messages were read from it."""
+        return bool(self.call.messages)
+
+    @property
+    def answered_in_json(self) -> bool:
+        """Whether the answer is known to be one whole JSON value: the reply was read from it."""
+        return self.call.reply is not None and not self.call.streamed
+
 
 class Violation(NamedTuple):
     """One thing that is wrong.

@@ -15,11 +15,14 @@ _PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml")
 def check(given: Material) -> Iterator[Violation]:
     """JSON that is none, on either side; a page where only JSON was asked for."""
     head = given.exchange.request
-    if heads.is_json(heads.media_type(head.headers)) and _not_json(given.request):
+    is_json = heads.is_json(heads.media_type(head.headers))
+    if is_json and not given.asked_in_json and _not_json(given.request):
         message = f"the request says that it is JSON, and is {_what(given.request)}"
         yield Violation("$", message, "content_type", "request", breaking=False)
     response = given.exchange.response
     if response is None or response.status >= _ERROR or given.exchange.end is not End.COMPLETE:
+        return
+    if given.answered_in_json:
         return
     media = heads.media_type(response.headers)
     if heads.is_json(media) and _not_json(given.response):

@@ -13,9 +13,11 @@ _ERROR = 400
 def check(given: Material) -> Iterator[Violation]:
     """One violation, with the place where it ends."""
     response, body = given.exchange.response, given.response
-    if response is None or response.status >= _ERROR or not body.strip():
+    if response is None or response.status >= _ERROR or given.answered_in_json:
         return
     if not heads.is_json(heads.media_type(response.headers)):
+        return
+    if not body.strip():
         return
     parsed = loose.parse(body)
     if parsed.value is not None or "end of data" not in (parsed.note or ""):
