@@ -46,7 +46,7 @@ class Tls:
             host.lower(): _verifying_context(upstream_ca, files)
             for host, files in (certificates or {}).items()
         }
-        self._contexts: dict[certs.Cert, SSL.Context] = {}
+        self._contexts: dict[tuple[str | None, str | None], SSL.Context] = {}
 
     @functools.cached_property
     def _upstream_context(self) -> SSL.Context:
@@ -87,16 +87,16 @@ class Tls:
         return self._upstream_context
 
     def _client_context(self, context: Context) -> SSL.Context:
-        names = [context.client.sni] if context.client.sni else []
-        if context.server.address and context.server.address[0] not in names:
-            names.append(context.server.address[0])
-        entry = self._store.get_cert(names[0] if names else None, [_general(n) for n in names])
-        found = self._contexts.get(entry.cert)
+        address = context.server.address
+        place = (context.client.sni, address[0] if address else None)
+        found = self._contexts.get(place)
         if found is None:
             if len(self._contexts) >= _CONTEXTS:
                 self._contexts.clear()
+            names = list(dict.fromkeys(name for name in place if name))
+            entry = self._store.get_cert(names[0] if names else None, [_general(n) for n in names])
             found = _server_context(entry, self._store.default_ca.notbefore)
-            self._contexts[entry.cert] = found
+            self._contexts[place] = found
         return found
 
 
