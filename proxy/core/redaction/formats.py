@@ -237,7 +237,7 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
             f"-----BEGIN {of}PRIVATE KEY{block}-",
             _PEM,
             edge=ANY,
-            peek="----",
+            peek="(?<=[KY]-)----",  # not at every dash of a ruler
         )
         for of, block in (
             ("", ""),

@@ -60,6 +60,8 @@ _LINE = re.compile(rb"[ \t]*([^\r\n\"'\\<>`]*)")
 _XML = re.compile(rb"([^<\r\n]{1,8192})</")
 _TO_LINE_END = frozenset((b"digest", b"aws4-hmac-sha256", b"oauth", b"hawk", b"hmac"))
 _MAX_DEPTH = 8
+_INSIDE = 16  # names that are looked at within a value: `a=b=c=…` would cost its square
+_FIRST = 512  # bytes of a value that tell whether it is one
 _BACKSLASH = 0x5C
 _LINES = (Rule.SCHEME, Rule.COOKIE, Rule.SET_COOKIE)
 _COOKIE_COMMA = re.compile(rb",[ \t]*(?=[^;,=\s]+=)")
@@ -72,10 +74,16 @@ def find(data: bytes) -> Iterator[Find]:
         if at < 0:
             continue
         after = _element if separator == b">" else _pair
+        reach = inside = 0
         for hit in look.finditer(data, at):
             at = hit.start()
+            inside = inside + 1 if at < reach else 0
+            if inside > _INSIDE:
+                continue
             if data[max(0, at - _LOOK_BACK) : at].rstrip(_CLOSERS)[-3:].lower() in _NAME_ENDS:
-                yield from after(data, at)
+                for found in after(data, at):
+                    reach = max(reach, found.end)
+                    yield found
 
 
 def _pair(data: bytes, at: int) -> Iterator[Find]:
@@ -155,19 +163,20 @@ def _quoted(data: bytes, opened: re.Match[bytes], rule: Rule, *, strict: bool) -
 
 def _bare(data: bytes, at: int, rule: Rule, *, strict: bool) -> Iterator[Find]:
     """A value without quotes, in an environment, a connection string, YAML or code."""
-    found = _BARE.match(data, at)
+    found = _BARE.match(data, at, at + _FIRST)
     if found is None:
         return
     value = found[1]
     if not strict and (data[found.end() : found.end() + 1] in (b"(", b"[") or b"://" in value):
         return  # a call or an index in code; a URL has its own places
     if _accepted(value, rule, strict=strict):
-        yield Find(found.start(1), found.end(1), value)
+        found = _BARE.match(data, at) or found
+        yield Find(found.start(1), found.end(1), found[1])
 
 
 def _query(data: bytes, at: int, rule: Rule | None) -> Iterator[Find]:
     """A parameter of a URL."""
-    found = _QUERY_VALUE.match(data, at)
+    found = _QUERY_VALUE.match(data, at) if rule is not None else None
     if found is None or rule is None:
         return
     value = unquote_to_bytes(found[1])
@@ -186,6 +195,9 @@ def _accepted(value: bytes, rule: Rule, *, strict: bool) -> bool:
 
 def _line(data: bytes, at: int, rule: Rule) -> Iterator[Find]:
     """A header as a line of text: `Authorization: Bearer …`, `Cookie: a=b; c=d`."""
+    first_bytes = _LINE.match(data, at, at + _FIRST)
+    if rule is Rule.SCHEME and first_bytes and not _is_scheme_line(first_bytes[1]):
+        return
     found = _LINE.match(data, at)
     if found is None or not found[1]:
         return
@@ -194,12 +206,27 @@ def _line(data: bytes, at: int, rule: Rule) -> Iterator[Find]:
         for first, last in cookie_values(text, first_only=rule is Rule.SET_COOKIE):
             yield Find(start + first, start + last, text[first:last])
         return
+    skip, value = _credential(text)
+    yield Find(start + skip, start + skip + len(value), value)
+
+
+def _credential(text: bytes) -> tuple[int, bytes]:
+    """Where the credential of an authorization line begins, and the credential."""
     skip = values.after_scheme(text)
-    whole = text[:skip].strip().lower() in _TO_LINE_END
-    value = text[skip:] if whole else text[skip:].partition(b" ")[0]
-    value = value.rstrip(b" \t,;.")
-    if not pseudonym.is_whole(value) and (whole or values.is_credential_like(value)):
-        yield Find(start + skip, start + skip + len(value), value)
+    value = text[skip:] if _is_whole_line(text, skip) else text[skip:].partition(b" ")[0]
+    return skip, value.rstrip(b" \t,;.")
+
+
+def _is_whole_line(text: bytes, skip: int) -> bool:
+    return text[:skip].strip().lower() in _TO_LINE_END
+
+
+def _is_scheme_line(text: bytes) -> bool:
+    """Whether a line that begins so has a credential."""
+    skip, value = _credential(text)
+    if pseudonym.is_whole(value):
+        return False
+    return _is_whole_line(text, skip) or values.is_credential_like(value)
 
 
 def _element(data: bytes, at: int) -> Iterator[Find]:

@@ -148,3 +148,16 @@ def test_unescape(value: bytes, times: int, expected: bytes) -> None:
 
 def test_cookies_without_values() -> None:
     assert list(cookie_values(b"a; b=; ;c", first_only=False)) == []
+
+
+@pytest.mark.parametrize(
+    "pair", [b"token=a1", b"api_key=9x:", b"DB_PASSWORD=b2", b"Authorization: c3d4e5f6 "]
+)
+def test_names_within_values_cost_no_square(pair: bytes) -> None:
+    """All of it is found, in values that together are not much longer than the text."""
+    text = pair * 2000
+    found = list(find(text))
+    assert found
+    assert sum(len(one.value) for one in found) < 20 * len(text)
+    covered = max(one.end for one in found)
+    assert covered >= len(text) - 2
