@@ -73,7 +73,9 @@ class Engine:
 
     def __post_init__(self) -> None:
         counters = self.writer.counters
-        self.patience = Patience(lambda: counters.commits, self.writer.strict)
+        self.patience = Patience(
+            lambda: counters.commits, lambda: counters.asking, self.writer.strict
+        )
 
     async def start(self) -> None:
         """Starts the writer and the sweeper."""

@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 from proxy.engine.clock import ticks
 from proxy.engine.histogram import Histogram
 
-BUDGET = 0.25  # seconds without any commit after which an answer waits no longer
+BUDGET = 0.25  # seconds that the store may stand still before an answer waits no longer
 LIMIT = 5.0  # and in all, however busy the writer is
 
 
 @dataclass(slots=True)
 class Patience:
-    """Ends waits that took too long, with False. `commits` counts those of the writer.
+    """Ends waits that took too long, with False.
 
+    `commits` counts those of the writer; `asking` says that it waits for the store just now. While
+    it is only short of processor time answers wait on: what a kill takes then, nobody was answered.
     In strict mode an answer is of no use without its record: it waits for as long as it may.
     """
 
     commits: Callable[[], int]
+    asking: Callable[[], bool]
     strict: bool
     waits: Histogram = field(default_factory=Histogram)
     _since: dict[asyncio.Future[bool], int] = field(default_factory=dict)
@@ -42,7 +45,7 @@ class Patience:
 
     def _look(self) -> None:
         # The very first commit has code and price tables to load before it.
-        still = 0 < self.commits() == self._before and not self.strict
+        still = 0 < self.commits() == self._before and self.asking() and not self.strict
         most = BUDGET if still else LIMIT
         now = ticks()
         for waiter, since in list(self._since.items()):

@@ -112,6 +112,7 @@ class Counters:
     queued_bytes: int = 0
     bytes: int = 0  # of all exchanges that came
     last_commit: float = 0.0
+    asking: bool = False  # the store is being asked, or has not done what it was asked last
     trouble: str | None = None  # why what comes is not stored; None while it is
     recent: deque[Gap] = field(default_factory=lambda: deque(maxlen=100))
 
@@ -242,8 +243,6 @@ class Writer:
         waiter = self._loop.create_future()
         waiter.set_result(False)
         return waiter
-
-    # In the thread from here on.
 
     def _run(self) -> None:
         stopping = False
@@ -384,8 +383,7 @@ class Writer:
         """Calls that earlier processes have stored for the run."""
         base = self._bases.get(run_id)
         if base is None:
-            base = self._patiently(lambda: self._store.last_seq(run_id))
-            self._bases[run_id] = base
+            base = self._bases[run_id] = self._patiently(lambda: self._store.last_seq(run_id))
         return base
 
     def _closings(self, group: list[_Item]) -> list[Write]:
@@ -423,14 +421,17 @@ class Writer:
 
     def _patiently[T](self, act: Callable[[], T]) -> T:
         """What it returns; asked again while the store is unavailable. Raises StoreError."""
-        pause = 0.01
+        pause, self.counters.asking = 0.01, True
         while True:
             try:
-                return act()
+                found = act()
             except StoreError as error:
                 self.counters.trouble = error.message
                 if not isinstance(error, StoreUnavailable) or time.monotonic() >= self._deadline:
                     raise
+            else:
+                self.counters.asking = False
+                return found
             time.sleep(pause)
             pause = min(pause * 2, 0.25)
 
@@ -456,9 +457,8 @@ class Writer:
         with self._lock:
             self.counters.gaps += 1
             self.counters.recent.append(Gap(now, now, 1, reason))
-            known = self._untold.get(reason)
-            gap = Gap(known.since, now, known.calls + 1, reason) if known else None
-            self._untold[reason] = gap or Gap(now, now, 1, reason)
+            known = self._untold.get(reason) or Gap(now, now, 0, reason)
+            self._untold[reason] = Gap(known.since, now, known.calls + 1, reason)
 
     def _tell(self) -> None:
         """Writes down what is missing, if the store can take it now."""

@@ -7,20 +7,25 @@ from proxy.engine.patience import Patience
 
 
 @pytest.mark.parametrize(
-    ("strict", "commits", "stored"),
+    ("strict", "commits", "asking", "stored"),
     [
-        (False, [1, 1], False),  # the store stands still
-        (False, [0, 0], None),  # the first commit takes its time
-        (False, [1, 2], None),  # it is only busy
-        (True, [1, 1], None),  # without its record an answer is of no use
+        (False, [1, 1], True, False),  # the store stands still
+        (False, [1, 1], False, None),  # this process does
+        (False, [0, 0], True, None),  # the first commit takes its time
+        (False, [1, 2], True, None),  # it is only busy
+        (True, [1, 1], True, None),  # without its record an answer is of no use
     ],
 )
 async def test_who_waits_on_after_a_while(
-    strict: bool, commits: list[int], stored: bool | None, monkeypatch: pytest.MonkeyPatch
+    strict: bool,
+    commits: list[int],
+    asking: bool,
+    stored: bool | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(patience, "BUDGET", 0.0)
     counts = iter([*commits, 3])
-    watched = Patience(lambda: next(counts), strict)
+    watched = Patience(lambda: next(counts), lambda: asking, strict)
     waiter = asyncio.get_running_loop().create_future()
     watched.watch(waiter)
     watched._look()
@@ -30,7 +35,7 @@ async def test_who_waits_on_after_a_while(
 async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "BUDGET", 0.0)
     monkeypatch.setattr(patience, "LIMIT", 0.0)
-    watched = Patience(lambda: 0, strict=True)
+    watched = Patience(lambda: 0, lambda: True, strict=True)
     waiter = asyncio.get_running_loop().create_future()
     watched.watch(waiter)
     async with asyncio.timeout(10):
