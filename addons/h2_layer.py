@@ -26,6 +26,7 @@ from mitmproxy.proxy.layers.http._events import (
 from addons import h1_upstream as _  # noqa: F401 - its clients take the place of mitmproxy's
 
 STREAMS = 100
+LINGER = 5.0  # seconds in which a client that was told to leave is still listened to
 BY_CLIENT = "dashcam_by_client"  # in a flow's metadata: its error is the client's doing
 FAILED = "dashcam_failed"  # in a flow's metadata: the answer for its client, an http.Response
 
@@ -43,7 +44,7 @@ class Http2Layer(HttpLayer):
 
     _begun = 0
     _last = 0
-    _gone = False
+    _leaving: commands.RequestWakeup | None = None  # the client was told; over when this is
 
     @property
     def idle(self) -> bool:
@@ -52,16 +53,30 @@ class Http2Layer(HttpLayer):
 
     @override
     def _handle_event(self, event: events.Event) -> Generator[commands.Command, Any, None]:
-        if self._gone:
+        if self._leaving is not None:
+            yield from self._left(event)
             return
         if isinstance(event, Abort):
             yield from self._abort(event)
         else:
             yield from super()._handle_event(event)
         if self._begun >= STREAMS and not self.streams:
-            self._gone = True
+            self._leaving = commands.RequestWakeup(LINGER)
             goodbye = GoAwayFrame(0, last_stream_id=self._last).serialize()
             yield commands.SendData(self.context.client, goodbye)
+            yield self._leaving
+
+    def _left(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Reads on, and takes nothing more, until the client closes.
+
+        A close with bytes unread is a reset, which overtakes the goodbye: a client that had just
+        sent a request would not learn that it was not begun.
+        """
+        over = isinstance(event, events.Wakeup) and event.command is self._leaving
+        closed = isinstance(event, events.ConnectionClosed) and (
+            event.connection is self.context.client
+        )
+        if over or closed:
             yield commands.CloseConnection(self.context.client)
 
     @override
