@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks._load import Target, started
 from benchmarks.forward import JSON, Place, insert, upstream
 
+_PATIENCE = 600.0  # seconds until streams are open
 _EACH = 5  # looks at the memory while calls are made
 _SLOW = "/v1/chat/completions?stream=1&chunks=1000&pace=1000000"  # says little, for long
 
@@ -44,7 +45,11 @@ def streams(place: Place, target: Target, count: int) -> str:
         ask(place, target, JSON, "-k", "8", "-n", "200", "-d", "120").wait()
         before = rss(pid)
         asking = ask(place, target, _SLOW, "-k", str(count), "-d", "3600")
+        deadline = time.monotonic() + _PATIENCE
         while _connections(pid) < 2 * count:
+            if time.monotonic() > deadline or asking.poll() is not None:
+                asking.kill()
+                raise SystemExit(f"{target.name}: {count} streams did not open")
             time.sleep(0.5)
         grown = rss(pid) - before
         asking.kill()
