@@ -14,6 +14,7 @@ from proxy.core.redaction.bodies import Bodies, ContentType, Messages, Opened, c
 LIMIT = encoding.LIMIT  # a body larger than this is dropped
 _MESSAGES = (1, 2)  # the opcodes of text and binary messages
 _CLOSE = 8
+_GZIP = b"\x1f\x8b\x08"
 _CLOSE_CODE = 2  # bytes before a close frame's reason
 
 
@@ -51,6 +52,9 @@ class OpenBody:
             return
         kind = content_type(header(headers, b"content-type"))
         self._coding = (header(headers, b"content-encoding") or b"").decode("latin-1")
+        undeclared = not self._coding and data.startswith(_GZIP)  # a file, or a server's mistake
+        if undeclared:
+            self._coding = "gzip"
         limit = min(LIMIT, encoding.room(len(data)))
         decoded = encoding.decode(data, self._coding, limit=limit)
         if decoded.data is data:  # no coding, or an unknown one
@@ -60,6 +64,8 @@ class OpenBody:
             self._inner = bodies.open(decoded.data, kind)
             if not decoded.complete:  # what is beyond the damage may be plain
                 self._outer = bodies.open(data, ContentType())
+        elif undeclared:
+            self._outer = bodies.open(data, kind)
         else:
             self._dropped = decoded.note or ""
 

@@ -87,3 +87,14 @@ def test_frames_of_both_sides() -> None:
     assert notes == ()
     clean = (Frame(1, True, 1, b"x"), Frame(2, True, 8, b"\x03\xe8"))
     assert OpenFrames(bodies(), clean).redacted(lambda data: data) == (clean, ())
+
+
+def test_gzip_that_no_header_tells_of_is_searched_too() -> None:
+    body, notes = redacted(gzip.compress(b"a key: " + SECRET))
+    assert gzip.decompress(body.data) == b"a key: ***"
+    assert len(notes) == 1
+    data = gzip.compress(b"nothing")
+    untouched = Body(data, (Part(0, len(data)),))
+    assert OpenBody(bodies(), untouched, (), "request").redacted()[0] is untouched
+    body, _ = redacted(b"\x1f\x8b\x08 is no gzip: " + SECRET)
+    assert SECRET not in body.data
