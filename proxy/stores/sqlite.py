@@ -96,6 +96,9 @@ class SqliteStore:
                     work = self._transact(connection, batch, careful=True)
             except (ValueError, TypeError, OverflowError) as error:
                 raise StoreError(f"cannot store what no column holds: {error}") from error
+            if self._is_elsewhere():  # what was written is nowhere that anybody looks
+                self._look_again = 0.0
+                raise StoreUnavailable(f"the file of the store {self._place} was taken away")
             self._unchecked += _COMMIT + work.written
             if self._unchecked >= _CHECKPOINT:
                 self._checkpoint()
@@ -369,6 +372,15 @@ class SqliteStore:
         self._let_go()
         self._memory.forget()
         self._writer = self._open()
+
+    def _is_elsewhere(self) -> bool:
+        """Whether its name leads to another file by now, or to none."""
+        try:
+            return self._path.stat().st_ino != self._inode
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
 
     def _open(self) -> sqlite3.Connection:
         """The connection that writes, to a file that is there from now on."""

@@ -231,6 +231,19 @@ def test_what_crashed_processes_left_in_the_log_is_copied(
     again.close()
 
 
+def test_what_went_to_a_file_that_is_gone_is_not_stored(
+    opened: Opens, path: Path, call: Call
+) -> None:
+    store = opened()
+    store.write([call(1)])
+    path.unlink()
+    with pytest.raises(StoreUnavailable, match="taken away"):
+        store.write([call(2)])
+    store.write([call(2)])
+    assert [one.id for one in store.exchanges("run_a")] == [call(2).exchange.id]
+    assert store.verify() == []
+
+
 def test_any_program_may_read_along(opened: Opens, path: Path, call: Call) -> None:
     store = opened()
     store.write([call(1)])
