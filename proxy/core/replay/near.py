@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from typing import Any, Final
 
 from proxy.core.diff import Change, changes, common, common_end
@@ -11,7 +12,7 @@ from proxy.core.matching import IgnoreRule, MatchRequest, normalised
 from proxy.core.replay.fixtures import Fixture, Fixtures
 
 MOST: Final = 3
-_CONSIDERED: Final = 4_000  # candidates whose bodies are looked at, of those closest in size
+_CONSIDERED: Final = 500  # candidates whose bodies are looked at, of those closest in size
 _LOADED: Final = 200  # where they have to be loaded first
 _COMPARED: Final = 8  # candidates that are compared in full
 _GLOB: Final = re.compile(r"[*?\[\]]")
@@ -77,13 +78,11 @@ def _candidates(fixtures: Fixtures, request: MatchRequest, last: int) -> list[Fi
     found = found or [one for one in fixtures.all if one.head.host == head.host]
     found = found or fixtures.all
     size = len(request.body)
-    sized = sorted(found, key=lambda one: (abs(one.size - size), abs(one.position - last)))
+    most = _LOADED if fixtures.loads else _CONSIDERED
+    sized = nsmallest(most, found, key=lambda one: (abs(one.size - size), abs(one.position - last)))
     if len(sized) <= _COMPARED:
         return sized
-    alike = [
-        (-_ends_alike(one.request().body, request.body), one.position, one)
-        for one in sized[: _LOADED if fixtures.loads else _CONSIDERED]
-    ]
+    alike = [(-_ends_alike(one.request().body, request.body), one.position, one) for one in sized]
     return [one for *_, one in sorted(alike, key=lambda row: row[:2])[:_COMPARED]]
 
 
