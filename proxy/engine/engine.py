@@ -20,7 +20,7 @@ from proxy.engine import answers
 from proxy.engine.clock import steady, ticks, wall
 from proxy.engine.finished import Ready
 from proxy.engine.gate import Gate
-from proxy.engine.patience import LIMIT, Patience
+from proxy.engine.patience import BUDGET, LIMIT, Patience
 from proxy.engine.placing import Moved, Placing
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
@@ -183,7 +183,9 @@ class Engine:
 
     async def _recordable(self, tx: Tx) -> bool:
         waiter = self.writer.begin(tx.begun())
-        await asyncio.wait([waiter], timeout=LIMIT)
+        # A store that is known to be in trouble is asked, but nobody is kept waiting for it.
+        most = LIMIT if self.writer.counters.trouble is None else BUDGET
+        await asyncio.wait([waiter], timeout=most)
         return waiter.done() and waiter.result()
 
     def may_dial(self, host: str) -> bool:

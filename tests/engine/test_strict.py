@@ -9,12 +9,13 @@ import pytest
 from proxy.core.correlation import Peer
 from proxy.core.decisions import Forward, Refuse
 from proxy.core.model import End, RequestHead, ResponseHead
+from proxy.engine import engine as engine_module
 from proxy.engine.engine import Engine
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
 from proxy.engine.runs import RunBook
 from proxy.engine.upstream import Pool
-from proxy.errors import StoreError
+from proxy.errors import StoreError, StoreUnavailable
 from proxy.stores._api import AddGap, Write
 from proxy.stores.memory import MemoryStore
 from tests.engine.conftest import make_writer
@@ -26,9 +27,12 @@ class Failing(MemoryStore):
     """Refuses to write while `broken`."""
 
     broken = False
+    unavailable = False
 
     @override
     def write(self, batch: Sequence[Write]) -> None:
+        if self.unavailable:
+            raise StoreUnavailable("locked")
         if self.broken:
             raise StoreError("no space left on the device")
         super().write(batch)
@@ -97,6 +101,19 @@ async def test_an_answer_whose_record_failed_is_not_released(
     assert not await strict.settled(tx.finish(End.COMPLETE))
     assert failing.exchange(tx.exchange.id).end is End.INTERRUPTED
     failing.broken = False
+
+
+async def test_nobody_waits_long_for_a_store_that_is_in_trouble(
+    strict: Engine, failing: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "LIMIT", 60.0)
+    failing.unavailable = True
+    strict.writer.counters.trouble = "locked"
+    async with asyncio.timeout(20):
+        assert isinstance(await strict.decide_held(begin(strict)), Refuse)
+    failing.unavailable = False
+    while not isinstance(await strict.decide_held(begin(strict)), Forward):
+        assert strict.writer.counters.trouble  # it is asked again meanwhile
 
 
 async def test_a_full_queue_refuses_too(strict: Engine) -> None:
