@@ -10,6 +10,7 @@ import importlib
 import logging
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 ANY_PORT = HostPort("127.0.0.1", 0)
+_SWITCH = 0.0005  # seconds for which the writer's thread may keep traffic from the interpreter
 _LONG_AGO = dt.datetime(2015, 1, 1, tzinfo=dt.UTC)  # before anything was recorded
 
 
@@ -219,6 +221,7 @@ async def serving(
 
     `loading` answers until the caller has set a replayer: the API's port is open before.
     """
+    sys.setswitchinterval(_SWITCH)
     authority = load_or_create(settings.ca_dir) if loading is None else _then(settings)
     runtime = await composition.start(settings)
     runtime.engine.replays = loading
