@@ -14,6 +14,13 @@ _PART_NAME = re.compile(
     rb"content-disposition:[^\r\n]*?;\s*name=(?:\"([^\"\r\n]*)\"|([^;\s]*))", re.IGNORECASE
 )
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+# Browsers cannot set headers of a WebSocket, so keys come as protocols: OpenAI's, Kubernetes' and
+# AppSync's (a header in base64) have these beginnings, others the name of a credential.
+_PROTOCOL = re.compile(
+    rb"(?:base64url\.bearer\.authorization\.k8s\.io|openai-ephemeral-key|(?:authorization\.)?bearer"
+    rb"|authorization|[a-z0-9_\-]*(?:api[_\-]?key|token|secret|password))\.|header-(?=eyJ)",
+    re.IGNORECASE,
+)
 _BOUNDARY = re.compile(r"boundary=(?:\"([^\"]{1,200})\"|([^;\s]{1,200}))", re.IGNORECASE)
 
 
@@ -77,6 +84,9 @@ def header(value: bytes, rule: Rule, *, listed: bool) -> Iterator[Find]:
         for start, end in cookie_values(value, first_only=rule is Rule.SET_COOKIE):
             yield Find(start, end, value[start:end])
         return
+    if rule is Rule.PROTOCOLS:
+        yield from _protocols(value)
+        return
     skip = values.after_scheme(value) if rule is Rule.SCHEME else 0
     start = skip + len(value[skip:]) - len(value[skip:].lstrip())
     plain = value[start:].rstrip()
@@ -84,6 +94,28 @@ def header(value: bytes, rule: Rule, *, listed: bool) -> Iterator[Find]:
         return
     if listed or not values.is_count(plain):
         yield Find(start, start + len(plain), plain)
+
+
+def _protocols(value: bytes) -> Iterator[Find]:
+    """The credentials in a list of WebSocket protocols: `x-api-key.VALUE`; `token, VALUE`."""
+    at = 0
+    before = b""
+    for piece in value.split(b","):
+        word = piece.strip()
+        start = at + len(piece) - len(piece.lstrip())
+        at += len(piece) + 1
+        rule = Rule.STRONG
+        if found := _PROTOCOL.match(word):
+            start += found.end()
+            word = word[found.end() :]
+        elif before.lower() in values.SCHEMES or names.key_rule(before) is not None:
+            rule = Rule.WEAK
+        else:
+            before = word
+            continue
+        before = b""
+        if is_credential(word, rule):
+            yield Find(start, start + len(word), word)
 
 
 def named(value: bytes, rule: Rule) -> Iterator[Find]:

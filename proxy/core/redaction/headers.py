@@ -16,6 +16,7 @@ CREDENTIAL_HEADERS: dict[str, Rule] = {
     "cookie2": Rule.COOKIE,
     "set-cookie": Rule.SET_COOKIE,
     "set-cookie2": Rule.SET_COOKIE,
+    "sec-websocket-protocol": Rule.PROTOCOLS,
     "x-api-key": Rule.STRONG,
     "api-key": Rule.STRONG,
     "apikey": Rule.STRONG,

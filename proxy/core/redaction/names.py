@@ -18,6 +18,7 @@ class Rule(Enum):
     SCHEME = "scheme"  # an authorization value: its scheme word stays
     COOKIE = "cookie"  # names stay, values go
     SET_COOKIE = "set-cookie"  # only the first value goes
+    PROTOCOLS = "protocols"  # a list of WebSocket protocols, by which browsers send keys
 
 
 _STRONG = frozenset(

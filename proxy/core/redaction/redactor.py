@@ -194,7 +194,7 @@ class Redactor:
         rule = header_rule(name)
         if rule is not None:
             finds += fields.header(value, rule, listed=low in CREDENTIAL_HEADERS)
-        if rule in (None, Rule.COOKIE, Rule.SET_COOKIE):
+        if rule in (None, Rule.COOKIE, Rule.SET_COOKIE, Rule.PROTOCOLS):
             finds += self._scanner.static(value)
             finds += self._scanner.quoted(value, self._scanner.static)
         return finds

@@ -14,6 +14,7 @@ from proxy.core.redaction.names import Rule
         (b"proxy-authorization", Rule.SCHEME),
         (b"Cookie", Rule.COOKIE),
         (b"SET-COOKIE", Rule.SET_COOKIE),
+        (b"Sec-WebSocket-Protocol", Rule.PROTOCOLS),
         (b"x-api-key", Rule.STRONG),
         (b"X-Goog-Api-Key", Rule.STRONG),
         (b"x-amz-security-token", Rule.STRONG),

@@ -114,6 +114,23 @@ def test_basic_credentials_teach_their_password() -> None:
     assert b"hunter22birds" not in done.response_body.data
 
 
+def test_a_key_among_websocket_protocols() -> None:
+    """It goes from the offer and from its echo, and is found again in a message."""
+    offer = ((b"Sec-WebSocket-Protocol", b"realtime, openai-insecure-api-key.Zq81Xw72Mn"),)
+    done = fresh().exchange(
+        exchange(
+            headers=offer,
+            answer=b"",
+            answer_headers=((b"sec-websocket-protocol", b"openai-insecure-api-key.Zq81Xw72Mn"),),
+            frames=(Frame(1, False, 1, b'{"message": "bad key Zq81Xw72Mn"}'),),
+        )
+    )
+    assert done.request.headers[0][1].startswith(b"realtime, openai-insecure-api-key.SECRET-")
+    assert done.response is not None
+    assert done.response.headers[0][1].startswith(b"openai-insecure-api-key.SECRET-")
+    assert b"Zq81Xw72Mn" not in done.frames[0].data
+
+
 # --- nothing else is touched -----------------------------------------------------------------
 
 
