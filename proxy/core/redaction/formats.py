@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 WORD = r"A-Za-z0-9_\-"  # an edge: not inside an identifier or base64url
 BLOB = r"A-Za-z0-9_+/\-"  # an edge: not inside any base64 either
+SEGMENT = r"A-Za-z0-9_+\-"  # an edge: as BLOB, but between slashes too, as in the path of a URL
 DIGIT = "0-9"
 ANY = ""
 
@@ -22,6 +23,7 @@ _W = "[A-Za-z0-9_-]"
 _N = "[A-Za-z0-9]"
 _H = "[0-9a-f]"
 _END = "(?![A-Za-z0-9_+/-])"
+_END_SEGMENT = "(?![A-Za-z0-9_+-])"
 # Lines of base64 (or headers, as in encrypted keys) between breaks that may be escaped or spaces.
 _BREAK = r"(?:\s|\\++[nrt]|data: ?)"
 _LINE = r"[A-Za-z0-9+/](?:[A-Za-z0-9+/]|\\++/){15,}+=*+|[A-Z][A-Za-z-]{2,20}: [^\r\n\\\"]{1,90}+"
@@ -73,8 +75,16 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
         "(?=[a-z_-]*[0-9A-Z])[A-Za-z0-9_-]{16,}",
     ),
     KeyFormat("google", "Google API", "A", "Iza[A-Za-z0-9_-]{30,}", edge=BLOB, peek="Iza"),
-    KeyFormat("google", "Google AI Studio", r"AQ\.", "Ab[A-Za-z0-9_-]{30,}", edge=BLOB),
-    *_rows("google", "Google OAuth access", r"ya29\.", r"[A-Za-z0-9_.-]{20,}(?<!\.)", BLOB),
+    KeyFormat(
+        "google",
+        "Google API",
+        "A",
+        "Iza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_+=-])",
+        edge=SEGMENT,
+        peek="Iza",
+    ),
+    KeyFormat("google", "Google AI Studio", r"AQ\.", "Ab[A-Za-z0-9_-]{30,}", edge=SEGMENT),
+    *_rows("google", "Google OAuth access", r"ya29\.", r"[A-Za-z0-9_.-]{20,}(?<!\.)", SEGMENT),
     *_rows("google", "Google OAuth client", "GOCSPX-", _W + "{20,}", ANY),
     *_rows("groq", "Groq", "gsk_", _N + "{20,}"),
     *_rows("xai", "xAI", "xai-", _N + "{20,}"),
@@ -97,7 +107,9 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
     *_rows("e2b", "E2B", "e2b_", _H + "{40}"),
     *_rows("browserbase", "Browserbase", "bb_live_", _W + "{20,}"),
     # clouds
-    *_rows("aws", "AWS access key id", "AKIA ASIA ABIA ACCA", "[A-Z0-9]{16}" + _END, BLOB),
+    *_rows(
+        "aws", "AWS access key id", "AKIA ASIA ABIA ACCA", "[A-Z0-9]{16}" + _END_SEGMENT, SEGMENT
+    ),
     KeyFormat(
         "bedrock", "Amazon Bedrock", "A", r"BSK[A-Za-z0-9+/]{40,}={0,2}", edge=BLOB, peek="BSK"
     ),
@@ -115,12 +127,19 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
     *_rows("vercel", "Vercel", "vcp_ vci_ vca_ vcr_ vck_", _N + "{20,}"),
     *_rows("heroku", "Heroku", "HRKU-", _W + "{30,}"),
     *_rows("alibaba", "Alibaba Cloud", "LTA", "I[A-Za-z0-9]{12,26}" + _END, BLOB),
-    KeyFormat("tencent", "Tencent Cloud", "A", "KID[A-Za-z0-9]{32}" + _END, edge=BLOB, peek="KID"),
+    KeyFormat(
+        "tencent",
+        "Tencent Cloud",
+        "A",
+        "KID[A-Za-z0-9]{32}" + _END_SEGMENT,
+        edge=SEGMENT,
+        peek="KID",
+    ),
     *_rows("supabase", "Supabase", "sbp_", _H + "{40}"),
     *_rows("supabase", "Supabase", "sb_secret_", _W + "{20,}", ANY),
     *_rows("neon", "Neon", "napi_", _N + "{40,}"),
     *_rows("planetscale", "PlanetScale", "pscale_tkn_ pscale_pw_ pscale_oauth_", _W + "{20,}", ANY),
-    *_rows("databricks", "Databricks", "dap", "i[0-9a-f]{32}(?:-[0-9])?(?![0-9A-Za-z])", BLOB),
+    *_rows("databricks", "Databricks", "dap", "i[0-9a-f]{32}(?:-[0-9])?(?![0-9A-Za-z])", SEGMENT),
     *_rows("tailscale", "Tailscale", "tskey-", "[A-Za-z0-9-]{20,}"),
     # code and packages
     *_rows(
@@ -163,7 +182,7 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
     KeyFormat(
         "twilio", "Twilio account", "A", "C[0-9a-f]{32}" + _END, edge=BLOB, peek="C[0-9a-f]{8}"
     ),
-    *_rows("sendgrid", "SendGrid", r"SG\.", r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", BLOB),
+    *_rows("sendgrid", "SendGrid", r"SG\.", r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}", SEGMENT),
     *_rows("mailgun", "Mailgun", "key-", _H + "{32}" + _END),
     KeyFormat(
         "mailchimp", "Mailchimp", "[0-9a-f]{32}-", "us[0-9]{1,2}(?![0-9A-Za-z])", peek="us[0-9]"
@@ -228,7 +247,7 @@ KEY_FORMATS: tuple[KeyFormat, ...] = (
         "eyJ",
         r"[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]{4,}+\.[A-Za-z0-9_-]*+"
         r"|\.\.[A-Za-z0-9_-]++\.[A-Za-z0-9_-]++)(?:\.[A-Za-z0-9_-]++)*+",
-        edge=BLOB,
+        edge=SEGMENT,
     ),
     *(
         KeyFormat(

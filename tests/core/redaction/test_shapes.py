@@ -1,5 +1,6 @@
 """Keys by their shape."""
 
+import base64
 from random import Random
 
 import pytest
@@ -48,6 +49,23 @@ def test_samples_are_found_whole(name: str) -> None:
 def test_kinds(text: bytes, kind: str) -> None:
     (find,) = SHAPES.find(text)
     assert find.kind == kind
+
+
+@pytest.mark.parametrize("name", ["google", "aws-id", "sendgrid", "jwt"])
+@pytest.mark.parametrize(("before", "after"), [(b"/v1/", b"/x"), (b"https://h/", b"?a=1")])
+def test_keys_are_found_between_slashes(name: str, before: bytes, after: bytes) -> None:
+    secret = SAMPLES[name](Random(name)).encode()  # noqa: S311 - the same samples every time
+    (find,) = SHAPES.find(before + secret + after)
+    assert (find.start, find.value) == (len(before), secret)
+
+
+@pytest.mark.parametrize("lead", [b"AKIA", b"dapi", b"AQ", b"eyJ"])
+def test_base64_with_slashes_is_left_alone(lead: bytes) -> None:
+    """Where such data has the letters that keys begin with, with a slash before them."""
+    random = Random(lead)  # noqa: S311 - the same samples every time
+    for _ in range(2000):
+        data = base64.b64encode(random.randbytes(90))
+        assert list(SHAPES.find(b"ab+/" + lead + data[:60] + b"/" + data[60:])) == []
 
 
 def test_webhooks_keep_their_host() -> None:
