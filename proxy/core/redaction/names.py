@@ -164,6 +164,7 @@ NAME_ENDS = frozenset(
         _COOKIE,
         _QUERY_STRONG,
         _QUERY_WEAK,
+        [f"{name}s" for name in _STRONG_ENDS],
     )
     for name in table
 )
@@ -188,6 +189,18 @@ def key_rule(name: bytes) -> Rule | None:
     if low in _WEAK or low.endswith(_WEAK_ENDS):
         return Rule.WEAK
     return None
+
+
+@lru_cache(maxsize=4096)
+def list_rule(name: bytes) -> Rule | None:
+    """How the texts in a list are treated whose name is a plural: `api_keys`, `passwords`.
+
+    Lists of secrets often have only their names, so there a value has to look like a credential.
+    """
+    low = _normal(name)
+    if not low.endswith("s") or not low[:-1].endswith(_STRONG_ENDS):
+        return None
+    return Rule.WEAK if low.endswith("secrets") else Rule.STRONG
 
 
 @lru_cache(maxsize=2048)

@@ -54,6 +54,7 @@ _LOOK_BACK = 72  # bytes that a name's last letters take and what closes it, six
 _BACK = 160  # bytes before a separator that a name, its quotes and spaces take
 _NAME_BACKWARDS = re.compile(rb"[A-Za-z0-9_.\-$]{2,64}")
 _OPEN = re.compile(rb"[ \t\r\n]*(?:\[[ \t\r\n]*)?(\\*)([\"'])")
+_NEXT = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*(\\*)([\"'])")
 _BARE = re.compile(rb"[ \t]*([^\s\"'&;,<>()\[\]{}|\\`]+)")
 _QUERY_VALUE = re.compile(rb"([^\s\"'&<>#\\`]+)")
 _LINE = re.compile(rb"[ \t]*([^\r\n\"'\\<>`]*)")
@@ -106,6 +107,7 @@ def _pair(data: bytes, at: int) -> Iterator[Find]:
         name = _sibling(before[: -len(name)])
     rule = names.key_rule(name)
     if rule is None:
+        yield from _list(data, at + 1, names.list_rule(name) if quoted else None)
         return
     opened = _OPEN.match(data, at + 1)
     if opened and (quoted or b"[" not in opened[0]):
@@ -122,7 +124,9 @@ def _pair(data: bytes, at: int) -> Iterator[Find]:
 def _is_harmless(name: bytes) -> bool:
     """Whether nothing secret follows a name of a JSON field."""
     plain_name = _NAME_BACKWARDS.fullmatch(name) is not None
-    return plain_name and name.lower() != b"value" and names.key_rule(name) is None
+    if not plain_name or name.lower() == b"value":
+        return False
+    return names.key_rule(name) is None and names.list_rule(name) is None
 
 
 def _name(before: bytes) -> tuple[bytes, bytes]:
@@ -159,6 +163,18 @@ def _quoted(data: bytes, opened: re.Match[bytes], rule: Rule, *, strict: bool) -
     value = unescape(raw[skip:], depth + 1)
     if _accepted(value, rule, strict=strict):
         yield Find(start + skip, start + len(raw), value)
+
+
+def _list(data: bytes, at: int, rule: Rule | None) -> Iterator[Find]:
+    """The texts of a list: `["…", "…"]`."""
+    item = _OPEN.match(data, at)
+    if rule is None or item is None or b"[" not in item[0]:
+        return
+    while item is not None:
+        start = item.end()
+        yield from _quoted(data, item, rule, strict=False)
+        end = _closing(data, start, item[2], _depth(len(item[1])))
+        item = _NEXT.match(data, end + len(item[1]) + 1)
 
 
 def _bare(data: bytes, at: int, rule: Rule, *, strict: bool) -> Iterator[Find]:

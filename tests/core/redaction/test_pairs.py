@@ -55,6 +55,13 @@ def test_json_at_any_depth(value: str, depth: int) -> None:
         (b'{"token": "a1b2c3d4e5f6"}', [b"a1b2c3d4e5f6"]),
         (b'{"required": ["password"], "auth": "bearer"}', []),
         (b'{"password": "%s"}' % TOKEN, []),
+        (b'{"api_keys": ["q7x81", "r8y92"], "a": "s9z03"}', [b"q7x81", b"r8y92"]),
+        (b'{"a": "{\\"passwords\\": [\\"q7\\\\n81\\", \\"r8y92\\"]}"}', [b"r8y92"]),
+        (b'{"clientSecrets":[\n "q7x81w62v"\n]}', [b"q7x81w62v"]),
+        (b'{"access_tokens": ["cut o1ff", "q7x81', [b"q7x81"]),
+        (b'{"secrets": ["DB_PASSWORD", "api-key", "my_token"], "passwords": "x1y2"}', []),
+        (b'{"tokens": ["Hello", "a1b2c3d4e5f6"], "max_tokens": 5, "api_keys": [1, 2]}', []),
+        (b'{"api_keys": ["%s", "<your key>", {"id": "q7x81w62v"}]}' % TOKEN, []),
     ],
 )
 def test_json(data: bytes, expected: list[bytes]) -> None:
