@@ -143,7 +143,7 @@ class Lane(Client):
             tx.request_end()
         elif self._input:
             self._upload(tx, self._body)
-            if self._tx is not tx:
+            if not self._goes_on(tx):
                 return
         if not tx.hold:
             self._decided(tx, self._engine.decide(tx))
@@ -152,6 +152,10 @@ class Lane(Client):
             self._awaits_continue = False
             self._transport.write(CONTINUE)
         self._when_whole(lambda tx: self._do(self._decide(tx)))
+
+    def _goes_on(self, tx: Tx) -> bool:
+        """Whether an exchange is still open: one that has ended may wait for its record."""
+        return self._tx is tx and not tx.finished
 
     def _upload(self, tx: Tx, body: BodyReader) -> None:
         """More of the request's body."""
@@ -198,7 +202,7 @@ class Lane(Client):
 
     async def _decide(self, tx: Tx) -> None:
         decision = await self._engine.decide_held(tx)
-        if self._tx is tx:
+        if self._goes_on(tx):
             self._decided(tx, decision)
 
     def _decided(self, tx: Tx, decision: Decision) -> None:
@@ -224,10 +228,10 @@ class Lane(Client):
             connection = await self._engine.pool.dial(address, self)
         except UpstreamError as error:
             end, said = error.end, str(error)
-            if self._tx is tx:
+            if self._goes_on(tx):
                 self._when_whole(lambda tx: self._fail(tx, end, said))
             return
-        if self._tx is tx:
+        if self._goes_on(tx):
             self._send(tx, address, connection)
         else:
             self._engine.pool.discard(connection)

@@ -91,6 +91,7 @@ async def record(folder: Path, batch: Sequence[tuple[str, str]], seed: str) -> l
                 log.error("a call failed", exc_info=ValueError(f"cannot read {secret!r}"))
         for waiter in waiters:
             await runtime.engine.settled(waiter)
+        await runtime.engine.writer.write()  # which comes after them, however long they take
         assert runtime.engine.writer.counters.gaps == 0
         wal = (folder / "dashcam.db-wal").read_bytes()
         assert len(wal) > 4096, "there is no log to look at"
@@ -168,6 +169,7 @@ def test_what_only_looks_like_a_secret_comes_through(tmp_path: Path) -> None:
             count += 1
         for waiter in waiters:
             await runtime.engine.settled(waiter)
+        await runtime.engine.writer.write()  # which comes after them, however long they take
         for stored in runtime.store.exchanges("benign"):
             before = sent.pop(stored.id)
             assert stored.request == before.request

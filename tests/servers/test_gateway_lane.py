@@ -44,6 +44,24 @@ async def test_what_is_for_the_gateway_stays_and_the_rest_is_handed_over(
     assert bool(place.served.site.gateway.open) is stays
 
 
+async def test_a_body_that_breaks_http_is_not_begun_to_be_sent(place: Place) -> None:
+    heads: list[bytes] = []
+
+    async def takes(reader: Reader, writer: Writer) -> None:
+        while True:
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(OK)
+
+    await place.upstream(takes)
+    reader, writer = await place.client()
+    writer.write(GET + b"\r\n")  # from here on there is a connection to the upstream at hand
+    assert await answer(reader) == b"HTTP/1.1 200 OK ok"
+    writer.write(POST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+    assert (await answer(reader)).startswith(b"HTTP/1.1 400 ")
+    assert await reader.read() == b""
+    assert len(heads) == 1
+
+
 async def test_requests_that_came_at_once_are_answered_in_turn(place: Place) -> None:
     await place.upstream(answers)
     reader, writer = await place.client()
