@@ -246,11 +246,14 @@ class Engine:
         self.runs.leave(exchange.run_id)
         for hear in self.on_finish:
             hear(exchange)
-        return self._watched(self.writer.exchange(tx))
+        own = exchange.end is End.REFUSED
+        return self._watched(self.writer.exchange(tx), own=own)
 
-    def _watched(self, waiter: asyncio.Future[bool] | None) -> asyncio.Future[bool] | None:
+    def _watched(
+        self, waiter: asyncio.Future[bool] | None, *, own: bool = False
+    ) -> asyncio.Future[bool] | None:
         if waiter is not None:
-            self.patience.watch(waiter)
+            self.patience.watch(waiter, own=own)
         return waiter
 
     async def _sweep(self) -> None:

@@ -24,19 +24,20 @@ class Patience:
     asking: Callable[[], bool]
     strict: bool
     waits: Histogram = field(default_factory=Histogram)
-    _since: dict[asyncio.Future[bool], int] = field(default_factory=dict)
+    _since: dict[asyncio.Future[bool], tuple[int, bool]] = field(default_factory=dict)
     _before: int = 0  # commits when it was looked last
     _looking: bool = False
 
-    def watch(self, waiter: asyncio.Future[bool]) -> None:
+    def watch(self, waiter: asyncio.Future[bool], *, own: bool = False) -> None:
         """Something waits for `waiter` from now on."""
-        self._since[waiter] = ticks()
+        self._since[waiter] = ticks(), own
         waiter.add_done_callback(self._ended)
         if not self._looking:
             self._look_later()
 
     def _ended(self, waiter: asyncio.Future[bool]) -> None:
-        self.waits.add((ticks() - self._since.pop(waiter)) / 1e6)
+        since, _ = self._since.pop(waiter)
+        self.waits.add((ticks() - since) / 1e6)
 
     def _look_later(self) -> None:
         self._looking = True
@@ -45,10 +46,10 @@ class Patience:
 
     def _look(self) -> None:
         # The very first commit has code and price tables to load before it.
-        still = 0 < self.commits() == self._before and self.asking() and not self.strict
-        most = BUDGET if still else LIMIT
+        still = 0 < self.commits() == self._before and self.asking()
         now = ticks()
-        for waiter, since in list(self._since.items()):
+        for waiter, (since, own) in list(self._since.items()):
+            most = BUDGET if still and (own or not self.strict) else LIMIT
             if (now - since) / 1e6 >= most and not waiter.done():
                 waiter.set_result(False)
         self._looking = False

@@ -7,17 +7,20 @@ from proxy.engine.patience import Patience
 
 
 @pytest.mark.parametrize(
-    ("strict", "commits", "asking", "stored"),
+    ("strict", "own", "commits", "asking", "stored"),
     [
-        (False, [1, 1], True, False),  # the store stands still
-        (False, [1, 1], False, None),  # this process does
-        (False, [0, 0], True, None),  # the first commit takes its time
-        (False, [1, 2], True, None),  # it is only busy
-        (True, [1, 1], True, None),  # without its record an answer is of no use
+        (False, False, [1, 1], True, False),  # the store stands still
+        (False, False, [1, 1], False, None),  # this process does
+        (False, False, [0, 0], True, None),  # the first commit takes its time
+        (False, False, [1, 2], True, None),  # it is only busy
+        (True, False, [1, 1], True, None),  # without its record an answer is of no use
+        (True, True, [1, 1], True, False),  # but a refusal is
     ],
 )
 async def test_who_waits_on_after_a_while(
+    *,
     strict: bool,
+    own: bool,
     commits: list[int],
     asking: bool,
     stored: bool | None,
@@ -27,7 +30,7 @@ async def test_who_waits_on_after_a_while(
     counts = iter([*commits, 3])
     watched = Patience(lambda: next(counts), lambda: asking, strict)
     waiter = asyncio.get_running_loop().create_future()
-    watched.watch(waiter)
+    watched.watch(waiter, own=own)
     watched._look()
     assert (waiter.result() if waiter.done() else None) is stored
 
