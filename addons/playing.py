@@ -50,12 +50,8 @@ class Playing(Lane):
         if act.kind == "refuse":
             yield from self._fail(act.end, act.error or str(act.end))
             return
-        if act.head is not None:
-            tx.response_head(act.head)
-        tx.response_data(*act.pieces)
-        tx.response_missing = act.missing
+        tx.played(act)
         if act.kind == "end":
-            tx.response_trailers = act.trailers
             safe = yield from self._finish(act.end, act.error)
             if safe:
                 yield commands.SendData(self.context.client, act.wire)

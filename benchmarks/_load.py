@@ -4,6 +4,7 @@ Each proxy runs alone on one core, load and upstream on the other. Every round a
 random order, so that ratios within a round mean something on a machine that others use as well.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -14,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -197,3 +198,14 @@ def ratio(found: Found, name: str, base: str, field: str) -> str:
     """The median of the rounds' ratios, with the least and the greatest."""
     ratios = sorted(one[name][field] / one[base][field] for one in found)
     return f"{statistics.median(ratios):.2f} [{ratios[0]:.2f}-{ratios[-1]:.2f}]"
+
+
+def options_of(doc: str | None, groups: Iterable[str]) -> argparse.Namespace:
+    """What the command line says: where the tools are, which groups, how long, where to write."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--tools", type=Path, required=True)
+    parser.add_argument("--only", choices=list(groups), action="append")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--write", type=Path)
+    return parser.parse_args()

@@ -5,7 +5,6 @@
 DIR holds `lg` and `up`, as for `benchmarks.forward`.
 """
 
-import argparse
 import contextlib
 import json
 import random
@@ -16,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks._load import Case, Load, Target, asked, measured, ratio, started
+from benchmarks._load import Case, Load, Target, asked, measured, options_of, ratio, started
 from benchmarks.forward import JSON, Place, insert, upstream
 
 _LARGE = 2_000_000  # bytes
@@ -170,15 +169,7 @@ def _body(path: Path, size: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--tools", type=Path, required=True)
-    parser.add_argument("--only", choices=GROUPS, action="append")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--write", type=Path)
-    options = parser.parse_args()
+    options = options_of(__doc__, GROUPS)
     with upstream(options.tools) as place:
         load = Load(place.folder / "lg", options.seconds, place.folder / "body.json")
         for name in options.only or GROUPS:

@@ -6,7 +6,6 @@ DIR holds `lg` and `up`, a load generator and an upstream that are no bottleneck
 What is printed is the median of the rounds' ratios, with the least and the greatest.
 """
 
-import argparse
 import contextlib
 import platform
 import shutil
@@ -28,6 +27,7 @@ from benchmarks._load import (
     Target,
     build,
     free_port,
+    options_of,
     rounds,
     started,
     write_body,
@@ -183,15 +183,7 @@ def upstream(tools: Path) -> Iterator[Place]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--tools", type=Path, required=True)
-    parser.add_argument("--only", choices=GROUPS, action="append")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--write", type=Path)
-    options = parser.parse_args()
+    options = options_of(__doc__, GROUPS)
     rows: list[str] = []
     with upstream(options.tools) as place:
         load = Load(place.folder / "lg", options.seconds, place.folder / "body.json")

@@ -7,6 +7,7 @@ in the writer, after `finish`.
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from proxy.core.correlation import Peer
 from proxy.core.decisions import Decision
@@ -22,6 +23,9 @@ from proxy.core.model import (
     ResponseHead,
 )
 from proxy.engine.clock import new_id, ticks, wall
+
+if TYPE_CHECKING:
+    from proxy.core.serving import Act
 
 HELD_MOST = 16 * 1024 * 1024  # bytes of an answer that is checked before it is passed on
 _BEGUN = "Dashcam ended before the answer did"
@@ -159,6 +163,15 @@ class Tx:
         """The answer ended inside a chunk: what came of it, and how much of it did not."""
         self.response_data(data)
         self.response_missing = missing
+
+    def played(self, act: "Act") -> None:
+        """A step of a recorded answer is taken."""
+        if act.head is not None:
+            self.response_head(act.head)
+        self.response_data(*act.pieces)
+        self.response_missing = act.missing
+        if act.kind == "end":
+            self.response_trailers = act.trailers
 
     @property
     def response_bytes(self) -> bytes:

@@ -401,12 +401,8 @@ class Lane(Client):
             if act.kind == "refuse":
                 self._fail(tx, act.end, act.error or str(act.end))
                 return
-            if act.head is not None:
-                tx.response_head(act.head)
-            tx.response_data(*act.pieces)
-            tx.response_missing = act.missing
+            tx.played(act)
             if act.kind == "end":
-                tx.response_trailers = act.trailers
                 self._keep = self._keep and not act.close
                 self._end(tx, act.end, wire + act.wire, act.error)
                 return
