@@ -41,7 +41,8 @@ async def test_a_head_must_come_in_time(
     reader, writer = await place.client()
     writer.write(begun)
     async with asyncio.timeout(20):
-        assert await reader.read() == b""
+        with contextlib.suppress(ConnectionResetError):  # it may come before its bytes are read
+            assert await reader.read() == b""
 
 
 async def test_a_failure_of_ours_ends_the_connection_and_the_record(
