@@ -19,7 +19,7 @@ _TOLD = (signal.SIGINT, signal.SIGTERM)
 
 type Work = Callable[[int, int], int]
 
-_TOO_SOON = 2.0  # seconds: a worker that fails earlier would fail again
+_AGAIN = 1.0  # seconds until one that failed before it served is tried again
 
 
 def reserved(where: "HostPort") -> tuple["HostPort", Sequence[socket.socket]]:
@@ -35,10 +35,16 @@ def reserved(where: "HostPort") -> tuple["HostPort", Sequence[socket.socket]]:
     return where._replace(port=port_of(kept)), kept
 
 
+def serves(line: int) -> None:
+    """A worker says so once it does."""
+    os.write(line, b"%d " % os.getpid())
+
+
 def supervise(count: int, work: Work) -> int:
     """Runs `work` in `count` processes until told to stop; starts those again that die.
 
-    `work` gets a number, 0 for the one that speaks for all, and a pipe that ends with this process.
+    `work` gets a number, 0 for the one that speaks for all, and a line that ends with this process,
+    for `serves`. When one fails before any has, so would the next: all are stopped.
     In a worker this returns what `work` returned.
     """
     workers = _Workers(work)
@@ -54,25 +60,27 @@ def supervise(count: int, work: Work) -> int:
 
 
 class _Workers:
-    """Processes by id, with when they were born; `worst` is the exit code that counts."""
+    """Processes by id; `worst` is the exit code that counts."""
 
     def __init__(self, work: Work) -> None:
-        self.born: dict[int, float] = {}
+        self.born: set[int] = set()
         self.worst = 0
         self._work = work
         self._stopping = False
         self._told = Told()
-        self._alive, self._ours = os.pipe()
+        self._alive, self._ours = socket.socketpair()
+        self._ours.setblocking(False)
+        self._served = b""  # the ids of those that have come so far
 
     def start(self, number: int) -> int | None:
         """One more; in it, its exit code."""
         pid = os.fork()
         if pid == 0:
-            os.close(self._ours)
+            self._ours.close()
             for one in _TOLD:
                 signal.signal(one, signal.SIG_DFL)  # until it has handlers of its own
-            return self._work(number, self._alive)
-        self.born[pid] = time.monotonic()
+            return self._work(number, self._alive.fileno())
+        self.born.add(pid)
         if self._stopping:  # the signal came while it was being born
             os.kill(pid, signal.SIGTERM)
         return None
@@ -88,13 +96,17 @@ class _Workers:
     def ended(self, pid: int, status: int) -> bool:
         """One has; whether another is to take its place."""
         code = os.waitstatus_to_exitcode(status)  # below zero: a signal
-        soon = time.monotonic() - self.born.pop(pid) < _TOO_SOON
+        self.born.remove(pid)
+        with contextlib.suppress(BlockingIOError):
+            self._served += self._ours.recv(1024)
         if self._stopping:
             self.worst = max(self.worst, abs(code) if -code not in _TOLD else 0)
-        elif code > 0 and soon:
+        elif code > 0 and not self._served:
             self.worst = code
             self.stop()
         else:
             said = f"a worker ended with {code}; another takes its place"
             print(f"dashcam: {said}", file=sys.stderr, flush=True)
+            if b"%d" % pid not in self._served.split():
+                time.sleep(_AGAIN)  # what it lacked, such as the store, may be there again then
         return not self._stopping

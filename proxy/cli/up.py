@@ -128,6 +128,7 @@ async def _serve(
     from proxy import replays
     from proxy import runtime as composition
     from proxy.cli._serving import serving
+    from proxy.cli._workers import serves
     from proxy.core.replay import Live
     from proxy.engine.loading import Loading
     from proxy.engine.replayer import Mode
@@ -154,6 +155,8 @@ async def _serve(
         shared = settings.workers > 1
         port = where.forward.listen(settings.listen.host, settings.listen.port, shared=shared)
         await where.load()  # a service says that it is there when it answers at once
+        if alive is not None:
+            serves(alive)
         if number == 0:
             _announce(where, settings, port)
         await stop.first.wait()
@@ -192,7 +195,7 @@ def _token_in_words(settings: "Settings") -> str:
 class _Stop:
     """Told to stop: `first` is set then, and `now` when it is told once more.
 
-    A worker has a pipe `alive` that ends with its supervisor, and listens to that one only: a
+    A worker has a line `alive` that ends with its supervisor, and listens to that one only: a
     terminal, or a service manager, may have told it, too.
     """
 

@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import ssl
 from pathlib import Path
@@ -67,3 +68,14 @@ def test_workers_share_a_port_and_number_a_run_together(dashcam: Dashcam) -> Non
 def test_a_replay_has_one_process(dashcam: Dashcam) -> None:
     done = dashcam("up", "--workers", "2", "--replay", "last", code=2)
     assert "one process" in done.err
+
+
+def test_what_no_worker_can_do_is_said_once_by_each(dashcam: Dashcam, tmp_path: Path) -> None:
+    """However long a worker takes to find out: none has ever served."""
+    home = tmp_path / "wide"
+    shutil.copytree(dashcam.home, home)
+    (home / "ca" / "ca.pem").chmod(0o644)
+    where = ("--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")
+    done = dashcam("up", "--workers", "2", *where, code=1, DASHCAM_HOME=str(home))
+    assert "is open to others" in done.err
+    assert "takes its place" not in done.err
