@@ -5,18 +5,32 @@ from proxy.core.http1 import Head, chunk, render_headers
 from proxy.core.model import Headers, RequestHead, header
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_REASONS = {
+_REASONS = {  # RFC 9110, 15.5 and 15.6
     400: b"Bad Request",
+    401: b"Unauthorized",
     403: b"Forbidden",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
+    407: b"Proxy Authentication Required",
     408: b"Request Timeout",
+    413: b"Content Too Large",
+    421: b"Misdirected Request",
+    422: b"Unprocessable Content",
     424: b"Failed Dependency",
+    431: b"Request Header Fields Too Large",
+    500: b"Internal Server Error",
+    501: b"Not Implemented",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+    505: b"HTTP Version Not Supported",
     508: b"Loop Detected",
 }
 
 
 def answer_bytes(refusal: Refuse, head: Head | None, *, close: bool) -> bytes:
     """An answer of ours to the request of `head`, None when it could not be read."""
-    reason = _REASONS.get(refusal.status, b"Bad Gateway" if refusal.status >= 500 else b"Refused")  # noqa: PLR2004 - HTTP
+    reason = _REASONS.get(refusal.status, b"Refused")
     headers = refusal.headers + (((b"connection", b"close"),) if close else ())
     body = b"" if head is not None and head.method == b"HEAD" else refusal.body
     return b"HTTP/1.1 %d %b\r\n" % (refusal.status, reason) + render_headers(headers) + body

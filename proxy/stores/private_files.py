@@ -9,6 +9,8 @@ import os
 import stat
 from pathlib import Path
 
+from proxy.errors import StoreError
+
 _FILE = 0o600
 _FOLDER = 0o700
 _MARK = "# Made by Dashcam: databases stay out of git; recordings (*.dashcam.jsonl) belong in it.\n"
@@ -38,8 +40,25 @@ def narrow(path: Path) -> None:
     for suffix in _COMPANIONS:
         file = path.with_name(path.name + suffix)
         with contextlib.suppress(OSError):
-            if stat.S_IMODE(file.stat().st_mode) & ~_FILE:
-                file.chmod(_FILE)
+            mode = stat.S_IMODE(file.stat().st_mode)
+            if mode & ~_FILE:
+                file.chmod(mode & _FILE)
+
+
+def is_fixed(path: Path) -> bool:
+    """Whether nothing can be written beside a file that is there, as on a read-only disk.
+
+    Raises StoreError for one that is not whole alone: its log would have to be read, too.
+    """
+    if os.access(path.parent, os.W_OK):
+        return False
+    with contextlib.suppress(OSError):
+        if path.with_name(path.name + "-wal").stat().st_size:
+            raise StoreError(
+                f"{path} has a log beside it, and its folder may not be written to",
+                hint=f"copy {path.name} and {path.name}-wal to a folder of yours",
+            )
+    return True
 
 
 def keep_out_of_git(path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Even a deletion needs some: SQLite writes it to its log first. So a large enough store has a file
 beside it that holds nothing; it is given up for a deletion, and for nothing else: what is recorded
-would fill it, too, and then nothing could be deleted any more.
+would fill it, too, and then nothing could be deleted any more. Only to open the store on a full
+disk a little of it is lent: SQLite needs 32 KB beside the file to begin.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from proxy.stores import private_files
 
 LEAST = 1024 * 1024  # bytes; a smaller store has none
 _SHARE = 8  # of the store's size
+_LENT = 64 * 1024
 _MOST = 16 * 1024 * 1024
 
 
@@ -50,3 +52,16 @@ def give_up(path: Path) -> bool:
     except OSError:
         return False
     return held > 0
+
+
+def lend(path: Path) -> bool:
+    """Frees a little of the space; whether there was so much."""
+    file = of(path)
+    try:
+        held = file.stat().st_size
+        if held < _LENT:
+            return False
+        os.truncate(file, held - _LENT)
+    except OSError:
+        return False
+    return True

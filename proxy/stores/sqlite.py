@@ -82,6 +82,7 @@ class SqliteStore:
         self._inode = 0
         self._look_again = 0.0
         self._readers = Readers(self._path, self._place)
+        self._readers.fixed = not create and private_files.is_fixed(self._path)
         self._writer = self._open()
 
     # --- writing -----------------------------------------------------------------------------
@@ -393,7 +394,16 @@ class SqliteStore:
             ) from error
         private_files.narrow(self._path)
         try:
-            connection = connect(self._path, durability=self.durability)
+            return self._opened(made=made)
+        except StoreFull:
+            if not reserve.lend(self._path):
+                raise
+            return self._opened(made=made)
+
+    def _opened(self, *, made: bool) -> sqlite3.Connection:
+        fixed = self._readers.fixed
+        try:
+            connection = connect(self._path, durability=self.durability, fixed=fixed)
             try:
                 prepare(connection, self._place)
                 if made:

@@ -27,10 +27,17 @@ _SYNCHRONOUS = {"durable": "FULL", "strict": "FULL", "fast": "NORMAL"}
 DURABILITIES = tuple(_SYNCHRONOUS)
 
 
-def connect(path: Path, *, durability: str = "durable") -> sqlite3.Connection:
-    """A connection in autocommit mode; sqlite3.Error when it cannot be had."""
+def connect(path: Path, *, durability: str = "durable", fixed: bool = False) -> sqlite3.Connection:
+    """A connection in autocommit mode; sqlite3.Error when it cannot be had.
+
+    A `fixed` file is one that nobody writes: it needs neither locks nor files beside it.
+    """
     connection = sqlite3.connect(
-        path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+        f"{path.absolute().as_uri()}?immutable=1" if fixed else path,
+        timeout=_BUSY_MS / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+        uri=fixed,
     )
     try:
         for pragma in (
@@ -151,6 +158,7 @@ class Readers:
     def __init__(self, path: Path, place: str) -> None:
         self._path = path
         self._place = place
+        self.fixed = False
         self._free: LifoQueue[sqlite3.Connection | None] = LifoQueue()
         for _ in range(_READERS):
             self._free.put(None)
@@ -161,7 +169,7 @@ class Readers:
         connection = self._free.get()
         try:
             if connection is None:
-                connection = connect(self._path)
+                connection = connect(self._path, fixed=self.fixed)
                 connection.execute("PRAGMA query_only = ON")
             yield connection
         except RAISED as error:

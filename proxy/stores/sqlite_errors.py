@@ -45,7 +45,7 @@ ERRORS: dict[str, tuple[type[StoreError], str]] = {
 }
 
 _HINTS = {
-    "SQLITE_FULL": "free some space; recording goes on by itself",
+    "SQLITE_FULL": "free some space; what records already goes on by itself",
     "SQLITE_NOTADB": "name another file with --store, or move this one away",
     "SQLITE_CORRUPT": "`dashcam verify` says what is damaged; restore a backup",
     "SQLITE_READONLY": "look at the owner and mode of the file and its folder",
@@ -80,7 +80,8 @@ def translated(
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # raised by the Python module itself, for instance for a closed database
         return StoreError(f"cannot {doing} the store {place}: {error}")
-    name = _NAMES.get(code & 0xFF, "SQLITE_ERROR")
+    full = code == sqlite3.SQLITE_IOERR_SHMSIZE  # what it reports when that file cannot grow
+    name = "SQLITE_FULL" if full else _NAMES.get(code & 0xFF, "SQLITE_ERROR")
     kind, reason = ERRORS[name]
     detail = "" if name in {"SQLITE_BUSY", "SQLITE_FULL", "SQLITE_NOTADB"} else f" ({error})"
     return kind(f"cannot {doing} the store {place}: {reason}{detail}", hint=_HINTS.get(name))

@@ -22,6 +22,7 @@ def test_who_waits_for_a_hundred(value: bytes, waits: bool) -> None:
     [
         (b"GET", 424, False, b"HTTP/1.1 424 Failed Dependency\r\nA: 1\r\n\r\nno"),
         (b"HEAD", 403, False, b"HTTP/1.1 403 Forbidden\r\nA: 1\r\n\r\n"),
+        (b"GET", 503, False, b"HTTP/1.1 503 Service Unavailable\r\nA: 1\r\n\r\nno"),
         (b"GET", 502, True, b"HTTP/1.1 502 Bad Gateway\r\nA: 1\r\nconnection: close\r\n\r\nno"),
     ],
 )

@@ -45,6 +45,16 @@ def test_it_is_given_up_once(path: Path) -> None:
     assert not reserve.give_up(path)
 
 
+def test_a_little_of_it_is_lent(path: Path) -> None:
+    assert not reserve.lend(path)
+    reserve.keep(path)
+    held = reserve.of(path).stat().st_size
+    assert reserve.lend(path)
+    assert reserve.of(path).stat().st_size == held - 64 * 1024
+    os.truncate(reserve.of(path), 1000)
+    assert not reserve.lend(path)
+
+
 def test_what_takes_the_last_space_is_not_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")

@@ -10,15 +10,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from proxy.core.model import Body, Run
 from proxy.errors import ConfigError, StoreError, StoreUnavailable
-from proxy.stores import open_store, sqlite
+from proxy.stores import open_store, reserve, sqlite, sqlite_connect
 from proxy.stores._api import AddExchange, OpenRun, RunQuery
 from proxy.stores.sqlite import SqliteStore
 
@@ -59,6 +60,73 @@ def test_a_store_that_others_could_read_is_narrowed(opened: Opens, path: Path) -
     path.chmod(0o644)
     opened()
     assert mode(path) == 0o600
+
+
+def test_what_its_owner_made_read_only_stays_so(opened: Opens, path: Path) -> None:
+    opened().close()
+    path.chmod(0o444)
+    with suppress(StoreError):  # not for root
+        opened()
+    assert mode(path) == 0o400
+
+
+def test_a_store_on_a_read_only_disk_can_be_read(
+    opened: Opens, path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of which this is a picture: nothing can be made in the folder, and it says so."""
+    recording = opened()
+    recording.write([call(1)])
+    access, connect = os.access, sqlite3.connect
+    monkeypatch.setattr(os, "access", lambda *asked: asked[0] != path.parent and access(*asked))
+
+    def refusing(name: str | Path, **given: Any) -> sqlite3.Connection:
+        if str(name).endswith("dashcam.db"):  # not ?immutable=1
+            raise sqlite3.OperationalError("unable to open database file")
+        found: sqlite3.Connection = connect(name, **given)
+        return found
+
+    with pytest.raises(StoreError, match="has a log beside it") as refused:
+        opened(create=False)
+    assert "copy dashcam.db and dashcam.db-wal" in str(refused.value.hint)
+    recording.close()
+    monkeypatch.setattr(sqlite3, "connect", refusing)
+    before = path.read_bytes()
+    store = opened(create=False)
+    assert [one.id for one in store.exchanges("run_a")] == ["ex_run_a_1"]
+    assert store.verify() == []
+    with pytest.raises(StoreUnavailable, match="may not be written to"):
+        store.write([call(2)])
+    store.close()
+    assert path.read_bytes() == before
+    assert {file.name for file in path.parent.iterdir()} == {"dashcam.db", ".gitignore"}
+    with pytest.raises(StoreError):
+        opened()  # to record
+
+
+def test_a_full_disk_does_not_keep_a_store_from_opening(
+    opened: Opens, path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reserve lends what SQLite needs beside the file; SQLite says so in two ways."""
+    opened().close()
+    real = sqlite_connect.connect
+
+    def full(*given: Any, **more: Any) -> sqlite3.Connection:
+        if reserve.of(path).stat().st_size == 100_000:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+            raise error
+        return real(*given, **more)
+
+    monkeypatch.setattr(sqlite, "connect", full)
+    reserve.of(path).write_bytes(bytes(100_000))
+    store = opened()
+    store.write([call(1)])
+    assert reserve.of(path).stat().st_size < 100_000
+    store.close()
+    reserve.of(path).write_bytes(bytes(100_000))
+    monkeypatch.setattr(reserve, "lend", lambda _path: False)
+    with pytest.raises(StoreUnavailable, match="the disk is full"):
+        opened()
 
 
 def test_closing_leaves_one_file(opened: Opens, path: Path, call: Call) -> None:

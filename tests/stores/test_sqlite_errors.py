@@ -64,7 +64,7 @@ def test_a_full_disk_says_what_to_do() -> None:
     error = sqlite_errors.translated(error_of("SQLITE_FULL"), "x.db")
     assert (error.message, error.hint) == (
         "cannot use the store x.db: the disk is full",
-        "free some space; recording goes on by itself",
+        "free some space; what records already goes on by itself",
     )
 
 
