@@ -28,7 +28,8 @@ from proxy.engine.finished import Finished
 from proxy.engine.placing import Placing
 from proxy.engine.retries import Retries
 from proxy.engine.understand import event_of, events_of, warning
-from proxy.errors import StoreError, StoreUnavailable
+from proxy.engine.untold import Untold
+from proxy.errors import DashcamError, StoreError, StoreUnavailable
 from proxy.stores._api import (
     AddEvent,
     AddExchange,
@@ -148,7 +149,7 @@ class Writer:
         self._placeholders = count(-1, -1)  # where no event of a store is
         self._prepared = False
         self._untidy = False
-        self._untold: dict[str, Gap] = {}  # gaps that the store does not know of yet, by reason
+        self._untold = Untold()  # what the store does not know of yet
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._heard = 0.0  # when the last exchange came
         self._awaited = 0  # items in the queue that somebody waits for
@@ -294,6 +295,8 @@ class Writer:
         for closes, items in groupby(batch, lambda item: isinstance(item, _Close)):
             group = list(items)
             self._deadline = time.monotonic() + _GIVE_UP
+            if closes and self._untold:
+                self._tell()  # of the run, it may be
             try:
                 self._commit(group, self._closings(group) if closes else self._writes(group))
             except StoreError as error:
@@ -381,18 +384,18 @@ class Writer:
 
     def _base(self, run_id: str) -> int:
         """Calls that earlier processes have stored for the run."""
-        base = self._bases.get(run_id)
-        if base is None:
-            base = self._bases[run_id] = self._patiently(lambda: self._store.last_seq(run_id))
-        return base
+        if run_id not in self._bases:
+            self._bases[run_id] = self._patiently(lambda: self._store.last_seq(run_id))
+        return self._bases[run_id]
 
     def _closings(self, group: list[_Item]) -> list[Write]:
         writes: list[Write] = []
         for item in [item for item in group if isinstance(item, _Close)]:
             try:
                 writes += self._closing(item)
-            except Exception:  # noqa: BLE001 - one run must not cost the others their outcomes
-                _log.exception("a run could not be judged")
+            except Exception as error:  # noqa: BLE001 - one run must not cost the others outcomes
+                bug = not isinstance(error, DashcamError)
+                _log.error("a run could not be judged: %s", error, exc_info=bug)
                 group.remove(item)
                 self._lose([item], "it could not be judged; see the log")
         return writes
@@ -448,6 +451,7 @@ class Writer:
         finished = [item for item in group if isinstance(item, _Finished)]
         with self._lock:
             self.counters.queued_bytes -= sum(item.size for item in finished)
+            self._untold.add(w for item in group if isinstance(item, _Plain) for w in item.writes)
         for _ in finished:
             self._gap(reason)
         self._wake(group, stored=False)
@@ -456,27 +460,23 @@ class Writer:
         now = time.time()
         with self._lock:
             self.counters.gaps += 1
-            self.counters.recent.append(Gap(now, now, 1, reason))
-            known = self._untold.get(reason) or Gap(now, now, 0, reason)
-            self._untold[reason] = Gap(known.since, now, known.calls + 1, reason)
+            self.counters.recent.append(gap := Gap(now, now, 1, reason))
+            self._untold.add([AddGap(gap)])
 
     def _tell(self) -> None:
         """Writes down what is missing, if the store can take it now."""
         with self._lock:
-            told, self._untold = self._untold, {}
+            told = self._untold.take()
         if not told:
             return
         try:
-            self._store.write([AddGap(gap) for gap in told.values()])
+            self._store.write([self._clean(write) for write in told])
             self.counters.trouble = None
         except Exception as error:  # noqa: BLE001 - whatever it is, they are still to be told
             self.counters.trouble = str(error)
             _log.warning("gaps are not written down yet: %s", error)
             with self._lock:
-                for reason, gap in told.items():
-                    more = self._untold.get(reason)
-                    until, calls = (more.until, more.calls) if more else (gap.until, 0)
-                    self._untold[reason] = Gap(gap.since, until, gap.calls + calls, reason)
+                self._untold.add(told, runs=isinstance(error, StoreUnavailable))
 
     def _tidy(self) -> None:
         """Nothing is to be written just now: the store may do what it puts off."""

@@ -202,6 +202,23 @@ async def test_a_store_that_cannot_be_read_is_asked_again(
     assert writer.counters.stored + writer.counters.gaps == 1
 
 
+async def test_a_run_that_began_while_nothing_could_be_stored_is_known_later(
+    make_tx: MakeTx, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(writer_module, "_GIVE_UP", 0.0)
+    store = Failing(StoreUnavailable("full"))
+    writer = make_writer(store)
+    writer.start()
+    assert not await writer.write(OpenRun(Run("run_b", "Support", "", 1.0)))
+    assert await writer.close_run("run_b", 9.0)
+    assert (store.find_run("run_b").label, store.find_run("run_b").ended_at) == ("Support", 9.0)
+    assert len(store.outcomes("run_b")) == 1
+    assert not await writer.close_run("run_c", 9.0)  # and one that never could be
+    await asyncio.to_thread(writer.stop)
+    assert "a run could not be judged: no run 'run_c'" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
 async def test_a_full_queue_drops_and_counts(
     make_tx: MakeTx, monkeypatch: pytest.MonkeyPatch
 ) -> None:
