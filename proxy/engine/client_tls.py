@@ -65,13 +65,7 @@ def client_tls(
                 context.load_verify_locations(usual)
                 break
     if upstream_ca is not None:
-        try:
-            context.load_verify_locations(upstream_ca)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"the upstream CA {str(upstream_ca)!r} cannot be read: {error}",
-                hint="--upstream-ca (DASHCAM_UPSTREAM_CA) takes a PEM file of CA certificates",
-            ) from error
+        _load_ca(context, upstream_ca)
     if certificate is not None:
         try:
             context.load_cert_chain(*certificate, password=_no_password)
@@ -82,6 +76,21 @@ def client_tls(
             ) from error
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def check_ca(upstream_ca: Path) -> None:
+    """Whether `client_tls` can use the file, which takes no time. Raises ConfigError."""
+    _load_ca(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), upstream_ca)
+
+
+def _load_ca(context: ssl.SSLContext, upstream_ca: Path) -> None:
+    try:
+        context.load_verify_locations(upstream_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"the upstream CA {str(upstream_ca)!r} cannot be read: {error}",
+            hint="--upstream-ca (DASHCAM_UPSTREAM_CA) takes a PEM file of CA certificates",
+        ) from error
 
 
 def _usual() -> Resuming:

@@ -9,7 +9,7 @@ import base64
 import ipaddress
 import logging
 import ssl
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, override
 from urllib.parse import unquote, urlsplit
@@ -182,12 +182,12 @@ class _Answer(asyncio.Protocol):
 
 
 async def tunnel(
-    hop: Hop, host: str, port: int, tls: ssl.SSLContext | None
+    hop: Hop, host: str, port: int, tls: Callable[[], ssl.SSLContext]
 ) -> tuple[asyncio.Transport, bytes]:
     """A tunnel to host:port; its transport is paused and has no protocol of the caller's yet.
 
-    Returns the transport and what the other end has said already. `tls` is for proxies that are
-    spoken to over TLS. Raises ProxyError, and what connecting raises.
+    Returns the transport and what the other end has said already. `tls` makes what is for proxies
+    that are spoken to over TLS. Raises ProxyError, and what connecting raises.
     """
     if hop.scheme not in _PORTS:
         said = f"{hop.source} names a {hop.scheme} proxy; only http and https proxies can be used"
@@ -199,7 +199,7 @@ async def tunnel(
             _Answer,
             hop.host,
             hop.port,
-            ssl=tls if secure else None,
+            ssl=tls() if secure else None,
             server_hostname=hop.host if secure else None,
         )
     except ssl.SSLError as error:

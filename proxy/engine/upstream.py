@@ -8,6 +8,7 @@ then has.
 import asyncio
 import asyncio.sslproto
 import contextlib
+import functools
 import ssl
 import time
 from collections import defaultdict, deque
@@ -18,7 +19,7 @@ from typing import Protocol, override
 
 from proxy.core.decisions import Address
 from proxy.core.model import End
-from proxy.engine.client_tls import client_tls, keep_session
+from proxy.engine.client_tls import check_ca, client_tls, keep_session
 from proxy.engine.proxies import Hop, Proxies, ProxyError, tunnel
 
 _HIGH_WATER = 256 * 1024
@@ -164,7 +165,9 @@ class Pool:
         proxies: Proxies | None = None,
         certificates: Certificates | None = None,
     ) -> None:
-        self._tls = client_tls(upstream_ca) if upstream_ca is not None else None
+        self._upstream_ca = upstream_ca
+        if upstream_ca is not None:
+            check_ca(upstream_ca)
         self._own_tls = {
             host.lower(): client_tls(upstream_ca, files)
             for host, files in (certificates or {}).items()
@@ -222,7 +225,9 @@ class Pool:
                 return await asyncio.open_connection(
                     address.host, address.port, happy_eyeballs_delay=_delay(address.host)
                 )
-            transport, said_already = await tunnel(hop, address.host, address.port, self._tls)
+            transport, said_already = await tunnel(
+                hop, address.host, address.port, lambda: self._tls
+            )
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
@@ -277,7 +282,7 @@ class Pool:
 
     async def _through(self, hop: Hop, address: Address, *, secure: bool) -> Connection:
         connection = Connection(address)
-        transport, said_already = await tunnel(hop, address.host, address.port, self._tls)
+        transport, said_already = await tunnel(hop, address.host, address.port, lambda: self._tls)
         if said_already:  # neither TLS nor HTTP has the server speak first
             transport.abort()
             said = f"the upstream proxy {hop.place} sends bytes that nobody asked for"
@@ -306,9 +311,12 @@ class Pool:
             for glob, context in self._own_tls.items():
                 if fnmatch(certified(address.name).lower(), glob):
                     return context
-        if self._tls is None:  # the public roots take long to load, and a replay needs none
-            self._tls = client_tls(None)
         return self._tls
+
+    @functools.cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made when it is needed: the public roots take long to load, and a replay needs none."""
+        return client_tls(self._upstream_ca)
 
     def release(self, connection: Connection) -> None:
         """Takes back a connection on which a message has ended cleanly."""

@@ -104,6 +104,18 @@ async def test_tls_goes_through_a_tunnel_verified_by_its_own_name(
     )
 
 
+async def test_the_first_call_through_a_proxy_over_tls_trusts_the_roots_of_the_machine(
+    ca: trustme.CA, trusted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    async with (
+        echo() as (port, _),
+        ConnectProxy(port).running(server_tls(ca, "localhost")) as proxy,
+    ):
+        pool = Pool(proxies=by(proxy, "https"))
+        assert await said(pool, Address("http", UPSTREAM, 80, UPSTREAM)) == b"hello\n"
+
+
 async def test_plain_bytes_and_streams_go_through_it_too() -> None:
     async with echo() as (port, _), ConnectProxy(port).running() as proxy:
         pool = Pool(proxies=by(proxy))
