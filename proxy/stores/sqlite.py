@@ -4,6 +4,7 @@ What holds at any time, and what `verify` proves: each exchange has one event, i
 from pieces to the bytes that came over the wire, and each piece belongs to a run that needs it.
 """
 
+import logging
 import sqlite3
 import threading
 import time
@@ -38,6 +39,8 @@ from proxy.stores.sqlite_errors import RAISED, StoreFull, is_passing, translated
 from proxy.stores.sqlite_rows import read_exchange
 from proxy.stores.sqlite_write import Batch, Memory
 from proxy.stores.timestamps import text_or_none
+
+_log = logging.getLogger(__name__)
 
 _CHECKPOINT = 4 * 1024 * 1024  # bytes of write-ahead log, about
 _COMMIT = 48 * 1024  # bytes that a commit adds to the log beside its rows, about
@@ -373,6 +376,7 @@ class SqliteStore:
         self._let_go()
         self._memory.forget()
         self._writer = self._open()
+        _log.warning("the file of the store %s was taken away: a new one is used", self._place)
 
     def _is_elsewhere(self) -> bool:
         """Whether its name leads to another file by now, or to none."""

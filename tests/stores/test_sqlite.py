@@ -168,7 +168,11 @@ def test_a_durability_that_is_not_known(path: Path) -> None:
 
 
 def test_a_file_that_somebody_took_away_is_made_again(
-    opened: Opens, path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+    opened: Opens,
+    path: Path,
+    call: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(sqlite, "_LOOK", 0.0)
     store = opened()
@@ -184,6 +188,7 @@ def test_a_file_that_somebody_took_away_is_made_again(
     assert opened().secret() == secret
     assert mode(path) == 0o600
     assert (path.parent / ".gitignore").exists()
+    assert f"{path} was taken away" in caplog.text
 
 
 # --- trouble ---------------------------------------------------------------------------------
