@@ -1,6 +1,7 @@
 """The forward proxy: ports that are listened on, a handler for each connection."""
 
 import asyncio
+import functools
 import logging
 import socket
 import time
@@ -184,7 +185,9 @@ _OPTIONS: tuple[tuple[str, object, object], ...] = (
 )
 
 
+@functools.cache
 def _options() -> moptions.Options:
+    """Nobody changes them, so one is enough for a process."""
     options = moptions.Options()
     for name, kind, value in _OPTIONS:
         if name in options:

@@ -19,7 +19,6 @@ from mitmproxy.proxy.tunnel import TunnelState
 from mitmproxy.tls import ClientHelloData, TlsData
 from OpenSSL import SSL
 
-from proxy.engine.client_tls import USUAL_BUNDLES
 from proxy.engine.upstream import Certificates, certified
 
 _H1, _H2 = b"http/1.1", b"h2"
@@ -157,10 +156,9 @@ def _verifying_context(
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_verify(SSL.VERIFY_PEER, None)
-    context.set_default_verify_paths()
-    for bundle in (*USUAL_BUNDLES, *([upstream_ca] if upstream_ca else ())):
-        if Path(bundle).is_file():
-            context.load_verify_locations(str(bundle))
+    context.set_default_verify_paths()  # it looks for bundles where OpenSSL itself finds none
+    if upstream_ca is not None:
+        context.load_verify_locations(str(upstream_ca))
     if certificate is not None:  # the pool has loaded it before, and said what is wrong with it
         chain, key = certificate
         context.use_certificate_chain_file(str(chain))

@@ -102,6 +102,13 @@ def upstream_ca() -> trustme.CA:
     return trustme.CA()
 
 
+@pytest.fixture(autouse=True)
+def no_public_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody here has a public certificate, and each proxy would load all roots anew."""
+    (tmp_path / "roots.pem").touch()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "roots.pem"))
+
+
 @pytest.fixture
 async def upstream(upstream_ca: trustme.CA) -> AsyncIterator[Upstream]:
     made = Upstream(plain)
