@@ -3,6 +3,8 @@
 mitmproxy keeps something of every stream, and every connection to an HTTP/1.1 upstream, for as long
 as the client's connection lives. After so many streams, once none is open, the client is told to
 connect anew (GOAWAY; RFC 9113, 6.8): it knows then that what it has just sent was not begun.
+
+A request that no head of HTTP/1.1 can hold, or only one that is read in two ways, is refused.
 """
 
 from collections.abc import Generator
@@ -16,7 +18,9 @@ from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.layers.http import HttpStream
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
+    RequestHeaders,
     RequestProtocolError,
+    RequestTrailers,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
@@ -24,6 +28,10 @@ from mitmproxy.proxy.layers.http._events import (
 )
 
 from addons import h1_upstream as _  # noqa: F401 - its clients take the place of mitmproxy's
+from proxy.core.http1 import HEAD_ONLY, parse_request, render_headers, request_framing
+from proxy.core.model import header
+from proxy.engine import answers
+from proxy.errors import FormatError
 
 STREAMS = 100
 LINGER = 5.0  # seconds in which a client that was told to leave is still listened to
@@ -91,6 +99,8 @@ class Http2Layer(HttpLayer):
             event.stream_id
         ):
             yield from self._failed(child, event)
+        elif isinstance(child, HttpStream) and (said := _wrong_in(event)):
+            yield from self._refused(child, said)
         else:
             yield from super().event_to_child(child, event)
 
@@ -115,15 +125,69 @@ class Http2Layer(HttpLayer):
         if answer is None:
             yield from super().event_to_child(child, event)
             return
+        yield from self._answered(child, event.stream_id, answer)
+
+    def _answered(
+        self, child: layer.Layer, number: int, answer: http.Response
+    ) -> layer.CommandGenerator[None]:
         for part in (
-            ResponseHeaders(event.stream_id, answer),
-            ResponseData(event.stream_id, answer.raw_content),
-            ResponseEndOfMessage(event.stream_id),
+            ResponseHeaders(number, answer),
+            ResponseData(number, answer.raw_content or b""),
+            ResponseEndOfMessage(number),
         ):
             yield from super().event_to_child(child, part)
+
+    def _refused(self, stream: HttpStream, said: str) -> layer.CommandGenerator[None]:
+        """What else comes of the stream goes nowhere."""
+        number = stream.stream_id
+        if getattr(stream, "flow", None) is not None:  # some of it is with the upstream
+            broken = RequestProtocolError(number, said, ErrorCode.GENERIC_CLIENT_ERROR)
+            yield from self.event_to_child(stream, broken)
+        self.streams.pop(number, None)
+        refusal = answers.malformed(said)
+        headers = http.Headers([pair for pair in refusal.headers if pair[0] != b"connection"])
+        answer = http.Response.make(refusal.status, refusal.body, headers)
+        answer.http_version = "HTTP/2.0"
+        yield from self._answered(self.connections[self.context.client], number, answer)
 
     @override
     def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
         self._begun += 1
         self._last = max(self._last, stream_id)
         yield from super().make_stream(stream_id)
+
+
+def _wrong_in(event: events.Event) -> str | None:
+    if isinstance(event, RequestHeaders):
+        return malformed(event.request, ends=event.end_stream)
+    if isinstance(event, RequestTrailers) and any(
+        pair[0].lower() in HEAD_ONLY for pair in event.trailers.fields
+    ):
+        return "a trailer is one that only a head may have"
+    return None
+
+
+def malformed(request: http.Request, *, ends: bool) -> str | None:
+    """What is wrong with the head of an HTTP/2 request; one that `ends` has no body (RFC 9113, 8).
+
+    h2 has looked at the pseudo-headers and names, and leaves much of the values to its user.
+    """
+    data = request.data
+    if data.method == b"CONNECT":
+        return "a tunnel in a tunnel"
+    fields = data.headers.fields
+    host = data.authority or header(fields, b"host") or b""
+    rest = tuple(pair for pair in fields if pair[0] != b"host")
+    line = b"%b %b HTTP/1.1\r\n" % (data.method, data.path)
+    try:
+        head = parse_request(line + render_headers(((b"host", host), *rest)))
+        framing = request_framing(head)
+    except FormatError as error:
+        return str(error)
+    if not data.path.startswith(b"/") and data.path != b"*":
+        return "the path is none"
+    if data.scheme not in {b"http", b"https"}:
+        return "the scheme is neither http nor https"
+    if ends and framing.length:
+        return "the body is shorter than its Content-Length"
+    return None

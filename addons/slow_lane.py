@@ -74,10 +74,11 @@ class SlowLane:
                 tx.request_data(data)
             return data
 
-        request.stream = tee
         decision = self._engine.decide(tx)
-        if isinstance(decision, Refuse):
+        if isinstance(decision, Refuse):  # mitmproxy answers once the body has ended
             self._answer(flow, tx, decision)
+        else:
+            request.stream = tee
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """The request is whole."""

@@ -35,7 +35,7 @@ _HOST = re.compile(rb"[\w.~%!$&'()*+;=:\[\]-]*")  # RFC 3986, 3.2.2 and a port; 
 _AUTHORITY = re.compile(rb"([\w.~-]+|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]+):([0-9]{1,5})")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNKED = b"chunked"
-_HEAD_ONLY = frozenset({b"content-length", b"transfer-encoding", b"host"})  # RFC 9110, 6.5.1
+HEAD_ONLY = frozenset({b"content-length", b"transfer-encoding", b"host"})  # RFC 9110, 6.5.1
 
 
 class Head(NamedTuple):
@@ -405,7 +405,7 @@ class ChunkedBody:
             self._line = section
             return len(data)
         self.trailers, _ = _parse_headers(section, 0)
-        if any(name.lower() in _HEAD_ONLY for name, _ in self.trailers):
+        if any(name.lower() in HEAD_ONLY for name, _ in self.trailers):
             raise FormatError("a trailer says what only a header may say")
         used = end - len(self._line)
         self._line = b""
