@@ -31,7 +31,8 @@ from proxy.engine.tasks import spawn
 from proxy.engine.upstream import Pool, UpstreamError
 
 _log = logging.getLogger(__name__)
-_CLIENT_BACKLOG = 256 * 1024
+_CLIENT_BACKLOG = 256 * 1024  # bytes; no more is read for a client that does not take them
+_UNREAD = 4 << 20  # bytes; a client that has not taken them is not listened to either
 _UPSTREAMS = 10_000  # connections to one address, of one client connection
 
 type Table = Mapping[str, Sequence[Callable[[Any], Any]]]
@@ -96,20 +97,45 @@ class Handler(LiveConnectionHandler):
                 short.over = True
                 self.push(events.DataReceived(self.client, b""))
             elif self._lane is not None and (
-                self._lane.upload_waits or self.client_backlog() > _CLIENT_BACKLOG
+                self._lane.upload_waits or self.client_backlog() > _UNREAD
             ):
-                self.hold_back(transport)
+                self.hold_back(transport, from_client=True)
             return True
 
         transport.set_protocol(Inbound(transport.get_protocol(), reader, take))
 
-    def hold_back(self, transport: asyncio.ReadTransport) -> None:
-        """Stops reading until everybody has taken what they were sent."""
+    def hold_back(self, transport: asyncio.ReadTransport, *, from_client: bool) -> None:
+        """Stops reading until those whom it is for have taken what they were sent."""
         transport.pause_reading()
-        spawn(self._resume_when_drained(transport), "back-pressure")
+        spawn(self._resume_when_drained(transport, from_client), "back-pressure")
 
-    async def _resume_when_drained(self, transport: asyncio.ReadTransport) -> None:
-        await self.drain_writers()  # type: ignore[no-untyped-call]  # mitmproxy's
+    @override
+    async def drain_writers(self) -> None:
+        """What was read waits for those whom it is for.
+
+        mitmproxy waits for everybody; then a client that sends all before it reads, and an upstream
+        that answers meanwhile, wait for each other.
+        """
+        io = self.transports.get(self.client)
+        await self._drained(from_client=io is None or io.handler is asyncio.current_task())
+
+    async def _drained(self, *, from_client: bool) -> None:
+        """Waits for those who are sent what is read; for the client itself only if it is deaf."""
+        deaf = self.client_backlog() > _UNREAD
+        for connection, io in list(self.transports.items()):
+            own = (connection is self.client) == from_client
+            if io.writer is None or (own and not (from_client and deaf)):
+                continue
+            try:
+                await io.writer.drain()
+            except OSError as error:
+                if io.handler is not None:
+                    io.handler.cancel(f"Error sending data: {error}")
+
+    async def _resume_when_drained(
+        self, transport: asyncio.ReadTransport, from_client: bool
+    ) -> None:
+        await self._drained(from_client=from_client)
         if not transport.is_closing():
             transport.resume_reading()
 
@@ -294,4 +320,4 @@ class _Borrower:
         connection = self._server.connection
         if connection is None or connection.transport is None or connection.is_closing():
             return
-        self._handler.hold_back(connection.transport)
+        self._handler.hold_back(connection.transport, from_client=False)
