@@ -25,7 +25,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e\x80-\xff]+) (HTTP/1\.[01])\r\n")
 _STATUS_LINE = re.compile(rb"(HTTP/1\.[01]) ([1-9][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n")
 # The value is stripped afterwards: a pattern that leaves out its blanks takes quadratic time.
-_HEADER = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)\r\n")
+_HEADER = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
 _NAME = re.compile(_TOKEN)
 # All of a line or what has come of it. RFC 9112, 7.1 has no blanks before the CR LF; servers do.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?(?:\r\n?)?")
@@ -35,7 +35,14 @@ _HOST = re.compile(rb"[\w.~%!$&'()*+;=:\[\]-]*")  # RFC 3986, 3.2.2 and a port; 
 _AUTHORITY = re.compile(rb"([\w.~-]+|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]+):([0-9]{1,5})")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNKED = b"chunked"
+_SPECIAL = frozenset({b"host", b"connection", b"content-length", b"transfer-encoding"})
+_NOTHING: frozenset[bytes] = frozenset()
+_MAX_KNOWN = 4096  # header lines that are remembered
+_MAX_KNOWN_LINE = 512  # bytes
 HEAD_ONLY = frozenset({b"content-length", b"transfer-encoding", b"host"})  # RFC 9110, 6.5.1
+
+
+type Special = tuple[tuple[bytes, bytes], ...]  # lower-case name and value
 
 
 class Head(NamedTuple):
@@ -48,6 +55,7 @@ class Head(NamedTuple):
     reason: bytes
     headers: Headers
     size: int
+    special: Special  # those of the headers that framing and routing look at
 
 
 class Framing(NamedTuple):
@@ -84,6 +92,11 @@ class BodyReader(Protocol):
         """The connection closed: whether that ends the body rightly."""
 
 
+type _Line = tuple[tuple[bytes, bytes], bytes | None]  # name and value; the name if special
+
+_known: dict[bytes, _Line] = {}
+
+
 def head_end(data: bytes | bytearray, seen: int = 0, limit: int = MAX_HEAD) -> int:
     """The length of a complete head at the start of `data`, or -1; FormatError when too long.
 
@@ -117,21 +130,28 @@ def parse_request(data: bytes) -> Head:
         raise FormatError("the request line is malformed")
     if not _TARGET.match(line[2]) and (line[1], line[2]) != (b"OPTIONS", b"*"):
         raise FormatError("the target is neither a path nor a URL")
-    headers, size = _parse_headers(data, line.end())
-    _check_host(headers, line[3])
-    return Head(line[1], line[2], line[3], 0, b"", headers, size)
+    headers, special, size = _parse_headers(data, line.end())
+    _check_host(special, line[3])
+    return Head(line[1], line[2], line[3], 0, b"", headers, size, special)
 
 
 def check_request(version: bytes, headers: Headers) -> None:
     """Whether a request that another parser took is as strict as ours are. Raises FormatError."""
     if version not in {b"HTTP/1.0", b"HTTP/1.1"}:
         raise FormatError("the version is neither HTTP/1.0 nor HTTP/1.1")
-    _check_host(headers, version)
-    request_framing(Head(b"", b"", version, 0, b"", headers, 0))
+    special = special_of(headers)
+    _check_host(special, version)
+    request_framing(Head(b"", b"", version, 0, b"", headers, 0, special))
 
 
-def _check_host(headers: Headers, version: bytes) -> None:
-    hosts = [value for name, value in headers if len(name) == 4 and name.lower() == b"host"]  # noqa: PLR2004 - the name's length
+def special_of(headers: Headers) -> Special:
+    """The headers that framing and routing look at."""
+    named = [(name.lower(), value) for name, value in headers]
+    return tuple([pair for pair in named if pair[0] in _SPECIAL])
+
+
+def _check_host(special: Special, version: bytes) -> None:
+    hosts = [value for name, value in special if name == b"host"]
     if len(hosts) > 1 or (not hosts and version == b"HTTP/1.1"):
         raise FormatError("there must be exactly one Host header")
     if hosts and not _HOST.fullmatch(hosts[0]):
@@ -152,9 +172,9 @@ def parse_connect(data: bytes) -> tuple[Head, str, int]:
     port = int(place[2])
     if not 0 < port < 65536:  # noqa: PLR2004 - ports
         raise FormatError("there is no such port")
-    headers, size = _parse_headers(data, line.end())
-    head = Head(line[1], line[2], line[3], 0, b"", headers, size)
-    if sum(name.lower() == b"host" for name, _ in headers) > 1:
+    headers, special, size = _parse_headers(data, line.end())
+    head = Head(line[1], line[2], line[3], 0, b"", headers, size, special)
+    if sum(name == b"host" for name, _ in special) > 1:
         raise FormatError("there must be exactly one Host header")
     if any(_delimiters(head)):
         raise FormatError("a CONNECT has no body")
@@ -174,25 +194,37 @@ def parse_response(data: bytes) -> Head:
     line = _STATUS_LINE.match(data)
     if line is None:
         raise FormatError("the status line is malformed")
-    headers, size = _parse_headers(data, line.end())
-    return Head(b"", b"", line[1], int(line[2]), line[3] or b"", headers, size)
+    headers, special, size = _parse_headers(data, line.end())
+    return Head(b"", b"", line[1], int(line[2]), line[3] or b"", headers, size, special)
 
 
-def _parse_headers(data: bytes, at: int) -> tuple[Headers, int]:
-    found: list[tuple[bytes, bytes]] = []
-    match = _HEADER.match
-    while not data.startswith(b"\r\n", at):
-        line = match(data, at)
-        if line is None:
-            name = _NAME.match(data, at)
-            if name is not None and data.startswith(b":", name.end()):
-                raise FormatError(f"the value of header {name[0][:40].decode()!r} is malformed")
-            raise FormatError(f"the name of header number {len(found) + 1} is malformed")
-        found.append((line[1], line[2].strip(b" \t")))
-        at = line.end()
-        if len(found) > MAX_HEADERS:
-            raise FormatError(f"there are more than {MAX_HEADERS} headers")
-    return tuple(found), at + 2
+def _parse_headers(data: bytes, at: int) -> tuple[Headers, Special, int]:
+    if data.startswith(b"\r\n", at):
+        return (), (), at + 2
+    end = data.index(b"\r\n\r\n", at)
+    lines = data[at:end].split(b"\r\n")
+    if len(lines) > MAX_HEADERS:
+        raise FormatError(f"there are more than {MAX_HEADERS} headers")
+    found = [_known.get(line) or _line(line, lines) for line in lines]
+    special = tuple([(lower, pair[1]) for pair, lower in found if lower is not None])
+    return tuple([pair for pair, _ in found]), special, end + 4
+
+
+def _line(line: bytes, lines: list[bytes]) -> _Line:
+    """One of the header lines. Clients and servers send nearly the same ones every time."""
+    parsed = _HEADER.fullmatch(line)
+    if parsed is None:
+        name = _NAME.match(line)
+        if name is not None and line.startswith(b":", name.end()):
+            raise FormatError(f"the value of header {name[0][:40].decode()!r} is malformed")
+        raise FormatError(f"the name of header number {lines.index(line) + 1} is malformed")
+    lower = parsed[1].lower()
+    made = (parsed[1], parsed[2].strip(b" \t")), lower if lower in _SPECIAL else None
+    if len(line) <= _MAX_KNOWN_LINE:
+        if len(_known) >= _MAX_KNOWN:
+            _known.clear()
+        _known[line] = made
+    return made
 
 
 def request_framing(head: Head) -> Framing:
@@ -218,12 +250,12 @@ def response_framing(head: Head, method: bytes) -> Framing:
 def _delimiters(head: Head) -> tuple[int | None, bool]:
     length: int | None = None
     chunked = False
-    for name, value in head.headers:
-        if len(name) == 14 and name.lower() == b"content-length":  # noqa: PLR2004 - the name's length
+    for name, value in head.special:
+        if name == b"content-length":
             if length is not None or not _LENGTH.fullmatch(value):
                 raise FormatError("Content-Length is doubled or not a number")
             length = int(value)
-        elif len(name) == 17 and name.lower() == b"transfer-encoding":  # noqa: PLR2004 - likewise
+        elif name == b"transfer-encoding":
             if chunked or value.lower() != _CHUNKED:
                 raise FormatError("Transfer-Encoding is doubled or not `chunked`")
             chunked = True
@@ -234,18 +266,20 @@ def _delimiters(head: Head) -> tuple[int | None, bool]:
 
 def keeps_alive(head: Head) -> bool:
     """Whether the connection may carry another message after this one."""
-    tokens = connection_tokens(head.headers)
+    tokens = connection_tokens(head.special)
     if b"close" in tokens:
         return False
     if head.version == b"HTTP/1.1":
         return True
     # RFC 9112, 6.1: what HTTP/1.0 says of a transfer coding is not to be relied on afterwards.
-    return b"keep-alive" in tokens and header(head.headers, b"transfer-encoding") is None
+    return b"keep-alive" in tokens and header(head.special, b"transfer-encoding") is None
 
 
 def connection_tokens(headers: Headers) -> frozenset[bytes]:
     """The lower-case tokens of the Connection headers."""
     said = [value for name, value in headers if len(name) == 10 and name.lower() == b"connection"]  # noqa: PLR2004 - the name's length
+    if not said:
+        return _NOTHING
     return frozenset([token.strip().lower() for value in said for token in value.split(b",")])
 
 
@@ -404,7 +438,7 @@ class ChunkedBody:
         if end < 0:
             self._line = section
             return len(data)
-        self.trailers, _ = _parse_headers(section, 0)
+        self.trailers, *_ = _parse_headers(section, 0)
         if any(name.lower() in HEAD_ONLY for name, _ in self.trailers):
             raise FormatError("a trailer says what only a header may say")
         used = end - len(self._line)

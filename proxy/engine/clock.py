@@ -2,10 +2,18 @@
 
 import os
 import time
+from collections import deque
+from functools import lru_cache
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
-_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]  # ten bits each
-_SHIFTS = range(120, -1, -10)
+_SHIFTS = range(45, -1, -5)  # of the digits of a time
+_DIGITS = bytes(ord(_ALPHABET[byte % 32]) for byte in range(256))  # a random byte's digit
+_RANDOM = 16  # digits of an id that are random: 80 bits
+_AT_ONCE = 256  # ids whose random digits are asked for in one go: the kernel is far away
+
+_random: deque[str] = deque()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.clear)  # two processes must not share them
 
 
 def wall() -> float:
@@ -25,6 +33,19 @@ def steady() -> float:
 
 def new_id(prefix: str) -> str:
     """`prefix_` and a ULID (github.com/ulid/spec): 48 bits of milliseconds, 80 bits random."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10))
-    pairs = _PAIRS
-    return f"{prefix}_" + "".join([pairs[(value >> shift) & 1023] for shift in _SHIFTS])
+    return f"{prefix}_{_digits(time.time_ns() // 1_000_000)}{_some_random()}"
+
+
+@lru_cache(maxsize=4)
+def _digits(millisecond: int) -> str:
+    return "".join([_ALPHABET[(millisecond >> shift) & 31] for shift in _SHIFTS])
+
+
+def _some_random() -> str:
+    try:
+        return _random.popleft()
+    except IndexError:
+        fresh = os.urandom(_AT_ONCE * _RANDOM).translate(_DIGITS).decode("ascii")
+        mine, *others = (fresh[at : at + _RANDOM] for at in range(0, len(fresh), _RANDOM))
+        _random.extend(others)
+        return mine

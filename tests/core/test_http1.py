@@ -21,6 +21,7 @@ from proxy.core.http1 import (
     parse_response,
     render_headers,
     response_framing,
+    special_of,
 )
 from proxy.core.model import Headers
 from proxy.errors import FormatError
@@ -115,6 +116,7 @@ def test_a_request_head() -> None:
         b"",
         ((b"Host", b"h"), (b"X-A", b"one  two"), (b"x-a", b"")),
         len(data) - 4,
+        ((b"host", b"h"),),
     )
 
 
@@ -132,7 +134,7 @@ def test_a_request_head() -> None:
 def test_a_response_head(line: bytes, status: int, reason: bytes, version: bytes) -> None:
     data = line + b"\r\nA: b\r\n\r\n"
     head = parse_response(data)
-    assert head == Head(b"", b"", version, status, reason, ((b"A", b"b"),), len(data))
+    assert head == Head(b"", b"", version, status, reason, ((b"A", b"b"),), len(data), ())
 
 
 @pytest.mark.parametrize(
@@ -220,7 +222,7 @@ def test_reading_takes_time_in_proportion_to_the_size(filling: bytes) -> None:
 
 
 def response(status: int, *headers: tuple[bytes, bytes], version: bytes = b"HTTP/1.1") -> Head:
-    return Head(b"", b"", version, status, b"", headers, 0)
+    return Head(b"", b"", version, status, b"", headers, 0, special_of(headers))
 
 
 _LENGTH = (b"Content-Length", b"5")

@@ -329,7 +329,7 @@ def test_only_the_end_is_held() -> None:
 
 def test_response_head() -> None:
     headers = ((b"A", b"b"),)
-    head = Head(b"", b"", b"HTTP/1.0", 404, b"Caf\xe9", headers, 9)
+    head = Head(b"", b"", b"HTTP/1.0", 404, b"Caf\xe9", headers, 9, ())
     assert response_head(head) == ResponseHead(404, "Café", "HTTP/1.0", headers)
 
 

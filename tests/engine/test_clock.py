@@ -1,3 +1,4 @@
+import os
 import re
 import time
 
@@ -25,3 +26,18 @@ def test_ticks_go_forward_in_microseconds() -> None:
     start, wall = clock.ticks(), clock.wall()
     assert clock.ticks() >= start
     assert abs(wall - time.time()) < 60
+
+
+def test_a_fork_has_ids_of_its_own() -> None:
+    clock.new_id("x")  # random bytes are at hand now
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(write, clock.new_id("x")[-16:].encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    theirs = os.read(read, 100).decode()
+    os.close(read)
+    os.close(write)
+    assert len(theirs) == 16
+    assert clock.new_id("x")[-16:] != theirs

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from proxy.core import encoding
+from proxy.core.kept import Kept
 from proxy.core.model import Body, Frame, Headers, header
 from proxy.core.redaction import spans
 from proxy.core.redaction.bodies import Bodies, ContentType, Messages, Opened, content_type
+
+type Clean = Kept[tuple[bytes | None, bytes | None, bytes], bool]
 
 LIMIT = encoding.LIMIT  # a body larger than this is dropped
 _MESSAGES = (1, 2)  # the opcodes of text and binary messages
@@ -19,9 +22,19 @@ _CLOSE_CODE = 2  # bytes before a close frame's reason
 
 
 class OpenBody:
-    """A body, with its Content-Encoding; opening it finds its secrets, and learns them."""
+    """A body, with its Content-Encoding; opening it finds its secrets, and learns them.
 
-    def __init__(self, bodies: Bodies, body: Body, headers: Headers, side: str) -> None:
+    `clean` bodies are those of which is known that they hold none; they are added to it.
+    """
+
+    def __init__(
+        self,
+        bodies: Bodies,
+        body: Body,
+        headers: Headers,
+        side: str,
+        clean: Clean | None = None,
+    ) -> None:
         self.body = body
         self.side = side
         self._dropped = ""
@@ -29,6 +42,11 @@ class OpenBody:
         self._decoded: encoding.Decoded | None = None
         self._inner: Opened | None = None  # what the codings hold
         self._outer: Opened | None = None  # the body as it is
+        self._clean = clean
+        types = header(headers, b"content-type"), header(headers, b"content-encoding")
+        self._key = (*types, body.data)
+        if clean is not None and clean.get(self._key):
+            return
         try:
             self._open(bodies, headers)
         except Exception as err:  # noqa: BLE001 - whatever it is: no body is stored unredacted
@@ -38,7 +56,10 @@ class OpenBody:
         """The body without its secrets (trailers apart), and what there is to say of it."""
         try:
             if not self._dropped:
-                return self._redacted()
+                found, said = self._redacted()
+                if found is self.body and self._clean is not None:
+                    self._clean.put(self._key, value=True, size=len(found.data))
+                return found, said
         except Exception as err:  # noqa: BLE001 - whatever it is: no body is stored unredacted
             self._fail(err)
         return Body(), (f"{self.side} body dropped: {self._dropped}",)

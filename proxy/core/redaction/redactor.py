@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from proxy.core.kept import Kept
 from proxy.core.model import Body, Exchange, Headers, Own, RequestHead, ResponseHead
 from proxy.core.redaction import fields, names, pseudonym, spans
 from proxy.core.redaction.bodies import Bodies
 from proxy.core.redaction.headers import CREDENTIAL_HEADERS, STRUCTURAL_HEADERS, header_rule
 from proxy.core.redaction.names import Rule
-from proxy.core.redaction.payloads import OpenBody, OpenFrames
+from proxy.core.redaction.payloads import Clean, OpenBody, OpenFrames
 from proxy.core.redaction.rules import Rules
 from proxy.core.redaction.scanner import Scanner
 from proxy.core.redaction.spans import Find, Hit, whole
 
 type Keep = Callable[[bytes, bytes], None]
+type _Request = tuple[RequestHead, bytes]
 
 _VAGUE = ("", "credential")  # what says nothing of the value: the same one may be found otherwise
 _MAX_CACHED = 4096
@@ -44,6 +46,8 @@ class Redactor:
         self._version = -1
         self._clean_headers: dict[tuple[bytes, bytes], bytes] = {}
         self._clean_texts: dict[tuple[bool, str], str] = {}
+        self._clean_requests = Kept[_Request, _Request]()
+        self._clean_bodies: Clean = Kept()
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """A redacted copy of a finished exchange. Never raises for what is in it.
@@ -60,9 +64,11 @@ class Redactor:
         self._target(exchange.request.target)
         own = self._own(exchange.own)
         bodies = self._bodies
-        sent = OpenBody(bodies, exchange.request_body, exchange.request.headers, "request")
+        self._refresh()
+        clean = self._clean_bodies
+        sent = OpenBody(bodies, exchange.request_body, exchange.request.headers, "request", clean)
         headers = response.headers if response is not None else ()
-        got = OpenBody(bodies, exchange.response_body, headers, "response")
+        got = OpenBody(bodies, exchange.response_body, headers, "response", clean)
         frames = OpenFrames(bodies, exchange.frames)
 
         headers = self._redacted_headers(exchange.request.headers)
@@ -92,11 +98,19 @@ class Redactor:
 
         A body that cannot be redacted becomes empty.
         """
+        self._refresh()
+        known = self._clean_requests.get((head, body))
+        if known is not None:
+            return known
+        version = self._scanner.learned.version
         self._learn_headers([head.headers])
         self._target(head.target)
         opened = OpenBody(self._bodies, Body(body), head.headers, "request")
         new_body, headers, _ = self._close(opened, self._redacted_headers(head.headers))
-        return self._request_head(head, headers), new_body.data
+        clean = self._request_head(head, headers), new_body.data
+        if version == self._scanner.learned.version:
+            self._clean_requests.put((head, body), clean, 2 * len(body))
+        return clean
 
     def text(self, text: str) -> str:
         """A text for logs: names and shapes as everywhere, and what was learned; learns nothing."""
@@ -151,6 +165,8 @@ class Redactor:
         if version != self._version or len(self._clean_texts) > _MAX_CACHED:
             self._version = version
             self._clean_headers, self._clean_texts = {}, {}
+            self._clean_requests.clear()
+            self._clean_bodies.clear()
         if len(self._clean_headers) > _MAX_CACHED:
             self._clean_headers = {}
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from proxy.core import canonical, plain, telemetry
+from proxy.core.kept import Kept
 from proxy.core.matching import IgnoreRule, Key, MatchRequest, exact, ignore, normalised
 from proxy.core.model import Body, End, Exchange, RequestHead
 from proxy.core.replay.origins import Origins
@@ -146,6 +147,8 @@ class Fixtures:
         self.loads = loads
         self.at_hand = all(fixture.at_hand for fixture in fixtures)  # nothing is to be loaded
         self.origins = Origins(self)
+        self._asked = Kept[tuple[str | None, RequestHead, bytes], MatchRequest]()
+        self._found = Kept[MatchRequest, Sequence[int]]()
 
     @classmethod
     def of(
@@ -208,11 +211,19 @@ class Fixtures:
         data = plain.request(head, body)
         if self._redact is not None:
             head, data = self._redact(head, data)
-        return MatchRequest(step or self._steps(head, data), head, data, self.rules)
+        asked = self._asked.get((step, head, data))
+        if asked is None:
+            asked = MatchRequest(step or self._steps(head, data), head, data, self.rules)
+            self._asked.put((step, head, data), asked, len(data))
+        return asked
 
     def exactly(self, request: MatchRequest) -> Sequence[int]:
         """Positions of the fixtures whose request is this one byte for byte, in order."""
-        return self._by_exact.get(_exact(request, digested=self.loads), _NONE)
+        found = self._found.get(request)
+        if found is None:
+            found = self._by_exact.get(_exact(request, digested=self.loads), _NONE)
+            self._found.put(request, found, len(request.body))
+        return found
 
     def normally(self, request: MatchRequest, key: Key) -> Sequence[int]:
         """Positions of the fixtures with a request's normalised key, in order.
