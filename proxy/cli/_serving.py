@@ -1,7 +1,7 @@
 """Opens the ways in: the runtime, the forward proxy, the gateway and the API.
 
 Their ports are open at once. mitmproxy and aiohttp, which take longest to load, are loaded when
-somebody comes: a command that calls nobody needs neither.
+somebody comes who needs them: a command that calls nobody needs neither, the gateway neither.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxy import runtime as composition
@@ -32,7 +33,8 @@ from proxy.runtime import Runtime
 
 if TYPE_CHECKING:
     from addons.interceptor import Interceptor
-    from proxy.servers.app import Site
+    from proxy.servers.early import Early
+    from proxy.servers.gateway import Gateway
     from proxy.servers.listening import Listening
 
 _log = logging.getLogger(__name__)
@@ -113,7 +115,6 @@ class Front:
         self._ca = authority.cert_pem.decode()
         self._token = token
         self._wide = False
-        self._listening: list[Listening] = []
         self._doors = Doors(self._make, self._serve)
         self.load = self._doors.load
 
@@ -124,31 +125,46 @@ class Front:
 
     async def drain(self) -> None:
         """Stops listening; returns once the gateway's clients have their answers."""
-        await self._doors.stop()
-        for listening in self._listening:
-            await listening.drain()
+        early = await self._doors.stop()
+        if early is not None:
+            await early.drain()
 
     async def stop(self) -> None:
         """Stops listening, and ends open requests."""
-        await self._doors.stop()
-        for listening in self._listening:
-            await listening.stop()
+        early = await self._doors.stop()
+        if early is not None:
+            await early.stop()
 
-    async def _make(self) -> "Site":
+    async def load_api(self) -> None:
+        """Loads the API, too, before anybody has to wait for it."""
+        early = await self.load()
+        await early.load()
+
+    async def _make(self) -> "Early":
+        await asyncio.to_thread(importlib.import_module, "proxy.servers.early")
+        from proxy.servers.early import Early
+        from proxy.servers.gateway import Gateway
+
+        gateway = Gateway(self._runtime.engine)
+        early = Early(gateway, partial(self._api, gateway))
+        if self._wide:
+            await early.load()  # it knows who may use the gateway
+        return early
+
+    async def _api(self, gateway: "Gateway") -> "Listening":
         await asyncio.to_thread(importlib.import_module, "proxy.servers.app")
         from proxy.servers.api import Api
         from proxy.servers.app import Site
-        from proxy.servers.gateway import Gateway
 
         engine, store = self._runtime.engine, self._runtime.store
         api = Api(engine, store, listeners=self._ports, reports=self._reports, ca=self._ca)
-        return Site(api, Gateway(engine), self._token, wide=self._wide)
+        return await Site(api, gateway, self._token, wide=self._wide).serve(())
 
     def _reports(self) -> list[dict[str, Any]]:
         return self.reports()  # which may be set later
 
-    async def _serve(self, site: "Site", sockets: Sequence[socket.socket]) -> None:
-        self._listening.append(await site.serve(sockets))
+    async def _serve(self, early: "Early", sockets: Sequence[socket.socket]) -> None:
+        await early.serve(sockets)
 
 
 @dataclass(slots=True)
@@ -187,6 +203,7 @@ class Serving:
         """Loads what serves the ports, before anybody has to wait for it."""
         await self.front.load()
         await self.forward.load()
+        await self.front.load_api()
 
     async def drain(self, now: asyncio.Event) -> None:
         """Lets calls that are under way come to their end, for some seconds, or until `now`."""

@@ -25,7 +25,6 @@ from proxy.servers.listening import Listening, listen
 # is for the token.
 _OPEN = frozenset({"/livez", "/readyz"})
 _NUMBERS = frozenset(PATHS) - _OPEN
-_RESERVED = frozenset({"api", *(path.removeprefix("/") for path in PATHS)})
 _MAX_API_BODY = 16 * 1024 * 1024
 
 type Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,7 +46,6 @@ class Site:
     async def serve(self, sockets: Sequence[socket.socket]) -> Listening:
         """The same for sockets that listen already."""
         self.gateway.admits = self._admits
-        self.gateway.reserved = _RESERVED
         return await listen(self.application(), sockets, self.gateway)
 
     def application(self) -> web.Application:

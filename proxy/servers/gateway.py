@@ -9,6 +9,8 @@ from proxy.engine.engine import Engine
 from proxy.engine.router import Upstream
 from proxy.servers.client import Client
 
+GRACE = 2.0  # seconds that open requests have when the port is closed
+RESERVED = frozenset({"api", "livez", "readyz", "recordingz", "metrics"})
 KEY = "key-"  # before a token in a base URL, for clients that can be given no header
 
 
@@ -29,11 +31,10 @@ def _everybody(_head: Head) -> bool:
 class Gateway:
     """Passes requests on to named upstreams, each as one exchange.
 
-    `admits` says who may; `reserved` are first parts of paths that are not names of upstreams.
+    `admits` says who may. First parts of paths that are RESERVED are not names of upstreams.
     """
 
     engine: Engine
-    reserved: frozenset[str] = frozenset({"api"})
     admits: Callable[[Head], bool] = _everybody
     open: set[Client] = field(default_factory=set)
 
@@ -42,7 +43,7 @@ class Gateway:
         target = head.target.decode("latin-1")
         name, rest = taken_apart(target)
         upstream = self.engine.router.named.get(name)
-        if upstream is None or name in self.reserved or not target.startswith("/"):
+        if upstream is None or name in RESERVED or not target.startswith("/"):
             return None
         if not self.admits(head):
             return None

@@ -13,12 +13,12 @@ from aiohttp.web_protocol import RequestHandler
 
 from proxy.core.http1 import MAX_HEAD, MAX_HEADERS
 from proxy.engine.ports import BACKLOG, port_of
-from proxy.servers.gateway import Gateway
+from proxy.servers.client import Factory
+from proxy.servers.gateway import GRACE, Gateway
 from proxy.servers.gateway_lane import Lane
 
 _log = logging.getLogger(__name__)
 HEAD = 10.0  # seconds until a new connection must have sent a request's head
-_GRACE = 2.0  # seconds that open requests have when the port is closed
 _IDLE = 600.0  # seconds that a connection may be quiet between requests
 
 
@@ -63,12 +63,13 @@ class _Handler(RequestHandler):
 
 @dataclass(slots=True)
 class Listening:
-    """An open port."""
+    """An open port; `other` makes what serves the API on a connection."""
 
     runner: web.AppRunner
     servers: list[asyncio.Server]
     port: int
     gateway: Gateway
+    other: Factory
 
     async def drain(self) -> None:
         """Stops listening; returns once nobody is being answered by the gateway."""
@@ -80,20 +81,23 @@ class Listening:
         """Stops listening, and ends open requests."""
         for server in self.servers:
             server.close()
-        await self.gateway.stop(_GRACE)
+        await self.gateway.stop(GRACE)
         await self.runner.cleanup()
 
 
 async def listen(
     app: web.Application, sockets: Sequence[socket.socket], gateway: Gateway
 ) -> Listening:
-    """Serves `gateway` at sockets that listen already, and `app` for what is not for it."""
+    """Serves `gateway` at sockets that listen already, and `app` for what is not for it.
+
+    There may be no sockets, where others have connections for it.
+    """
     runner = web.AppRunner(
         app,
         access_log=None,
         handler_cancellation=True,
         auto_decompress=False,
-        shutdown_timeout=_GRACE,
+        shutdown_timeout=GRACE,
     )
     await runner.setup()
     manager = runner.server
@@ -113,4 +117,5 @@ async def listen(
 
     lane = partial(Lane, gateway, handler)
     servers = [await loop.create_server(lane, sock=each, backlog=BACKLOG) for each in sockets]
-    return Listening(runner, servers, port_of(sockets), gateway)
+    port = port_of(sockets) if sockets else 0
+    return Listening(runner, servers, port, gateway, handler)
