@@ -268,7 +268,9 @@ class FastLane(Playing, Relaying):
                 return
         server.clean = False
         tx.abort = functools.partial(_abort, server)
-        yield commands.SendData(server, self._upstream_head)
+        upstream = server.connection
+        assert upstream is not None  # noqa: S101 - it is open
+        yield commands.SendData(server, upstream.addressed(self._upstream_head))
 
     @staticmethod
     def _trusted(server: PooledServer, head: Head) -> bool:

@@ -42,6 +42,14 @@ def rendered(request: RequestHead) -> bytes:
     return line.encode("latin-1") + render_headers(request.headers)
 
 
+def absolute_form(head: bytes, authority: bytes, lines: bytes) -> bytes:
+    """A plain request's head as a proxy takes it (RFC 9112, 3.2.2), with more header `lines`."""
+    first, _, rest = head.partition(b"\r\n")
+    method, target, version = first.split(b" ", 2)
+    path = b"" if target == b"*" else target
+    return b"%b http://%b%b %b\r\n%b%b" % (method, authority, path, version, lines, rest)
+
+
 def body_bytes(data: bytes, trailers: Headers, *, chunked: bool) -> bytes:
     """The body of a request that was held and goes on: as it is, or as one chunk."""
     if not chunked:

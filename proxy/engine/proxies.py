@@ -1,7 +1,8 @@
 """Proxies between Dashcam and the upstreams: which one a connection takes, and how it gets through.
 
-The variables and NO_PROXY are read as curl and Python read them. Every connection through a proxy
-is a tunnel (CONNECT; RFC 9110, 9.3.6), so the bytes in it stay the client's own.
+The variables and NO_PROXY are read as curl and Python read them. A connection through a proxy is a
+tunnel (CONNECT; RFC 9110, 9.3.6), so the bytes in it stay the client's own. Many proxies make
+tunnels to port 443 alone: those are asked for plain HTTP in their own words (RFC 9112, 3.2.2).
 """
 
 import asyncio
@@ -33,6 +34,10 @@ class ProxyError(Exception):
         self.end = end
 
 
+class NoTunnelError(ProxyError):
+    """A proxy makes no tunnel to there; perhaps it passes on plain HTTP as its own requests."""
+
+
 class Hop(NamedTuple):
     """A proxy. `source` is the variable or setting that named it; `user` is USER:PASSWORD."""
 
@@ -46,6 +51,13 @@ class Hop(NamedTuple):
     def place(self) -> str:
         """It for people, without its password."""
         return f"{self.host}:{self.port}"
+
+    @property
+    def credentials(self) -> bytes:
+        """The header line that says who we are, empty for nobody."""
+        if self.user is None:
+            return b""
+        return b"Proxy-Authorization: Basic %b\r\n" % base64.b64encode(self.user.encode())
 
 
 @dataclass(slots=True)
@@ -189,22 +201,7 @@ async def tunnel(
     Returns the transport and what the other end has said already. `tls` makes what is for proxies
     that are spoken to over TLS. Raises ProxyError, and what connecting raises.
     """
-    if hop.scheme not in _PORTS:
-        said = f"{hop.source} names a {hop.scheme} proxy; only http and https proxies can be used"
-        raise ProxyError(End.UPSTREAM_REFUSED, said)
-    secure = hop.scheme == "https"
-    loop = asyncio.get_running_loop()
-    try:
-        transport, answer = await loop.create_connection(
-            _Answer,
-            hop.host,
-            hop.port,
-            ssl=tls() if secure else None,
-            server_hostname=hop.host if secure else None,
-        )
-    except ssl.SSLError as error:
-        said = f"TLS with the upstream proxy {hop.place} ({hop.source}) failed: {error.reason}"
-        raise ProxyError(End.UPSTREAM_TLS, said) from error
+    transport, answer = await _reached(hop, tls)
     try:
         transport.write(_connect(hop, host, port))
         rest = await _admitted(hop, f"{host}:{port}", answer)
@@ -214,12 +211,37 @@ async def tunnel(
     return transport, rest
 
 
+async def relay(hop: Hop, tls: Callable[[], ssl.SSLContext]) -> asyncio.Transport:
+    """A connection to a proxy that is asked for plain HTTP; otherwise as `tunnel`."""
+    transport, _ = await _reached(hop, tls)
+    transport.pause_reading()
+    return transport
+
+
+async def _reached(
+    hop: Hop, tls: Callable[[], ssl.SSLContext]
+) -> tuple[asyncio.Transport, _Answer]:
+    if hop.scheme not in _PORTS:
+        said = f"{hop.source} names a {hop.scheme} proxy; only http and https proxies can be used"
+        raise ProxyError(End.UPSTREAM_REFUSED, said)
+    secure = hop.scheme == "https"
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_connection(
+            _Answer,
+            hop.host,
+            hop.port,
+            ssl=tls() if secure else None,
+            server_hostname=hop.host if secure else None,
+        )
+    except ssl.SSLError as error:
+        said = f"TLS with the upstream proxy {hop.place} ({hop.source}) failed: {error.reason}"
+        raise ProxyError(End.UPSTREAM_TLS, said) from error
+
+
 def _connect(hop: Hop, host: str, port: int) -> bytes:
     where = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}").encode("idna")
-    head = b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n" % (where, where)
-    if hop.user is not None:
-        head += b"Proxy-Authorization: Basic %b\r\n" % base64.b64encode(hop.user.encode())
-    return head + b"\r\n"
+    return b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (where, where, hop.credentials)
 
 
 async def _admitted(hop: Hop, target: str, answer: _Answer) -> bytes:
@@ -239,5 +261,5 @@ async def _admitted(hop: Hop, target: str, answer: _Answer) -> bytes:
     if not 200 <= head.status < 300:  # noqa: PLR2004 - RFC 9110, 9.3.6
         status = f"{head.status} {head.reason.decode('latin-1')}".rstrip()
         said = f"{named} refused the way to {target}: {status}"
-        raise ProxyError(End.UPSTREAM_REFUSED, said)
+        raise NoTunnelError(End.UPSTREAM_REFUSED, said)
     return answer.got[end:]

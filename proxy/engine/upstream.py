@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Protocol, override
 
 from proxy.core.decisions import Address
-from proxy.core.model import End
+from proxy.core.http1_messages import absolute_form
+from proxy.core.model import End, RequestHead
 from proxy.engine.client_tls import check_ca, client_tls, keep_session
-from proxy.engine.proxies import Hop, Proxies, ProxyError, tunnel
+from proxy.engine.proxies import Hop, NoTunnelError, Proxies, ProxyError, relay, tunnel
 
 _HIGH_WATER = 256 * 1024
 _IDLE_SECONDS = 50.0
@@ -67,6 +68,7 @@ class Connection(asyncio.Protocol):
         self.eof = False
         self.idle_timer: asyncio.TimerHandle | None = None
         self.on_idle_loss: Callable[[Connection], None] | None = None
+        self.relay: Hop | None = None  # a proxy at its other end, which is asked for the address
         self._writable = asyncio.Event()
         self._writable.set()
 
@@ -105,6 +107,13 @@ class Connection(asyncio.Protocol):
     @override
     def resume_writing(self) -> None:
         self._writable.set()
+
+    def addressed(self, head: bytes) -> bytes:
+        """A request's head as the other end takes it."""
+        if self.relay is None:
+            return head
+        where = RequestHead("", "http", self.address.host, self.address.port, "").authority
+        return absolute_form(head, where.encode("idna"), self.relay.credentials)
 
     def write(self, data: bytes) -> None:
         """Sends `data`; lost silently once the connection is."""
@@ -176,6 +185,7 @@ class Pool:
         self._connect_timeout = connect_timeout
         self._proxies = proxies or Proxies()
         self._idle: dict[Address, deque[Connection]] = defaultdict(deque)
+        self._relays: set[Hop] = set()  # proxies that make no tunnels for plain HTTP
         self._reached: dict[tuple[str, int], tuple[str, float]] = {}  # at which address, until when
 
     async def acquire(
@@ -281,17 +291,24 @@ class Pool:
         return connection
 
     async def _through(self, hop: Hop, address: Address, *, secure: bool) -> Connection:
+        if hop in self._relays and not secure:
+            return await self._relayed(hop, address)
         connection = Connection(address)
-        transport, said_already = await tunnel(hop, address.host, address.port, lambda: self._tls)
+        try:
+            transport, said_already = await tunnel(
+                hop, address.host, address.port, lambda: self._tls
+            )
+        except NoTunnelError:
+            if secure:
+                raise
+            self._relays.add(hop)
+            return await self._relayed(hop, address)
         if said_already:  # neither TLS nor HTTP has the server speak first
             transport.abort()
             said = f"the upstream proxy {hop.place} sends bytes that nobody asked for"
             raise ProxyError(End.UPSTREAM_INVALID, said)
         if not secure:
-            transport.set_protocol(connection)
-            connection.connection_made(transport)
-            transport.resume_reading()
-            return connection
+            return _taken_over(transport, connection)
         try:
             wrapped = await asyncio.get_running_loop().start_tls(
                 transport,
@@ -305,6 +322,11 @@ class Pool:
         assert wrapped is not None  # noqa: S101 - None is for transports already closed
         connection.connection_made(wrapped)
         return connection
+
+    async def _relayed(self, hop: Hop, address: Address) -> Connection:
+        connection = Connection(address)
+        connection.relay = hop
+        return _taken_over(await relay(hop, lambda: self._tls), connection)
 
     def _context(self, address: Address) -> ssl.SSLContext:
         if self._own_tls:
@@ -359,6 +381,14 @@ class Pool:
             self._idle[connection.address].remove(connection)
             if not self._idle[connection.address]:
                 del self._idle[connection.address]
+
+
+def _taken_over(transport: asyncio.Transport, connection: Connection) -> Connection:
+    """A connection that goes on with a transport that stands already, and is paused."""
+    transport.set_protocol(connection)
+    connection.connection_made(transport)
+    transport.resume_reading()
+    return connection
 
 
 def certified(name: str) -> str:

@@ -243,7 +243,8 @@ class Lane(Client):
         body, self._early = self._early, b""
         if tx.hold:
             body = body_bytes(tx.request_bytes, tx.request_trailers, chunked=chunked)
-        connection.write(upstream_head(tx.exchange.request, address, chunked=chunked) + body)
+        head = upstream_head(tx.exchange.request, address, chunked=chunked)
+        connection.write(connection.addressed(head) + body)
 
     def upstream_data(self, data: bytes) -> None:
         """Bytes of the answer; see `upstream.Borrower`."""

@@ -8,10 +8,12 @@ import pytest
 
 from proxy.core.model import End, header
 from proxy.engine.endings import break_off
+from proxy.engine.proxies import Proxies
 from proxy.errors import StoreError
 from proxy.stores._api import AddExchange, Write
 from tests.addons.conftest import OK, RUN, Proxy, Reader, Writer
 from tests.engine.gates import BAD_ANSWER, BAD_REQUEST, BOTH, SAID, enforce
+from tests.engine.test_proxies import ConnectProxy
 
 HEAD = b"GET /x HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -361,3 +363,17 @@ async def test_an_answer_that_breaks_while_it_is_held_is_an_error(proxy: Proxy) 
     writer.close()
     (exchange,) = await proxy.exchanges()
     assert exchange.end is End.UPSTREAM_TRUNCATED
+
+
+async def test_a_proxy_that_makes_no_tunnel_is_asked_for_plain_http(proxy: Proxy) -> None:
+    async with ConnectProxy(says=b"HTTP/1.1 404 Not Found\r\n\r\n").running() as between:
+        proxy.engine.pool._proxies = Proxies.of(f"http://localhost:{between.port}", {})
+        reader, writer = await proxy.connect()
+        writer.write(b"GET http://api.test/x HTTP/1.1\r\nHost: api.test\r\nX-Own: 1\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 404 Not Found\r\n")
+    writer.close()
+    assert between.heads[1:] == [
+        b"GET http://api.test/x HTTP/1.1\r\nHost: api.test\r\nX-Own: 1\r\n\r\n"
+    ]
+    (exchange,) = await proxy.exchanges()
+    assert (exchange.end, exchange.request.target) == (End.COMPLETE, "/x")

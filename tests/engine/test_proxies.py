@@ -127,6 +127,27 @@ async def test_plain_bytes_and_streams_go_through_it_too() -> None:
     assert [head.split()[1] for head in proxy.heads] == [b"api.acme.test:80", b"api.acme.test:22"]
 
 
+async def test_a_proxy_that_makes_no_tunnel_for_plain_http_is_asked_in_its_own_words() -> None:
+    answer = b"HTTP/1.1 403 Forbidden\r\n\r\n"
+    async with ConnectProxy(says=answer).running() as proxy:
+        pool = Pool(proxies=by(proxy, user="ann:s@"))
+        for target in (b"/a?b", b"*"):
+            listener = Listener()
+            connection = await pool.acquire(Address("http", UPSTREAM, 8080, UPSTREAM), listener)
+            head = b"OPTIONS %b HTTP/1.1\r\nHost: any\r\n\r\n" % target
+            connection.write(connection.addressed(head))
+            await listener.event.wait()
+            assert listener.data == answer
+            pool.discard(connection)
+    user = b"Proxy-Authorization: Basic %b\r\n" % base64.b64encode(b"ann:s")
+    place = b"api.acme.test:8080"
+    assert proxy.heads == [  # it is asked for a tunnel once
+        b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (place, place, user),
+        b"OPTIONS http://%b/a?b HTTP/1.1\r\n%bHost: any\r\n\r\n" % (place, user),
+        b"OPTIONS http://%b HTTP/1.1\r\n%bHost: any\r\n\r\n" % (place, user),
+    ]
+
+
 async def test_what_the_other_end_says_first_is_kept() -> None:
     async with echo() as (port, _), ConnectProxy(port, OPEN + b"SSH-2.0\r\n").running() as proxy:
         pool = Pool(proxies=by(proxy))

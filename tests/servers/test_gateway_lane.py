@@ -2,7 +2,10 @@ import asyncio
 
 import pytest
 
+from proxy.engine.proxies import Proxies
 from proxy.engine.recorder import Tx
+from proxy.engine.router import parse
+from tests.engine.test_proxies import ConnectProxy
 from tests.servers.conftest import OK, TOKEN, Place, Reader, Served, Writer, answers
 
 GET = b"GET /mine/x HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -221,3 +224,13 @@ async def test_beyond_this_machine_only_who_has_the_token_gets_through(
     assert int((await answer(reader)).split()[1]) == status
     assert [head.startswith(b"GET /x HTTP/1.1\r\n") for head in heads] == [True] * (status == 200)
     assert not any(TOKEN.encode() in head for head in heads)
+
+
+async def test_a_proxy_that_makes_no_tunnel_is_asked_for_plain_http(place: Place) -> None:
+    place.served.engine.router.named["mine"] = parse("http://api.test/v1")
+    async with ConnectProxy(says=b"HTTP/1.1 404 Not Found\r\n\r\n").running() as between:
+        place.served.engine.pool._proxies = Proxies.of(f"http://localhost:{between.port}", {})
+        reader, writer = await place.client()
+        writer.write(GET + b"\r\n")
+        assert (await answer(reader)).startswith(b"HTTP/1.1 404 Not Found")
+    assert between.heads[1] == b"GET http://api.test/v1/x HTTP/1.1\r\nHost: api.test\r\n\r\n"
