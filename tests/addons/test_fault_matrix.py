@@ -11,6 +11,9 @@ from typing import NamedTuple
 import httpx
 import pytest
 import trustme
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
 
 from proxy.core.model import End, Exchange
 from proxy.engine.engine import Limits
@@ -163,6 +166,13 @@ async def recorded(proxy: Proxy, finished: list[Exchange]) -> list[Exchange]:
 
 
 POST = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+H2_POST = [
+    (":method", "POST"),
+    (":path", "/x"),
+    (":authority", "a"),
+    (":scheme", "https"),
+    ("content-length", "9"),
+]
 BEGUN = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"
 
 
@@ -180,7 +190,7 @@ STAGES = {
 }
 
 
-@pytest.mark.parametrize("way", ["tunnel", "gateway"])
+@pytest.mark.parametrize("way", ["tunnel", "gateway", "http2", "http2, reset"])
 @pytest.mark.parametrize("stage", STAGES)
 async def test_clients_that_leave(proxy: Proxy, gateway: int, way: str, stage: str) -> None:
     leaving = STAGES[stage]
@@ -195,45 +205,37 @@ async def test_clients_that_leave(proxy: Proxy, gateway: int, way: str, stage: s
         return False
 
     proxy.upstream.play = play
-    if way == "tunnel":
+    sent = leaving.sent.partition(b"\r\n\r\n")[2]
+    client = H2Connection(H2Configuration(client_side=True))
+    if way == "gateway":
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway)
+        writer.write(leaving.sent.replace(b" /x", b" /mine/x"))
+    elif way == "tunnel":
         reader, writer = await proxy.tunnel()
         writer.write(leaving.sent)
     else:
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway)
-        writer.write(leaving.sent.replace(b" /x", b" /mine/x"))
+        reader, writer = await proxy.tunnel("h2")
+        client.initiate_connection()
+        client.send_headers(1, H2_POST)
+        client.send_data(1, sent, end_stream=sent != b"half")
+        writer.write(client.data_to_send())
     async with asyncio.timeout(20):
         await asked.wait()
         if leaving.answer:
             await reader.readuntil(b"half")
         else:
-            sent = leaving.sent.partition(b"\r\n\r\n")[2]
             await until(lambda: sent in {tx.request_bytes for tx in proxy.engine._open})
-    writer.transport.abort()
+    if way == "http2, reset":
+        client.reset_stream(1, ErrorCodes.CANCEL)
+        writer.write(client.data_to_send())
+    else:
+        writer.transport.abort()
     (exchange,) = await recorded(proxy, finished)
+    writer.close()
     assert len(finished) == 1
-    assert exchange.end is End.CLIENT_GONE
-    assert exchange.request_body.data == leaving.sent.partition(b"\r\n\r\n")[2]
-    assert exchange.response_body.data == (b"half" if leaving.answer else b"")
-
-
-async def test_an_http2_client_that_leaves(proxy: Proxy) -> None:
-    asked = asyncio.Event()
-
-    async def play(head: bytes, reader: Reader, writer: Writer) -> bool:
-        asked.set()
-        await reader.read()
-        return False
-
-    proxy.upstream.play = play
-    async with http2(proxy) as client:
-        asking = asyncio.ensure_future(client.get(f"https://localhost:{proxy.upstream.tls_port}/x"))
-        async with asyncio.timeout(20):
-            await asked.wait()
-        asking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asking
-    (exchange,) = await proxy.exchanges()
     assert exchange.end is End.CLIENT_GONE, exchange.error
+    assert exchange.request_body.data == sent
+    assert exchange.response_body.data == (b"half" if leaving.answer else b"")
 
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
@@ -276,13 +278,14 @@ async def test_web_sockets(proxy: Proxy, name: str) -> None:
         assert messages == [b"hi"]
 
 
-@pytest.mark.parametrize("way", ["tunnel", "http2"])
+@pytest.mark.parametrize("way", WAYS)
 async def test_bad_certificates(proxy: Proxy, gateway: int, way: str) -> None:
     stranger = trustme.CA().issue_cert("localhost")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     stranger.configure_cert(context)
     server = await asyncio.start_server(proxy.upstream.serve, "127.0.0.1", 0, ssl=context)
     proxy.upstream.tls_port = server.sockets[0].getsockname()[1]
+    proxy.engine.router.named["mine"] = parse(f"https://localhost:{proxy.upstream.tls_port}")
     finished: list[Exchange] = []
     proxy.engine.on_finish.append(finished.append)
     await WAYS[way](proxy, gateway)
