@@ -30,6 +30,7 @@ _NAME = re.compile(_TOKEN)
 # All of a line or what has come of it. RFC 9112, 7.1 has no blanks before the CR LF; servers do.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?(?:\r\n?)?")
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,7})\r\n")  # the usual chunk line
+_SIZE_LINE = 9  # its most bytes
 _TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.-]*://")
 _HOST = re.compile(rb"[\w.~%!$&'()*+;=:\[\]-]*")  # RFC 3986, 3.2.2 and a port; no list of them
 _AUTHORITY = re.compile(rb"([\w.~-]+|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]+):([0-9]{1,5})")
@@ -95,6 +96,7 @@ class BodyReader(Protocol):
 type _Line = tuple[tuple[bytes, bytes], bytes | None]  # name and value; the name if special
 
 _known: dict[bytes, _Line] = {}
+_sizes: dict[bytes, int] = {}  # by what stands in the line of a chunk
 
 
 def head_end(data: bytes | bytearray, seen: int = 0, limit: int = MAX_HEAD) -> int:
@@ -329,6 +331,17 @@ class CloseBody:
         return True
 
 
+def _new_size(data: bytes, at: int) -> int:
+    """The size of a chunk, from its line; 0 when the line is another one than the usual."""
+    line = _SIZE.match(data, at)
+    length = int(line[1], 16) if line is not None else 0
+    if line is not None and length:
+        if len(_sizes) >= _MAX_KNOWN:
+            _sizes.clear()
+        _sizes[line[1]] = length
+    return length
+
+
 class ChunkedBody:
     """A chunked body. A piece is one chunk; a chunk that came in several reads is one piece.
 
@@ -403,12 +416,13 @@ class ChunkedBody:
 
     def _whole_chunks(self, data: bytes, at: int) -> int:
         """Passes over chunks that are there as a whole, to the first one that is not."""
-        while (line := _SIZE.match(data, at)) is not None and (length := int(line[1], 16)):
-            begin = line.end()
-            end = begin + length
-            if data[end : end + 2] != b"\r\n":
+        found = self.found
+        while (line := data.find(b"\r\n", at, at + _SIZE_LINE)) > 0:
+            length = _sizes.get(data[at:line]) or _new_size(data, at)
+            end = line + 2 + length
+            if not length or data[end : end + 2] != b"\r\n":
                 break
-            self.found.append(data[begin:end])
+            found.append(data[line + 2 : end])
             at = end + 2
         return at
 

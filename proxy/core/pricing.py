@@ -56,6 +56,7 @@ _MODALITIES = {
     ("candidatesTokensDetails", "AUDIO"): "output_audio_tokens",
     ("candidatesTokensDetails", "IMAGE"): "output_image_tokens",
 }
+_WITH_PARTS = frozenset({*(path[0] for path, _ in _PARTS), *(key for key, _ in _MODALITIES)})
 
 
 class Price(NamedTuple):
@@ -125,7 +126,9 @@ def _listed(call: Call, at: float) -> Price:
     provider = _PROVIDERS.get(call.provider or "")
     if provider is None:
         return Price()
-    counts, parts = _counts(call.usage), dict(_parts(call.usage.raw))
+    raw = call.usage.raw
+    parts = {} if _WITH_PARTS.isdisjoint(raw) else dict(_parts(raw))
+    counts = _counts(call.usage)
     context = _context(call)
     for model in dict.fromkeys(name for name in (call.served_model, call.model) if name):
         asked = rates.Asked(

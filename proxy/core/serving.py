@@ -6,13 +6,15 @@ byte, and one that the client did not wait for is not finished.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from proxy.core.http1 import chunk, connection_tokens, is_token, render_headers
+from proxy.core.kept import Kept
 from proxy.core.model import End, Exchange, Headers, Part, RequestHead, ResponseHead, header
 
 _WRITE = 64 * 1024  # pieces are joined up to this size when nothing is to be waited for
+_SMALL = 16 * 1024  # bytes of a body whose acts are worth remembering: it may be asked for again
 _CHUNKED: Headers = ((b"transfer-encoding", b"chunked"),)
 _SWITCHING = 101
 _NO_SOCKETS = "a WebSocket conversation is replayed over HTTP/1.1 through the forward proxy"
@@ -42,8 +44,24 @@ class Act:
     close: bool = False
 
 
-def acts(exchange: Exchange, pace: float, request: RequestHead) -> Iterator[Act]:
+type _Played = tuple[Exchange, tuple[Act, ...]]
+
+_played: Kept[tuple[int, str, str], _Played] = Kept()  # whose identity is the number is in it
+
+
+def acts(exchange: Exchange, pace: float, request: RequestHead) -> Iterable[Act]:
     """The acts that answer `request` as `exchange` was answered."""
+    if pace or len(exchange.response_body.data) > _SMALL:
+        return _acts(exchange, pace, request)
+    key = (id(exchange), request.method, request.http_version)
+    found = _played.get(key)
+    if found is None or found[0] is not exchange:
+        found = exchange, tuple(_acts(exchange, pace, request))
+        _played.put(key, found, 4 * len(exchange.response_body.data))
+    return found[1]
+
+
+def _acts(exchange: Exchange, pace: float, request: RequestHead) -> Iterator[Act]:
     head = exchange.response
     if head is None:
         kind = "hang" if exchange.end is End.CLIENT_GONE else "refuse"

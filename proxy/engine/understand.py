@@ -18,6 +18,7 @@ from proxy.core.validators import Found, Learned, Material, validate
 from proxy.core.validators.tool_schemas import learn
 
 _EXCERPT = 2000
+_NUMBERS = (int, float)
 _MOST_RESULTS = 50
 _NOT_LET_IN = (401, 403, 407)
 
@@ -293,7 +294,8 @@ def summary(call: Call) -> dict[str, Any]:
         "error": _error(call),
         "notes": list(call.notes),
     }
-    return {key: value for key, value in found.items() if value not in (None, [], {}, "")}
+    # Nothing is said by None, "", [] and {}; something by 0 and False.
+    return {key: value for key, value in found.items() if value or isinstance(value, _NUMBERS)}
 
 
 def _tool_uses(reply: Message) -> list[dict[str, Any]]:

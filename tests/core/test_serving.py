@@ -461,3 +461,17 @@ def test_what_need_not_wait_is_written_together() -> None:
     assert sizes(listen(played)) == [1000] * 300
     even = Body(b"x" * 65_536 * 2, parts(65_536, 65_536))
     assert [act.kind for act in acts(exchange(even, *CHUNKED), 0.0, GET)] == ["data", "data", "end"]
+
+
+def test_an_answer_is_not_taken_for_another_one_of_the_same_shape() -> None:
+    for number in range(300):  # each lives no longer than its turn
+        body = b"%d" % number
+        *_, last = acts(exchange(body, (b"content-length", b"%d" % len(body))), 0.0, GET)
+        assert last.wire == body
+
+
+def test_a_head_request_is_answered_without_the_body_of_a_get() -> None:
+    recorded = exchange(b"ok", (b"content-length", b"2"))
+    for _ in range(2):
+        assert b"".join(act.wire for act in acts(recorded, 0.0, GET)).endswith(b"ok")
+        assert not b"".join(act.wire for act in acts(recorded, 0.0, HEAD)).endswith(b"ok")
