@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from proxy.core.model import Body, Exchange, Headers, Part, RequestHead, ResponseHead
 from proxy.core.redaction.redactor import Redactor
@@ -59,7 +60,7 @@ def rows(rng: random.Random, size: int) -> bytes:
     """A tool's answer: many small fields."""
     out: list[dict[str, object]] = []
     while size > 0:
-        row = {
+        row: dict[str, object] = {
             "id": rng.randbytes(16).hex(),
             "created_at": f"2026-11-{rng.randrange(10, 28)}T10:00:00Z",
             "status": rng.choice(("open", "closed")),
@@ -222,10 +223,10 @@ def main() -> None:
         ratio = 0.0
         for learned in (0, 50, 256) if name in CASES else (0,):
             redact = redactor(learned)
-            time_one = seconds(lambda redact=redact, one=one: redact.exchange(one), rounds)
+            time_one = seconds(partial(redact.exchange, one), rounds)
             speeds.append(len(one.response_body.data) / MB / time_one)
             if not learned:
-                time_ten = seconds(lambda redact=redact, ten=ten: redact.exchange(ten), 1)
+                time_ten = seconds(partial(redact.exchange, ten), 1)
                 ratio = time_ten / time_one
         print(
             f"{name:34}{speeds[0]:8.0f}{ratio:10.1f}"

@@ -3,6 +3,7 @@
 import re
 import sys
 import time
+from contextlib import suppress
 from functools import partial
 from typing import override
 
@@ -17,6 +18,7 @@ from proxy.cli._text import count, size
 from proxy.cli._when import Span
 from proxy.cli.runs import COLUMNS, cells
 from proxy.core.model import RunRow
+from proxy.errors import RecordingNotFound
 from proxy.stores._api import RunQuery, Store
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -63,7 +65,8 @@ def command(
 
     With RUNs, deletes these. With --older-than and --keep, only runs that both let go. With none of
     the three limits nothing is deleted, and only unused space is given back. Nothing of a deleted
-    run stays but that there was one: `dashcam verify` counts them.
+    run stays but that there was one: `dashcam verify` counts them. Secrets that no run has any
+    more leave the vault, for which its key is not needed.
     """
     limits = (older_than, keep, max_size, label, every)
     if runs and any(limit is not None for limit in limits):
@@ -108,10 +111,32 @@ def _clean(
     else:
         ids += patiently(lambda: store.gc(label=label, max_bytes=max_size))
     freed = max(0, before - _on_disk(store))
+    forgotten = _forget(store)
     if cli.json:
-        put_json({"deleted": ids, "freedBytes": freed})
+        put_json({"deleted": ids, "freedBytes": freed, "forgottenSecrets": forgotten})
     else:
-        note(f"deleted {count(len(ids), 'run')}, freed {size(freed)}")
+        said = f", {count(forgotten, 'secret')} taken out of the vault" if forgotten else ""
+        note(f"deleted {count(len(ids), 'run')}, freed {size(freed)}{said}")
+
+
+def _forget(store: Store) -> int:
+    """Takes secrets out of the vault that no run has any more; how many."""
+    from proxy.core.redaction import mentions
+    from proxy.stores import vault
+
+    if not store.url.startswith("sqlite:///") or not (path := vault.path_of(store.url)).exists():
+        return 0
+    unused = vault.names_in(path)
+    rows = store.runs(RunQuery(limit=sys.maxsize)) if unused else []
+    for row in progress(rows, "looking for secrets", len(rows)):
+        if not unused:
+            break
+        id_ = row.run.id
+        with suppress(RecordingNotFound):  # deleted by somebody else
+            unused -= mentions.of_values((row.run, store.events(id_), store.outcomes(id_)))
+            for exchange in store.exchanges(id_) if unused else ():
+                unused -= mentions.of_exchange(exchange)
+    return vault.forget(path, unused) if unused else 0
 
 
 def _named(store: Store, ref: str) -> RunRow:

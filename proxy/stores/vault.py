@@ -6,14 +6,17 @@ holder of an age identity can open; the other lines are secrets, each sealed on 
 AES-256-GCM for its pseudonym. Without the key all that can be seen is which pseudonyms there are.
 """
 
+import fcntl
 import hmac
 import json
 import os
 import re
 import threading
+import weakref
 from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,26 +105,26 @@ def path_of(store: str) -> Path:
     return Path(name + SUFFIX).absolute()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Vault:
-    """One file, read; and what was added since. `keep` may be called from any thread."""
+    """One file, read; and what was added since. `keep` may be called from any thread.
+
+    The file stays open, so that it can be told when another one has taken its place.
+    """
 
     path: Path
     key: Key
     sections: dict[str, Section] = field(default_factory=dict)
     _sealed: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)  # by pseudonym
     _own: Section | None = None  # the one that is added to
+    _handle: int | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def open(cls, path: Path, key: Key) -> "Vault":
         """The vault as it is now; it need not be there yet. Raises DashcamError."""
         vault = cls(path, key)
-        for line in _lines(path):
-            try:
-                vault._take(line)
-            except (KeyError, ValueError) as error:  # binascii.Error is one
-                raise DashcamError(f"the vault {path} is damaged: {error!r}") from error
+        vault._read()
         return vault
 
     def __len__(self) -> int:
@@ -138,14 +141,20 @@ class Vault:
         """Seals what stood where a pseudonym now stands, unless it is here. Raises OSError."""
         name = pseudonym.decode()
         with self._lock:
-            if any(self._is_own(key) for key, _ in self._sealed.get(name, ())):
-                return
-            section = self._own or self._begin()
-            assert section.key is not None  # noqa: S101 - it was just made, or opened
-            nonce = os.urandom(_NONCE)
-            sealed = nonce + AESGCM(section.key).encrypt(nonce, value, pseudonym)
-            self._append({"key": section.id, "secret": name, "sealed": b64encode(sealed).decode()})
-            self._sealed.setdefault(name, []).append((section.id, sealed))
+            while True:
+                if self._is_replaced():
+                    self._read()
+                if any(self._is_own(key) for key, _ in self._sealed.get(name, ())):
+                    return
+                section = self._own or self._begin()
+                if section is None or section.key is None:
+                    continue
+                nonce = os.urandom(_NONCE)
+                sealed = nonce + AESGCM(section.key).encrypt(nonce, value, pseudonym)
+                line = {"key": section.id, "secret": name, "sealed": b64encode(sealed).decode()}
+                if self._append(line):
+                    self._sealed.setdefault(name, []).append((section.id, sealed))
+                    return
 
     def reveal(self, pseudonym: str) -> bytes:
         """What stood there. Raises DashcamError: it is not here, or sealed with another key."""
@@ -181,6 +190,27 @@ class Vault:
         return re.sub(_PSEUDONYM.pattern.encode(), put_back, text)
 
     # --- inside ------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Takes in the file that is there now, if there is one."""
+        self.sections, self._sealed, self._own = {}, {}, None
+        self._hold()
+        for line in _lines(self.path):
+            try:
+                self._take(line)
+            except (KeyError, ValueError) as error:  # binascii.Error is one
+                raise DashcamError(f"the vault {self.path} is damaged: {error!r}") from error
+
+    def _hold(self) -> None:
+        try:
+            self._handle = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._handle = None  # reading it says why
+        else:
+            weakref.finalize(self, os.close, self._handle)
+
+    def _is_replaced(self) -> bool:
+        return self._handle is not None and os.fstat(self._handle).st_nlink == 0
 
     def _take(self, line: Mapping[str, Any]) -> None:
         if "sealed" in line:
@@ -219,8 +249,11 @@ class Vault:
             key = age.decrypt(_decoded(line["wrapped"]), self.key.identity)
         return Section(name, of, key)
 
-    def _begin(self) -> Section:
-        """A section of our own; with a recipient each process has one, as it can open no other."""
+    def _begin(self) -> Section | None:
+        """A section of our own; with a recipient each process has one, as it can open no other.
+
+        None when another file has taken this one's place.
+        """
         line: dict[str, str]
         if self.key.recipient:
             key = os.urandom(_SIZE)
@@ -230,20 +263,67 @@ class Vault:
             salt = os.urandom(_SIZE)
             key = _derived(self.key.secret, salt)
             line = {"key": _id(key), "salt": b64encode(salt).decode()}
-        self._append(line)
+        if not self._append(line):
+            return None
         self._own = Section(_id(key), self.key.recipient, key)
         self.sections[self._own.id] = self._own
         return self._own
 
-    def _append(self, line: Mapping[str, str]) -> None:
-        """One line, on the disk when this returns; several processes may do so."""
+    def _append(self, line: Mapping[str, str]) -> bool:
+        """One line, on the disk when this returns; several processes may do so.
+
+        False when another file has taken the place of the one that was read.
+        """
         private_files.make(self.path)
+        if self._handle is None:
+            self._hold()
         handle = os.open(self.path, _SYNC)
         try:
+            fcntl.flock(handle, fcntl.LOCK_EX)  # until it is closed
+            if self._handle is None or not _is_same(handle, self._handle):
+                self._read()
+                return False
             os.write(handle, b"\n" + json.dumps(line).encode() + b"\n")  # after what a crash cut
             os.fsync(handle)
         finally:
             os.close(handle)
+        return True
+
+
+def names_in(path: Path) -> set[str]:
+    """The pseudonyms in a vault; no key is needed. Raises DashcamError."""
+    return {str(line["secret"]) for line in _lines(path) if "secret" in line}
+
+
+def forget(path: Path, names: AbstractSet[str]) -> int:
+    """Takes secrets out of a vault, whoever sealed them; how many. No key is needed.
+
+    The file is written anew, and the old one overwritten. Raises OSError, DashcamError.
+    """
+    new = path.with_name(path.name + "-new")
+    handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink == 0:
+            return forget(path, names)  # somebody else was faster
+        lines = list(_lines(path))
+        kept = [line for line in lines if line.get("secret") not in names]
+        new.unlink(missing_ok=True)  # what a crash has left
+        private_files.make(new)
+        with new.open("wb") as file:
+            file.writelines(json.dumps(line).encode() + b"\n" for line in kept)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+        os.pwrite(handle, bytes(os.fstat(handle).st_size), 0)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return len({line.get("secret") for line in lines} & names)
+
+
+def _is_same(one: int, other: int) -> bool:
+    return os.path.samestat(os.fstat(one), os.fstat(other))
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:

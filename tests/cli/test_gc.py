@@ -3,7 +3,9 @@ import time
 
 import pytest
 
-from tests.cli.conftest import Dashcam, Fill
+from proxy.stores import vault
+from proxy.stores.vault import Key, Vault
+from tests.cli.conftest import URL, Dashcam, Fill
 from tests.cli.samples import support_run
 
 HOUR = 3600.0
@@ -121,3 +123,20 @@ def test_wrong_usage_deletes_nothing(dashcam: Dashcam, args: tuple[str, ...], sa
     assert done.code == 2
     assert said in done.err
     assert left(dashcam) == ALL
+
+
+def test_secrets_that_no_run_has_leave_the_vault(dashcam: Dashcam, fill: Fill) -> None:
+    needed, unused = b"SECRET-openai-0123456789ab", b"SECRET-jwt-ba9876543210"
+    run = support_run("run_keyed", at=time.time())
+    run.run.metadata["key"] = needed.decode()
+    fill(run)
+    path = vault.path_of(URL)
+    held = Vault.open(path, Key(secret=bytes(32)))
+    held.keep(needed, b"one")
+    held.keep(unused, b"two")
+    done = dashcam("gc", "run_old", "--json")
+    assert json.loads(done.out)["forgottenSecrets"] == 1
+    assert vault.names_in(path) == {needed.decode()}
+    assert "1 secret taken out of the vault" in dashcam("gc", "run_keyed").err
+    assert vault.names_in(path) == set()
+    assert "vault" not in dashcam("gc").err

@@ -131,3 +131,54 @@ def test_a_vault_lies_beside_its_store(tmp_path: Path) -> None:
     assert path_of(f"sqlite:///{tmp_path}/a.db") == tmp_path / "a.db-vault"
     with pytest.raises(ConfigError, match="has no vault"):
         path_of("memory:")
+
+
+def test_what_is_forgotten_is_gone_and_can_be_kept_again(path: Path) -> None:
+    """By whoever has the file open, too, and without any key."""
+    one, other = Vault.open(path, KEY), Vault.open(path, WRITER)
+    for each in (one, other):
+        each.keep(NAME, VALUE)
+        each.keep(OTHER, b"a.b.c")
+    assert vault.names_in(path) == {NAME.decode(), OTHER.decode()}
+    before = path.open("rb")
+    assert vault.forget(path, {NAME.decode(), "SECRET-jwt-000000000000"}) == 1
+    with before:
+        assert not any(before.read())  # nothing of the old file is left on the disk
+    assert NAME not in path.read_bytes()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [*path.parent.glob("*-new")] == []
+    assert Vault.open(path, READER).reveal(OTHER.decode()) == b"a.b.c"
+    for each, reads in ((one, KEY), (other, READER)):
+        each.keep(OTHER, b"a.b.c")
+        each.keep(NAME, VALUE)
+        assert Vault.open(path, reads).reveal(NAME.decode()) == VALUE
+    assert vault.names_in(path) == {NAME.decode(), OTHER.decode()}
+
+
+def test_a_vault_that_was_deleted_is_begun_anew(path: Path) -> None:
+    held = Vault.open(path, KEY)
+    held.keep(NAME, VALUE)
+    path.unlink()
+    held.keep(NAME, VALUE)
+    assert Vault.open(path, KEY).reveal(NAME.decode()) == VALUE
+
+
+def test_nobody_writes_into_a_file_that_was_replaced(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the file and the lock on it, another one may take its place."""
+    held = Vault.open(path, KEY)
+    held.keep(NAME, VALUE)
+    looks = iter((False,))  # the next look comes too early
+
+    def look(self: Vault) -> bool:
+        for look in looks:
+            vault.forget(path, {NAME.decode()})
+            return look
+        return real(self)
+
+    real = Vault._is_replaced
+    monkeypatch.setattr(Vault, "_is_replaced", look)
+    held.keep(OTHER, b"a.b.c")
+    assert vault.names_in(path) == {OTHER.decode()}
+    assert Vault.open(path, KEY).reveal(OTHER.decode()) == b"a.b.c"

@@ -150,6 +150,8 @@ _QUERY_WEAK = frozenset(
         "accesskeyid",
     )
 )
+# Fields of JSON whose value is what a field beside them, or the one they are in, names.
+VALUES = frozenset((b"value", b"stringvalue", b"secretvalue", b"plaintextvalue"))
 _SEPARATORS = str.maketrans("", "", "-_. $[]")
 _SHORTEST = 3
 # What the names above end in: a cheap first look at the characters before a separator.

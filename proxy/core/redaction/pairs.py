@@ -1,7 +1,8 @@
 r"""Finding values by the name before them, in any text.
 
 `"password": "…"` in JSON at any depth of nesting (`{"args": "{\"password\": \"…\"}"}`),
-`{"name": "API_KEY", "value": "…"}`, `API_KEY=…` of an environment, `?token=…` of a URL,
+`{"name": "API_KEY", "value": "…"}`, `{"api_key": {"value": "…"}}`, `API_KEY=…` of an
+environment, `?token=…` of a URL,
 `Authorization: Bearer …` of a log, `<password>…</password>`.
 
 Every separator whose preceding characters may end such a name is looked at from both sides; no
@@ -47,6 +48,15 @@ def _look(separator: str) -> re.Pattern[bytes]:
 
 _SEPARATORS = tuple((separator.encode(), _look(separator)) for separator in _BEFORE)
 _NAME_ENDS = frozenset(end.encode() for end in _ENDS)
+# The fields that say what a field `value` is.
+_TITLED = r"\\*+[\"'](?:name|key|id|field|variable|header|label|title)\\*+[\"']\s*+:\s*+\\*+[\"']"
+_TITLE = re.compile(rf"(?i:{_TITLED})([\w.\-$]{{2,64}}+)\\*+[\"']".encode())
+_TITLE_AFTER = re.compile(
+    rf"\s*+\\*+\"(?:[^\"\\]|\\++[^\"\\])*+\\*+\"\s*+,\s*+"
+    rf"(?i:{_TITLED})([\w.\-$]{{2,64}}+)\\*+\"".encode()
+)
+_OBJECT = 300  # bytes of an object that are looked at around such a field
+_ABOVE = b" \t\r\n\"'\\:"
 _CLOSERS = b" \t\r\n\"'\\]"
 _QUOTE = 0x22
 _LINE_STARTS = (b"", b"\n", b" ", b'"', b"'")
@@ -57,6 +67,9 @@ _OPEN = re.compile(rb"[ \t\r\n]*(?:\[[ \t\r\n]*)?(\\*)([\"'])")
 _NEXT = re.compile(rb"[ \t\r\n]*,[ \t\r\n]*(\\*)([\"'])")
 _BARE = re.compile(rb"[ \t]*([^\s\"'&;,<>()\[\]{}|\\`]+)")
 _QUERY_VALUE = re.compile(rb"([^\s\"'&<>#\\`]+)")
+# What a connection string of ODBC has where its value holds semicolons; a brace is doubled in it.
+_BRACED = re.compile(rb"[ \t]*\{((?:[^{}\r\n\"]|\}\}){1,512}+)\}(?!\})")
+_MORE = re.compile(rb";[A-Za-z][A-Za-z ]{1,40}+=")
 _LINE = re.compile(rb"[ \t]*([^\r\n\"'\\<>`]*)")
 _XML = re.compile(rb"([^<\r\n]{1,8192})</")
 _TO_LINE_END = frozenset((b"digest", b"aws4-hmac-sha256", b"oauth", b"hawk", b"hmac"))
@@ -103,8 +116,9 @@ def _pair(data: bytes, at: int) -> Iterator[Find]:
     if equals and not quoted and lead in (b"?", b"&"):
         yield from _query(data, at + 1, names.query_rule(name))
         return
-    if quoted and name.lower() == b"value":
-        name = _sibling(before[: -len(name)])
+    if quoted and name.lower() in names.VALUES:
+        begin = max(0, at - _OBJECT)
+        name = _owner(data[begin:at].rstrip(_CLOSERS)[: -len(name)], data[at + 1 : at + _OBJECT])
     rule = names.key_rule(name)
     if rule is None:
         yield from _list(data, at + 1, names.list_rule(name) if quoted else None)
@@ -124,7 +138,7 @@ def _pair(data: bytes, at: int) -> Iterator[Find]:
 def _is_harmless(name: bytes) -> bool:
     """Whether nothing secret follows a name of a JSON field."""
     plain_name = _NAME_BACKWARDS.fullmatch(name) is not None
-    if not plain_name or name.lower() == b"value":
+    if not plain_name or name.lower() in names.VALUES:
         return False
     return names.key_rule(name) is None and names.list_rule(name) is None
 
@@ -141,8 +155,29 @@ def _name(before: bytes) -> tuple[bytes, bytes]:
     return name.lstrip(b".-"), rest[-1:]
 
 
+def _owner(before: bytes, after: bytes) -> bytes:
+    """Whose value a field `value` is.
+
+    Of `{"name": "API_KEY", …, "value": …}` or `{"value": "…", "name": "API_KEY"}` the name beside
+    it, of `{"api_key": {"value": …}}` the one above.
+    """
+    brace = max(before.rfind(b"{"), before.rfind(b"}"))
+    beside = [found[1] for found in _TITLE.finditer(before, brace + 1)]
+    if not beside:
+        beside = [_sibling(before)]
+    if not any(map(_tells, beside)) and (found := _TITLE_AFTER.match(after)):
+        beside.append(found[1])
+    if not any(map(_tells, beside)) and before[brace : brace + 1] == b"{":
+        beside.append(_name(before[:brace].rstrip(_ABOVE))[0])
+    return next(filter(_tells, beside), b"")
+
+
+def _tells(name: bytes) -> bool:
+    return names.key_rule(name) is not None or names.list_rule(name) is not None
+
+
 def _sibling(before: bytes) -> bytes:
-    """Of `{"name": "API_KEY", "value": …`: the name before the value."""
+    """Of `"API_KEY", "value": …`: the text before the value."""
     before = before.rstrip(b"\"'\\").rstrip(b" \t\r\n")
     if not before.endswith(b","):
         return b""
@@ -161,7 +196,7 @@ def _quoted(data: bytes, opened: re.Match[bytes], rule: Rule, *, strict: bool) -
         return
     skip = values.after_scheme(raw) if rule is Rule.SCHEME else 0
     value = unescape(raw[skip:], depth + 1)
-    if _accepted(value, rule, strict=strict):
+    if accepted(value, rule, strict=strict):
         yield Find(start + skip, start + len(raw), value)
 
 
@@ -179,13 +214,19 @@ def _list(data: bytes, at: int, rule: Rule | None) -> Iterator[Find]:
 
 def _bare(data: bytes, at: int, rule: Rule, *, strict: bool) -> Iterator[Find]:
     """A value without quotes, in an environment, a connection string, YAML or code."""
+    braced = _BRACED.match(data, at)
+    if braced is not None:
+        inner = braced[1].replace(b"}}", b"}")
+        if (strict or _MORE.match(data, braced.end())) and accepted(inner, rule, strict=True):
+            yield Find(braced.start(1), braced.end(1), inner)
+        return
     found = _BARE.match(data, at, at + _FIRST)
     if found is None:
         return
     value = found[1]
     if not strict and (data[found.end() : found.end() + 1] in (b"(", b"[") or b"://" in value):
         return  # a call or an index in code; a URL has its own places
-    if _accepted(value, rule, strict=strict):
+    if accepted(value, rule, strict=strict):
         found = _BARE.match(data, at) or found
         yield Find(found.start(1), found.end(1), found[1])
 
@@ -196,11 +237,11 @@ def _query(data: bytes, at: int, rule: Rule | None) -> Iterator[Find]:
     if found is None or rule is None:
         return
     value = unquote_to_bytes(found[1])
-    if _accepted(value, rule, strict=True):
+    if accepted(value, rule, strict=True):
         yield Find(found.start(1), found.end(1), value)
 
 
-def _accepted(value: bytes, rule: Rule, *, strict: bool) -> bool:
+def accepted(value: bytes, rule: Rule, *, strict: bool) -> bool:
     """Whether a value is a credential. Without `strict` even a strong name asks for its look."""
     if pseudonym.is_whole(value) or values.is_placeholder(value):
         return False

@@ -26,3 +26,13 @@ def is_whole(value: bytes) -> bool:
 def is_in(value: bytes) -> bool:
     """Whether there is a pseudonym in `value`."""
     return b"SECRET-" in value and _WHOLE.search(value) is not None
+
+
+def names_in(data: bytes) -> set[str]:
+    """The pseudonyms in `data`."""
+    return {name.decode() for name in _WHOLE.findall(data)} if b"SECRET-" in data else set()
+
+
+def blanked(data: bytes) -> bytes:
+    """`data` with blanks in place of the pseudonyms in it."""
+    return _WHOLE.sub(lambda found: b" " * len(found[0]), data)

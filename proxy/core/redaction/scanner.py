@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote_to_bytes
 
-from proxy.core.redaction import jsonpath, pairs, pii, userinfo, views
+from proxy.core.redaction import arguments, encoded, jsonpath, pairs, pii, userinfo, views
 from proxy.core.redaction.formats import KEY_FORMATS
 from proxy.core.redaction.learned import Learned
 from proxy.core.redaction.memo import Memo
@@ -16,6 +16,8 @@ from proxy.core.redaction.spans import Find, Hit
 type Search = Callable[[bytes], list[Find]]
 
 _MAX_VIEWS = 3  # escapes within escapes
+_MAX_CODINGS = 2  # base64 in base64
+_VIEWS = (views.unescaped, views.unreferenced, views.unquoted_text)
 _SHAPES = Shapes(KEY_FORMATS)
 
 
@@ -43,11 +45,21 @@ class Scanner:
         return self.static(data) + self.known(data)
 
     def static(self, data: bytes) -> list[Find]:
-        r"""What is found without anything learned; `\u0073` is read as the letter it stands for."""
+        r"""What is found without anything learned.
+
+        `\u0073`, `&#115;` and `%73` are read as the letter they stand for, base64 and hexadecimal
+        as the text that they say.
+        """
+        return self._encoded(data, _MAX_CODINGS)
+
+    def _encoded(self, data: bytes, depth: int) -> list[Find]:
         finds = list(self._plain(data))
-        view = views.unescaped(data)
-        if view is not None:
-            finds += in_view(view, self._plain(view.data))
+        for view_of in _VIEWS:
+            view = view_of(data)
+            if view is not None:
+                finds += in_view(view, self._plain(view.data))
+        if depth:
+            finds += encoded.find(data, lambda text: self._encoded(text, depth - 1))
         return finds
 
     def known(self, data: bytes) -> list[Find]:
@@ -106,6 +118,7 @@ class Scanner:
         yield from _SHAPES.find(data)
         yield from pairs.find(data)
         yield from userinfo.find(data)
+        yield from arguments.find(data)
         for kind, pattern in self._patterns:
             for found in pattern.finditer(data):
                 group = "secret" if "secret" in pattern.groupindex else 0

@@ -90,4 +90,5 @@ def _is_telling(value: Value) -> bool:
     """Whether the name of a field may say that its value is a secret."""
     node = value.node
     name = node.place if node is not None and node.array else value.place
-    return name.lower() == "value" or names.key_rule(name.encode("utf-8", "replace")) is not None
+    said = name.encode("utf-8", "replace")
+    return said.lower() in names.VALUES or names.key_rule(said) is not None

@@ -15,6 +15,24 @@ _HIDING = re.compile(
     rb"\\u00(?:22|2[5b-fB-F]|3[0-9aAdD]|4[0-9a-fA-F]|[57][0-9aA]|5[fF]|6[1-9a-fA-F])"
 )
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
+# An equals sign or a quote: without one of them no name of a credential stands before a value.
+_HIDING_PERCENT = re.compile(rb"%(?:25)*+(?:3[dD]|22)")
+_PERCENTS = re.compile(rb"%(?:25)*([0-9A-Fa-f]{2})")  # all layers at once
+_REFERENCE = re.compile(
+    rb"&(?:amp;)*+(?:#(?:0*+(?P<ten>[0-9]{2,3})|[xX]0*+(?P<hex>[2-7][0-9A-Fa-f]))"
+    rb"|(?P<name>quot|apos|colon|equals|lowbar|period|sol|amp));"
+)
+_NAMED = {
+    b"quot": b'"',
+    b"apos": b"'",
+    b"colon": b":",
+    b"equals": b"=",
+    b"lowbar": b"_",
+    b"period": b".",
+    b"sol": b"/",
+    b"amp": b"&",
+}
+_ASCII = 127
 
 
 class View(NamedTuple):
@@ -60,6 +78,27 @@ def unescaped(data: bytes) -> View | None:
     if not _HIDING.search(data):
         return None
     return View(_UNICODE.sub(_plain, data), data, _UNICODE)
+
+
+def _referred(found: re.Match[bytes]) -> bytes:
+    if name := found["name"]:
+        return _NAMED[name]
+    number = int(found["ten"]) if found["ten"] else int(found["hex"], 16)
+    return bytes((number,)) if number <= _ASCII else b"?"
+
+
+def unreferenced(data: bytes) -> View | None:
+    """The view without HTML's references (`&quot;`, `&#83;`), None when there are none."""
+    if b"&" not in data or not _REFERENCE.search(data):
+        return None
+    return View(_REFERENCE.sub(_referred, data), data, _REFERENCE)
+
+
+def unquoted_text(data: bytes) -> View | None:
+    """The view without percent escapes, however deep; None when they hide no names."""
+    if b"%" not in data or not _HIDING_PERCENT.search(data):
+        return None
+    return View(_PERCENTS.sub(_plain, data), data, _PERCENTS)
 
 
 def unquoted(data: bytes) -> View | None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import struct
 from collections.abc import Callable
 from random import Random
 
@@ -26,6 +27,25 @@ def _words(random: Random) -> str:
 def _cursor(random: Random) -> str:
     return base64.b64encode(json.dumps({"offset": random.randrange(10**6)}).encode()).decode()
 
+
+def _prose(random: Random) -> str:
+    return " ".join(
+        random.choice(("orders", "refund 12", "see:", "policy=4", "e-mail", '"quoted"', "id: c_7"))
+        for _ in range(12)
+    )
+
+
+_AFTER_A_FLAG = (
+    "is required",
+    "--verbose",
+    "<your-token>",
+    "$TOKEN",
+    "${API_KEY}",
+    "value",
+    "option-name",
+    "/run/secrets/token_2",
+    "config.token",
+)
 
 LOOKALIKES: dict[str, Callable[[Random], str]] = {
     "call id": lambda random: f"call_{rnd(random, ALNUM, 24)}",
@@ -56,6 +76,35 @@ LOOKALIKES: dict[str, Callable[[Random], str]] = {
     ),
     "fingerprint": lambda random: f"fp_{rnd(random, HEX, 10)}",
     "digits": lambda random: rnd(random, DIGITS + "a", 15).replace("a", "1"),
+    "text in base64": lambda random: base64.b64encode(_prose(random).encode()).decode(),
+    "text in hex": lambda random: _prose(random).encode().hex(),
+    "image in lines": lambda random: base64.encodebytes(random.randbytes(600)).decode(),
+    "embedding": lambda random: base64.b64encode(
+        struct.pack("40f", *(random.gauss(0, 0.05) for _ in range(40)))
+    ).decode(),
+    "flag": lambda random: (
+        f"run --{random.choice(('token', 'api-key', 'password'))} {random.choice(_AFTER_A_FLAG)}"
+    ),
+    "user": lambda random: (
+        f"docker run -u {random.randrange(1, 9999)}:{random.randrange(1, 9999)} -v /srv/a1b2:/x y"
+    ),
+    "minified": lambda random: (
+        f"function {rnd(random, LOWER, 2)}(t){{return t.value=t.token?{random.randrange(99)}:-u,"
+        f"e-u:n.password={{value:t}},a.credentials={{b:{random.randrange(9)}}}}}"
+    ),
+    "references": lambda random: (
+        f"&lt;p&gt;it&#39;s &quot;{rnd(random, ALNUM, 12)}&quot;&lt;/p&gt;"
+    ),
+    "link": lambda random: (
+        f"https://x.io/?next=https%3A%2F%2Fy.io%2F%3Fpage%3D{random.randrange(99)}%26q%3D"
+        f"{rnd(random, HEX, 32)}"
+    ),
+    "prose on logging in": lambda random: (
+        f"the login or password of machine {random.randrange(9)} is a secret; basic things first"
+    ),
+    "named": lambda random: json.dumps(
+        {"name": random.choice(("color", "next_page_token", "id")), "value": rnd(random, HEX, 32)}
+    ),
     "snake case": lambda random: "_".join(rnd(random, LOWER + "0", 6) for _ in range(4)),
 }
 

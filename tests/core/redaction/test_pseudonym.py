@@ -46,3 +46,8 @@ def test_it_is_told_from_other_text() -> None:
     assert pseudonym.is_in(b"a " + one + b"b")
     assert not pseudonym.is_whole(one + b"b")
     assert not pseudonym.is_in(b"SECRET-SECRET-")
+
+
+def test_it_can_be_blanked() -> None:
+    one = pseudonym.make(KEY, b"x", "sk")
+    assert pseudonym.blanked(b"a" + one + b"bc" + one) == b"a%bbc%b" % ((b" " * len(one),) * 2)

@@ -36,6 +36,23 @@ def test_escaped_letters_hide_nothing(escaped: bytes) -> None:
     assert [data[find.start : find.end] for find in whole] == [escaped]
 
 
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b"&#103;sk_Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8", KEY),
+        (b"&#x67;sk&lowbar;Ab1Cd2Ef3Gh4Ij5Kl6Mn7Op8", KEY),
+        (b"<a x='{&quot;password&quot;: &quot;x1&quot;}'>", b"x1"),
+        (b"&amp;quot;password&amp;quot;:&amp;quot;x1&amp;quot;", b"x1"),
+        (b'{"to": "https://x/?r=https%3A%2F%2Fy%2F%3Fapi_key%3Dx1%26a%3Db"}', b"x1"),
+        (b'{"to": "https://x/?r=%257B%2522password%2522%253A%2522x1%2522"}', b"x1"),
+    ],
+)
+def test_references_and_percent_escapes_in_text(data: bytes, value: bytes) -> None:
+    finds = [find for find in Scanner(Rules()).static(data) if find.value == value]
+    assert finds
+    assert all(data[find.start : find.end] in (data[: len(data)], b"x1") for find in finds)
+
+
 def test_quotes_escaped_as_unicode() -> None:
     data = b'{"args": "{\\u0022password\\u0022:\\u0022x1\\u0022}"}'
     assert b"x1" in values(Scanner(Rules()).find(data))

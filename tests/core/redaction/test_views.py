@@ -53,6 +53,32 @@ def test_percent_escapes(text: str) -> None:
     assert view.back([(0, size), (size, size)]) == [(0, len(data)), (len(data), len(data))]
 
 
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"a&quot;b", b'a"b'),
+        (b"&#115;&#x6B;&#045;", b"sk-"),
+        (b"&amp;amp;#x22;", b'"'),
+        (b"&#233; &equals;", b"? ="),
+    ],
+)
+def test_references(data: bytes, expected: bytes) -> None:
+    view = views.unreferenced(data)
+    assert view is not None
+    assert view.data == expected
+    assert view.back([(0, len(expected))]) == [(0, len(data))]
+
+
+@pytest.mark.parametrize("data", [b"", b"a & b", b"&lt;&nbsp;", b"&#8364;", b"&#x1F600;"])
+def test_no_references(data: bytes) -> None:
+    assert views.unreferenced(data) is None
+
+
+@pytest.mark.parametrize(("data", "there"), [(b"a%20b%3Ac", False), (b"a%253Db", True)])
+def test_percent_escapes_that_hide_names(data: bytes, there: bool) -> None:
+    assert (views.unquoted_text(data) is not None) is there
+
+
 @pytest.mark.parametrize("data", [b"", b"plain", b"100%", b"%zz"])
 def test_nothing_to_unquote(data: bytes) -> None:
     assert views.unquoted(data) is None
