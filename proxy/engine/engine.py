@@ -20,7 +20,7 @@ from proxy.engine import answers
 from proxy.engine.clock import steady, ticks, wall
 from proxy.engine.finished import Ready
 from proxy.engine.gate import Gate
-from proxy.engine.patience import BUDGET, LIMIT, Patience
+from proxy.engine.patience import BUDGET, LIMIT, Patience, spent_by
 from proxy.engine.placing import Moved, Placing
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
@@ -74,7 +74,10 @@ class Engine:
     def __post_init__(self) -> None:
         counters = self.writer.counters
         self.patience = Patience(
-            lambda: counters.commits, lambda: counters.asking, self.writer.strict
+            lambda: counters.commits,
+            lambda: counters.asking,
+            self.writer.strict,
+            partial(spent_by, self.writer.thread),
         )
 
     async def start(self) -> None:

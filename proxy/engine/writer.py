@@ -154,14 +154,14 @@ class Writer:
         self._heard = 0.0  # when the last exchange came
         self._awaited = 0  # items in the queue that somebody waits for
         self._hurry = threading.Event()  # set while there are such
-        self._thread = threading.Thread(target=self._run, name="dashcam-writer", daemon=True)
+        self.thread = threading.Thread(target=self._run, name="dashcam-writer", daemon=True)
         self._lock = threading.Lock()
         self.counters = Counters()
 
     @property
     def alive(self) -> bool:
         """Whether the thread is at work."""
-        return self._thread.is_alive()
+        return self.thread.is_alive()
 
     @property
     def strict(self) -> bool:
@@ -170,7 +170,7 @@ class Writer:
 
     def start(self) -> None:
         """Starts the thread."""
-        self._thread.start()
+        self.thread.start()
 
     def prepare(self) -> None:
         """Loads what the first exchange will need, beside it: a model takes its time to answer."""
@@ -225,7 +225,7 @@ class Writer:
     def stop(self, timeout: float = 30.0) -> None:
         """Writes what is queued and ends the thread."""
         self._put_awaited("stop")
-        self._thread.join(timeout)
+        self.thread.join(timeout)
 
     def _put_awaited(self, item: _Item) -> None:
         with self._lock:
