@@ -61,7 +61,7 @@ ROWS = {  # the longest first
         "tests/stores/test_faults.py -k operation", 6, "every single one", 3
     ),
     "kill -9 of a writing store": Row(
-        "tests/stores/test_sqlite.py -k 'killed_writer or too_early'",
+        "tests/stores/test_sqlite_processes.py -k 'killed_writer or too_early'",
         7,
         "10,000 kills",
         variables={"DASHCAM_STORE_KILLS": "10000"},
