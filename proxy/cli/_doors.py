@@ -56,6 +56,11 @@ class Doors[T]:
             return None
         return self._making.result()
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether somebody has come, or the loading has begun without."""
+        return self._making is not None
+
     async def stop(self) -> T | None:
         """Closes what waits; returns what was loaded to serve the rest, for the caller to stop."""
         for port in list(self._waiting):

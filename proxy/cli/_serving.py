@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 ANY_PORT = HostPort("127.0.0.1", 0)
 _SWITCH = 0.0005  # seconds for which the writer's thread may keep traffic from the interpreter
+_FIRST = 0.1  # seconds that the first clients of the gateway have for themselves
 _LONG_AGO = dt.datetime(2015, 1, 1, tzinfo=dt.UTC)  # before anything was recorded
 
 
@@ -135,6 +136,11 @@ class Front:
         if early is not None:
             await early.stop()
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether somebody has come."""
+        return self._doors.waited_for
+
     async def load_api(self) -> None:
         """Loads the API, too, before anybody has to wait for it."""
         early = await self.load()
@@ -201,7 +207,10 @@ class Serving:
 
     async def load(self) -> None:
         """Loads what serves the ports, before anybody has to wait for it."""
+        waited_for = self.front.waited_for
         await self.front.load()
+        if waited_for:  # the rest would only take the time from who gets an answer now
+            await asyncio.sleep(_FIRST)
         await self.forward.load()
         await self.front.load_api()
 

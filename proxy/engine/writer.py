@@ -173,11 +173,11 @@ class Writer:
         self.thread.start()
 
     def prepare(self) -> None:
-        """Loads what the first exchange will need, beside it: a model takes its time to answer."""
+        """Loads what the first exchange will need, once that is sent on: a model takes its time."""
         if not self._prepared:
             self._prepared = True
             for act in (pricing.prepare, validators.prepare):
-                threading.Thread(target=act, name="dashcam-loader", daemon=True).start()
+                self._loop.call_later(0.1, threading.Thread(target=act, daemon=True).start)
 
     def exchange(self, tx: Finished) -> asyncio.Future[bool] | None:
         """Takes a finished exchange; in durable mode returns what its answer waits for."""

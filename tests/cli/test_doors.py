@@ -48,6 +48,7 @@ async def test_the_first_client_has_it_loaded_and_is_served() -> None:
     assert await asyncio.gather(*visits) == [b"x"] * 3
     assert await visit(host.doors.open("127.0.0.1", 0)) == b"x", "and so is one of a later port"
     assert host.made == 1
+    assert host.doors.waited_for
     assert await host.doors.stop() == "x"
     for server in host.servers:
         server.close()
@@ -56,6 +57,7 @@ async def test_the_first_client_has_it_loaded_and_is_served() -> None:
 async def test_nobody_comes_and_nothing_is_loaded() -> None:
     host = Host()
     port = host.doors.open("127.0.0.1", 0)
+    assert not host.doors.waited_for
     assert await host.doors.stop() is None
     assert host.made == 0
     with pytest.raises(OSError, match=r"refused|Connect call failed"):
