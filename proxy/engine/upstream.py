@@ -31,8 +31,8 @@ _REACHED_SECONDS = 30.0  # that the address of a host is not looked up again
 _MOST_REACHED = 1000
 
 
-# asyncio holds a buffer of this size for each TLS connection, 256 KiB unless told otherwise. A TLS
-# record has 16 KiB at most.
+# asyncio makes a buffer of this size for each TLS connection, 256 KiB unless told otherwise. A TLS
+# record has 16 KiB at most. See `_shares_buffer`.
 asyncio.sslproto.SSLProtocol.max_size = 32 * 1024
 
 type Certificates = Mapping[str, tuple[Path, Path | None]]
@@ -185,6 +185,7 @@ class Pool:
         self._connect_timeout = connect_timeout
         self._proxies = proxies or Proxies()
         self._idle: dict[Address, deque[Connection]] = defaultdict(deque)
+        self._buffer = bytearray(asyncio.sslproto.SSLProtocol.max_size)
         self._relays: set[Hop] = set()  # proxies that make no tunnels for plain HTTP
         self._reached: dict[tuple[str, int], tuple[str, float]] = {}  # at which address, until when
 
@@ -288,6 +289,8 @@ class Pool:
             server_hostname=certified(address.name) if secure else None,
             happy_eyeballs_delay=_delay(where),
         )
+        if secure:
+            _shares_buffer(connection.transport, self._buffer)
         return connection
 
     async def _through(self, hop: Hop, address: Address, *, secure: bool) -> Connection:
@@ -321,6 +324,7 @@ class Pool:
             raise
         assert wrapped is not None  # noqa: S101 - None is for transports already closed
         connection.connection_made(wrapped)
+        _shares_buffer(wrapped, self._buffer)
         return connection
 
     async def _relayed(self, hop: Hop, address: Address) -> Connection:
@@ -389,6 +393,19 @@ def _taken_over(transport: asyncio.Transport, connection: Connection) -> Connect
     connection.connection_made(transport)
     transport.resume_reading()
     return connection
+
+
+def _shares_buffer(transport: asyncio.BaseTransport | None, buffer: bytearray) -> None:
+    """TLS reads into `buffer`, which the connections of one event loop can share.
+
+    A selector's loop fills it and has it emptied in one step; others wait in between.
+    """
+    protocol = getattr(transport, "_ssl_protocol", None)
+    if isinstance(asyncio.get_running_loop(), asyncio.SelectorEventLoop) and isinstance(
+        protocol, asyncio.sslproto.SSLProtocol
+    ):
+        protocol._ssl_buffer = buffer  # type: ignore[attr-defined]  # noqa: SLF001 - there is no other way
+        protocol._ssl_buffer_view = memoryview(buffer)  # type: ignore[attr-defined]  # noqa: SLF001 - likewise
 
 
 def certified(name: str) -> str:

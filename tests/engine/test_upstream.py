@@ -152,6 +152,7 @@ async def test_tls_is_verified_by_the_requests_own_name(tmp_path: Path) -> None:
     ca.issue_cert("api.acme.test").configure_cert(server)
     pool = Pool(upstream_ca=tmp_path / "ca.pem")
     resumed: list[bool] = []
+    buffers: set[int] = set()
     async with echo(server) as (port, _):
         for name in ("api.acme.test", "api.acme.test."):  # which is the same, and absolute
             listener = Listener()
@@ -161,9 +162,11 @@ async def test_tls_is_verified_by_the_requests_own_name(tmp_path: Path) -> None:
             assert listener.data == b"hello\n"
             assert connection.transport is not None
             resumed.append(connection.transport.get_extra_info("ssl_object").session_reused)
+            buffers.add(id(vars(connection.transport)["_ssl_protocol"]._ssl_buffer))
             pool.discard(connection)
             await asyncio.sleep(0)  # it is lost
         assert resumed == [False, True]
+        assert buffers == {id(pool._buffer)}  # which all of its connections share
         with pytest.raises(UpstreamError, match="not valid") as caught:
             await pool.acquire(at(port, "https", "other.acme.test"), Listener())
         assert caught.value.end is End.UPSTREAM_TLS
