@@ -158,7 +158,7 @@ class Interceptor:
         for handler in list(self._handlers.values()):
             lane = self._layers.lanes.get(handler.client.id)
             if lane is None:  # not even a request's head, or the TLS before it
-                late = now - handler.client.timestamp_start > self._limits.head
+                late = now - handler.client.timestamp_start > self._limits.first
             else:
                 quiet = now - handler.timeout_watchdog.last_activity
                 late = quiet > self._limits.idle and getattr(lane, "idle", False)

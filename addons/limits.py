@@ -8,8 +8,7 @@ class ClientLimits(NamedTuple):
 
     `head` seconds and `head_bytes` for a request's head; `idle` seconds between requests.
 
-    Before its first request, a connection has `head` seconds for all that comes before it (CONNECT
-    and TLS). A body, and an answer, may take as long as the engine lets an exchange be silent.
+    A body, and an answer, may take as long as the engine lets an exchange be silent.
     """
 
     head: float = 10.0
@@ -17,6 +16,14 @@ class ClientLimits(NamedTuple):
     idle: float = 600.0  # longer than the usual servers wait, so that nobody meets it
     silence: float = 1.0  # after so long in a tunnel, the server may be the one that speaks first
     token: str | None = None
+
+    @property
+    def first(self) -> float:
+        """Seconds for all that comes before a connection's first request: CONNECT and TLS.
+
+        A client that opens many connections at once needs them long before it uses the last.
+        """
+        return 6 * self.head
 
 
 USUAL = ClientLimits()

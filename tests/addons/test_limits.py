@@ -59,9 +59,9 @@ async def test_before_the_first_head_there_is_a_limit_too(proxy: Proxy) -> None:
     tunnel, inside = await connect(proxy, 1)
     inside.write(b"\x16\x03\x01\x02")  # TLS that goes no further
     await asyncio.sleep(0)
-    proxy.interceptor.sweep(time.time() + 9)
+    proxy.interceptor.sweep(time.time() + 59)
     assert not any(each.at_eof() for each in (silent, begun, tunnel))
-    proxy.interceptor.sweep(time.time() + 11)
+    proxy.interceptor.sweep(time.time() + 61)
     for reader in (silent, begun, tunnel):
         assert await reader.read() == b""
     for each in (waiting, writer, inside):
@@ -114,7 +114,7 @@ async def test_a_thousand_idle_connections_leave_a_normal_call_alone(proxy: Prox
     assert await answer(reader) == OK
     took = time.monotonic() - began
     writer.close()
-    proxy.interceptor.sweep(time.time() + 11)
+    proxy.interceptor.sweep(time.time() + 61)
     silent = idle[1::2]
     assert [await reader.read() for reader, _ in silent] == [b""] * len(silent)
     for _, each in idle:
