@@ -84,7 +84,8 @@ def _holder(inode: int) -> str | None:
 
 def _holds(pid: str, wanted: str) -> bool:
     with contextlib.suppress(OSError):
-        for number in os.listdir(f"/proc/{pid}/fd"):  # noqa: PTH208 - likewise
+        # the newest first, which is often the one
+        for number in reversed(os.listdir(f"/proc/{pid}/fd")):  # noqa: PTH208 - likewise
             with contextlib.suppress(OSError):
                 if os.readlink(f"/proc/{pid}/fd/{number}") == wanted:  # noqa: PTH115 - likewise
                     return True
@@ -101,7 +102,9 @@ def _found(pid: str) -> str:
 
 def _started(pid: str) -> str:
     """The process's start time in clock ticks: tells a reused pid from the old one."""
-    with contextlib.suppress(OSError, IndexError):
-        stat = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
-        return stat.rpartition(")")[2].split()[19]
+    with (
+        contextlib.suppress(OSError, IndexError),
+        open(f"/proc/{pid}/stat", "rb", buffering=0) as file,  # noqa: PTH123 - twice as fast
+    ):
+        return file.read().rpartition(b")")[2].split()[19].decode()
     return "0"
