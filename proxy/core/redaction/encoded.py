@@ -44,6 +44,7 @@ def _bits(*classes: bytes) -> bytes:
 
 
 _IN_ALPHABET = _bits(_ALPHABET)
+_NEEDLE = b"\1" * _SHORTEST
 
 
 class _Coding(NamedTuple):
@@ -127,25 +128,27 @@ class _Runs:
     Breaks of lines are left out of it, and in place of pseudonyms are blanks.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, places: list[tuple[int, int]]) -> None:
         self._data = data
-        self._places = [*_runs(data)]
-        runs = [data[start:end] for start, end in self._places]
-        self.text = b" ".join(runs)
-        if any(break_ in self.text for break_ in (b"\\", b"\n", b"\r")):
-            runs = [_DROPPED.sub(b"", run) for run in runs]
-            self.text = b" ".join(runs)
-        self._starts = [0, *accumulate(len(run) + 1 for run in runs)] if runs else []
+        self._places = places
+        self._runs = [data[start:end] for start, end in places]
+        self._starts: list[int] = []
+        self.text = b" ".join(self._runs)
+        if b"\\" in self.text or b"\n" in self.text or b"\r" in self.text:
+            self._runs = [_DROPPED.sub(b"", run) for run in self._runs]
+            self.text = b" ".join(self._runs)
         if b"SECRET-" in self.text:
             self.text = pseudonym.blanked(self.text)
 
     def place(self, start: int, end: int, *, whole: bool) -> tuple[int, int]:
         """Where `start:end` of the text is; with its padding when a text ends there."""
+        if not self._starts:
+            self._starts = [0, *accumulate(len(run) + 1 for run in self._runs)]
         at = bisect_right(self._starts, start) - 1
         first, last = start - self._starts[at], end - 1 - self._starts[at]
         begin, stop = self._places[at]
         left, right = begin + first, begin + last + 1
-        if self._starts[at + 1] - self._starts[at] <= stop - begin:  # something was left out
+        if len(self._runs[at]) < stop - begin:  # something was left out
             moved = 0
             for gap in _DROPPED.finditer(self._data, begin, stop):
                 here = gap.start() - begin - moved
@@ -161,8 +164,11 @@ class _Runs:
 
 def find(data: bytes, search: Search) -> list[Find]:
     """What `search` finds in the texts that `data` holds in base64 or hexadecimal."""
-    finds = [*_basic(data)]
-    runs = _Runs(data)
+    finds = [*_basic(data)] if _BASIC in data else []
+    places = _runs(data)
+    if not places:
+        return finds
+    runs = _Runs(data, places)
     pieces = [piece for coding in _CODINGS for piece in _pieces(runs.text, coding)]
     if not pieces:
         return finds
@@ -191,11 +197,11 @@ def _basic(data: bytes) -> Iterator[Find]:
         at = data.find(_BASIC, at + 1)
 
 
-def _runs(data: bytes) -> Iterator[tuple[int, int]]:
+def _runs(data: bytes) -> list[tuple[int, int]]:
     mask = data.translate(_IN_ALPHABET)
-    needle = b"\1" * _SHORTEST
+    out: list[tuple[int, int]] = []
     size = len(data)
-    at = mask.find(needle)
+    at = mask.find(_NEEDLE)
     while at >= 0:
         end = mask.find(b"\0", at)
         while 0 < end < size and data[end] in _BREAKS:
@@ -205,13 +211,16 @@ def _runs(data: bytes) -> Iterator[tuple[int, int]]:
             end = mask.find(b"\0", gap.end())
         if end < 0:
             end = size
-        yield at, end
-        at = mask.find(needle, end)
+        out.append((at, end))
+        at = mask.find(_NEEDLE, end)
+    return out
 
 
 def _pieces(runs: bytes, coding: _Coding) -> Iterator[_Piece]:
     """The texts in runs."""
-    if b"\1" * coding.shortest not in runs.translate(coding.members):
+    if coding.shortest > _SHORTEST and b"\1" * coding.shortest not in runs.translate(
+        coding.members
+    ):
         return
     done = 0
     for start in range(0, len(runs), _CHUNK):

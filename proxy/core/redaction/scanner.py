@@ -17,7 +17,6 @@ type Search = Callable[[bytes], list[Find]]
 
 _MAX_VIEWS = 3  # escapes within escapes
 _MAX_CODINGS = 2  # base64 in base64
-_VIEWS = (views.unescaped, views.unreferenced, views.unquoted_text)
 _SHAPES = Shapes(KEY_FORMATS)
 
 
@@ -54,8 +53,7 @@ class Scanner:
 
     def _encoded(self, data: bytes, depth: int) -> list[Find]:
         finds = list(self._plain(data))
-        for view_of in _VIEWS:
-            view = view_of(data)
+        for view in (views.unescaped(data), *_views(data)):
             if view is not None:
                 finds += in_view(view, self._plain(view.data))
         if depth:
@@ -126,6 +124,13 @@ class Scanner:
                     yield Find(*found.span(group), found[group], kind)
         if self._pii:
             yield from self._pii.find(data)
+
+
+def _views(data: bytes) -> Iterator[views.View | None]:
+    if b"&" in data:
+        yield views.unreferenced(data)
+    if b"%" in data:
+        yield views.unquoted_text(data)
 
 
 def in_view(view: views.View, finds: Iterable[Find]) -> list[Find]:
