@@ -280,6 +280,8 @@ class Handler(LiveConnectionHandler):
 
     def hang_up(self) -> None:
         """Closes the client's connection; its layers are told as if the client had left."""
+        # That TLS ends with it is not the client's doing.
+        self._table = {name: do for name, do in self._table.items() if name != "tls_failed_client"}
         io = self.transports.get(self.client)
         if io is not None and io.handler is not None:
             io.handler.cancel("it took too long")

@@ -19,6 +19,7 @@ REFUSALS = 3  # in a row, without a handshake that succeeded
 LEFT_ALONE = 600.0  # seconds
 WHY = "its client does not take Dashcam's certificate"
 _KEPT = 10_000
+_HUNG_UP = "it hung up when it was shown it"
 # What a client says in its alert when it is the certificate that it does not like (RFC 8446, 6.2).
 # Python's asyncio sends none: it only hangs up.
 _ALERTS = {
@@ -26,7 +27,7 @@ _ALERTS = {
     "bad certificate": "bad certificate",
     "certificate unknown": "certificate unknown",
     "unsupported certificate": "unsupported certificate",
-    "disconnected during the handshake": "it hung up when it was shown it",
+    "disconnected during the handshake": _HUNG_UP,
 }
 _log = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class Pinned:
         reason = next((reason for alert, reason in _ALERTS.items() if alert in said), None)
         if reason is None or data.ssl_conn is None:  # it was not shown any certificate yet
             return
+        if reason == _HUNG_UP and _key(client, host) in self._accepted:
+            return  # it took the certificate before: it only needs this connection no longer
         port = (data.context.server.address or (host, 443))[1]
         head = RequestHead("CONNECT", "https", host, port, "")
         tx = self._engine.begin(head, self._peers.of(client), via="forward", lane="tunnel")

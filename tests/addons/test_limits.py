@@ -1,4 +1,5 @@
 import asyncio
+import ssl
 import time
 
 import pytest
@@ -66,6 +67,25 @@ async def test_before_the_first_head_there_is_a_limit_too(proxy: Proxy) -> None:
         assert await reader.read() == b""
     for each in (waiting, writer, inside):
         each.close()
+    assert await proxy.exchanges() == []
+
+
+async def test_a_handshake_that_we_break_off_is_not_said_to_be_the_clients_doing(
+    proxy: Proxy,
+) -> None:
+    reader, writer = await connect(proxy, 1)
+    hello = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="a.test")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    writer.write(hello.read())
+    assert await reader.read(1)  # it is shown the certificate
+    proxy.interceptor.sweep(time.time() + 61)
+    await reader.read()
+    writer.close()
+    async with asyncio.timeout(20):
+        while proxy.interceptor._handlers:  # noqa: ASYNC110 - nobody sets an event for this
+            await asyncio.sleep(0)
     assert await proxy.exchanges() == []
 
 

@@ -88,6 +88,11 @@ async def test_a_client_that_has_taken_it_once_is_never_let_through(
         with pytest.raises(ssl.SSLCertVerificationError):
             await ask(proxy, ssl.create_default_context())
     assert not proxy.interceptor._layers._pinned._until
+    async with asyncio.timeout(20):
+        while proxy.interceptor._handlers:  # noqa: ASYNC110 - nobody sets an event for this
+            await asyncio.sleep(0)
+    # These hung up without a word, as a client does that needs a connection no longer.
+    assert [one.end for one in await proxy.exchanges()] == [End.COMPLETE]
 
 
 async def test_another_host_and_another_run_are_counted_for_themselves(
