@@ -7,18 +7,20 @@ DIR holds `lg` and `up`, as for `benchmarks.forward`. RSS is that of the process
 """
 
 import argparse
+import contextlib
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks._load import Target, started
+from benchmarks._load import Target, settled, started
 from benchmarks.forward import JSON, Place, insert, upstream
 
 _PATIENCE = 600.0  # seconds until streams are open
 _EACH = 5  # looks at the memory while calls are made
-_SLOW = "/v1/chat/completions?stream=1&chunks=1000&pace=1000000"  # says little, for long
+_SLOW = "/v1/chat/completions?stream=1&chunks=1000&pace=10000000"  # says little, for long
+_FEW = 50  # streams that are open before it is measured: what the first of them take, all share
 
 
 def rss(pid: int) -> int:
@@ -40,21 +42,23 @@ def ask(place: Place, target: Target, path: str, *options: str) -> subprocess.Po
 
 
 def streams(place: Place, target: Target, count: int) -> str:
-    """How much the memory grows with open streams."""
-    with started(target, 0) as pid:
+    """How much the memory grows with open streams, beyond what the first few of them take."""
+    with started(target, 0) as pid, contextlib.ExitStack() as asking:
         ask(place, target, JSON, "-k", "8", "-n", "200", "-d", "120").wait()
-        before = rss(pid)
-        asking = ask(place, target, _SLOW, "-k", str(count), "-d", "3600")
-        deadline = time.monotonic() + _PATIENCE
-        while _connections(pid) < 2 * count:
-            if time.monotonic() > deadline or asking.poll() is not None:
-                asking.kill()
-                raise SystemExit(f"{target.name}: {count} streams did not open")
-            time.sleep(0.5)
-        grown = rss(pid) - before
-        asking.kill()
-        asking.wait()
-    return f"| {target.name} | {count} open streams | {grown / count / 1000:.0f} kB for each |"
+        taken: list[int] = []
+        for more in (_FEW, count):
+            process = ask(place, target, _SLOW, "-k", str(more), "-d", "3600")
+            asking.callback(process.wait)
+            asking.callback(process.kill)
+            deadline = time.monotonic() + _PATIENCE
+            while _connections(pid) < 2 * (_FEW + (count if taken else 0)):
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise SystemExit(f"{target.name}: {more} streams did not open")
+                time.sleep(0.5)
+            settled(pid)
+            taken.append(rss(pid))
+    each = (taken[1] - taken[0]) / count
+    return f"| {target.name} | {count} open streams | {each / 1000:.0f} kB for each |"
 
 
 def calls(place: Place, target: Target, count: int) -> str:
