@@ -211,16 +211,18 @@ class FastLane(Playing, Relaying):
     def _decide_held(self) -> Commands:
         tx = self._tx
         assert tx is not None  # noqa: S101 - only called while a request is open
-        found: list[Forward | Serve | Refuse] = []
+        decision = self._engine.decide_at_once(tx)
+        if decision is None:
+            found: list[Forward | Serve | Refuse] = []
 
-        async def decide() -> None:
-            found.append(await self._engine.decide_held(tx))
+            async def decide() -> None:
+                found.append(await self._engine.decide_held(tx))
 
-        yield WaitHook(decide)
-        if not found:  # it failed, and was logged
-            yield from self._drop(End.INTERRUPTED, "the replay could not decide")
-            return
-        decision = found[0]
+            yield WaitHook(decide)
+            if not found:  # it failed, and was logged
+                yield from self._drop(End.INTERRUPTED, "the replay could not decide")
+                return
+            decision = found[0]
         if isinstance(decision, Serve):
             yield from self._serve(decision)
         elif isinstance(decision, Refuse):

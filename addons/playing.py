@@ -27,23 +27,32 @@ class Playing(Lane):
         self._talk: Conversation | None = None
 
     def _serve(self, decision: Serve) -> Commands:
-        """Plays a recorded answer back, broken ones included."""
+        """Plays a recorded answer back, broken ones included; what comes at once is one write."""
         tx = self._tx
         assert tx is not None  # noqa: S101 - only called while a request is open
         if is_conversation(decision.exchange):
             yield from self._converse(tx, decision)
             return
+        wire = b""
         for act in acts(decision.exchange, decision.pace, tx.exchange.request):
+            if wire and (act.delay or act.kind != "end"):
+                yield commands.SendData(self.context.client, wire)
+                wire = b""
             if act.delay:
                 yield WaitHook(functools.partial(asyncio.sleep, act.delay))
             if not self.context.client.state & ConnectionState.CAN_WRITE:
                 yield from self._drop(End.CLIENT_GONE, "the client closed the connection")
                 return
-            yield from self._act(act)
+            if act.kind == "data":
+                tx.played(act)
+                wire = act.wire
+            else:
+                yield from self._act(act, wire)
             if self._tx is None:
                 return
 
-    def _act(self, act: Act) -> Commands:
+    def _act(self, act: Act, before: bytes) -> Commands:
+        """An end, of whatever kind; `before` has not been sent yet."""
         tx, head = self._tx, self._head
         assert tx is not None  # noqa: S101 - only called while a request is open
         assert head is not None  # noqa: S101 - likewise
@@ -54,7 +63,7 @@ class Playing(Lane):
         if act.kind == "end":
             safe = yield from self._finish(act.end, act.error)
             if safe:
-                yield commands.SendData(self.context.client, act.wire)
+                yield commands.SendData(self.context.client, before + act.wire)
             if act.close or not safe or not keeps_alive(head):
                 yield from self._close_client()
             else:
@@ -62,10 +71,8 @@ class Playing(Lane):
         elif act.kind == "cut":
             yield from self._finish(act.end, act.error)
             yield from self._close_client(abruptly=act.end in ABRUPT)
-        elif act.kind == "hang":
+        else:  # hang
             tx.exchange.error = act.error  # the client gives up as it did then
-        else:
-            yield commands.SendData(self.context.client, act.wire)
 
     def _converse(self, tx: Tx, decision: Serve) -> Commands:
         """Plays a recorded WebSocket conversation back; the client's part is its own."""

@@ -43,6 +43,9 @@ class Replays(Protocol):
     def may_dial(self, host: str) -> bool:
         """Whether a connection that is not a request's own may go to `host`."""
 
+    def decide_at_once(self, tx: Tx) -> Decision | None:
+        """What `decide` would say, where that takes neither a file nor long; else None."""
+
     async def decide(self, tx: Tx) -> Decision:
         """Serve, Refuse (a miss), or Forward where the user allowed it by name."""
 
@@ -179,6 +182,19 @@ class Engine:
         if not gate.holds(exchange.request, exchange.own):  # it is held for another reason
             return decision
         return await gate.request(tx) or decision
+
+    def decide_at_once(self, tx: Tx) -> Decision | None:
+        """What `decide_held` would say, where that has not to be waited for; else None."""
+        replays = self.replays
+        if self.writer.strict or self.gate is not None or replays is None:
+            return None
+        if not replays.wants(tx.exchange.own):
+            return self.decide(tx)
+        try:
+            return replays.decide_at_once(tx)
+        except Exception:  # noqa: BLE001 - whoever waits for `decide_held` knows what to do then
+            _log.exception("a replay could not decide")
+            return None
 
     async def judged(self, tx: Tx) -> Refuse | None:
         """What a client gets in place of an answer that was held; None: that answer."""

@@ -114,29 +114,46 @@ class Replayer:
         """See `engine.Replays`."""
         return not self.recordings or host in self._asked or self.mode.live.host(host)
 
+    def decide_at_once(self, tx: Tx) -> Decision | None:
+        """See `engine.Replays`."""
+        session = self._known_session(tx)
+        if session is None or len(tx.request_bytes) > _QUICK:
+            return None
+        if not session.playback.fixtures.at_hand:
+            return None
+        found = self._find(session, tx)
+        return self._live(tx) if isinstance(found, GoLive) else self._answer(session, tx, found)
+
     async def decide(self, tx: Tx) -> Decision:
         """See `engine.Replays`."""
-        request = tx.exchange.request
-        body = tx.request_bytes
+        if (decision := self.decide_at_once(tx)) is not None:
+            return decision
         session = await self._session(tx)
         if session is None:
             name = tx.exchange.own.replay
             said = f"there is no recording {name!r} to answer this request from"
-            return answers.refused(request, body, answers.MISS_STATUS, "replay-miss", said)
-        asked = (request, body) if self.given is None else self.given.asked(request, body)
-        decide = partial(session.playback.decide, *asked, own=tx.exchange.own)
-        quick = len(body) <= _QUICK and session.playback.fixtures.at_hand
-        found = decide() if quick else await asyncio.to_thread(decide)
-        if isinstance(found, Hit):
-            tx.exchange.served_from = found.exchange.id
-            differed = partial(session.playback.differed, found.fixture)
-            served = adapted(found.exchange, request, body)
-            if self.given is not None:
-                served = self.given.answer(served)
-            return Serve(served, self.mode.pace, differed)
+            asked = tx.exchange.request, tx.request_bytes
+            return answers.refused(*asked, answers.MISS_STATUS, "replay-miss", said)
+        found = await asyncio.to_thread(self._find, session, tx)
         if isinstance(found, GoLive):
             return await asyncio.to_thread(self._live, tx)
-        return self._missed(session, tx, found)
+        return self._answer(session, tx, found)
+
+    def _find(self, session: Session, tx: Tx) -> Hit | Miss | GoLive:
+        asked = tx.exchange.request, tx.request_bytes
+        if self.given is not None:
+            asked = self.given.asked(*asked)
+        return session.playback.decide(*asked, own=tx.exchange.own)
+
+    def _answer(self, session: Session, tx: Tx, found: Hit | Miss) -> Decision:
+        if isinstance(found, Miss):
+            return self._missed(session, tx, found)
+        tx.exchange.served_from = found.exchange.id
+        differed = partial(session.playback.differed, found.fixture)
+        served = adapted(found.exchange, tx.exchange.request, tx.request_bytes)
+        if self.given is not None:
+            served = self.given.answer(served)
+        return Serve(served, self.mode.pace, differed)
 
     def reports(self) -> list[dict[str, Any]]:
         """Every session's report."""
@@ -156,21 +173,26 @@ class Replayer:
             found += suggestions(session.playback.fixtures, session.first)
         return found
 
-    async def _session(self, tx: Tx) -> Session | None:
+    def _known_session(self, tx: Tx) -> Session | None:
+        """The session of a run, or a new one of a recording that is loaded."""
         name = tx.exchange.own.replay or next(iter(self.recordings), None)
         if name is None:
             return None
-        key = (name, tx.exchange.run_id)
-        session = self.sessions.get(key)
-        if session is None:
-            fixtures = self.recordings.get(name)
-            if fixtures is None and self.load is not None:
-                fixtures = await asyncio.to_thread(self.load, name)
-            if fixtures is None:
-                return None
-            made = Session(name, tx.exchange.run_id, self.mode.playback(fixtures))
-            session = self.sessions.setdefault(key, made)
+        session = self.sessions.get((name, tx.exchange.run_id))
+        if session is None and (fixtures := self.recordings.get(name)) is not None:
+            session = self._opened(name, tx, fixtures)
         return session
+
+    async def _session(self, tx: Tx) -> Session | None:
+        session, name = self._known_session(tx), tx.exchange.own.replay
+        if session is not None or name is None or self.load is None:
+            return session
+        return self._opened(name, tx, await asyncio.to_thread(self.load, name))
+
+    def _opened(self, name: str, tx: Tx, fixtures: Fixtures) -> Session:
+        run_id = tx.exchange.run_id
+        made = Session(name, run_id, self.mode.playback(fixtures))
+        return self.sessions.setdefault((name, run_id), made)
 
     def _live(self, tx: Tx) -> Forward | Refuse:
         """To the world, as it is or as the user wants it changed."""

@@ -151,7 +151,7 @@ class Lane(Client):
         if self._awaits_continue:
             self._awaits_continue = False
             self._transport.write(CONTINUE)
-        self._when_whole(lambda tx: self._do(self._decide(tx)))
+        self._when_whole(self._decide)
 
     def _goes_on(self, tx: Tx) -> bool:
         """Whether an exchange is still open: one that has ended may wait for its record."""
@@ -200,7 +200,14 @@ class Lane(Client):
         else:
             self._after = after
 
-    async def _decide(self, tx: Tx) -> None:
+    def _decide(self, tx: Tx) -> None:
+        decision = self._engine.decide_at_once(tx)
+        if decision is None:
+            self._do(self._decide_later(tx))
+        else:
+            self._decided(tx, decision)
+
+    async def _decide_later(self, tx: Tx) -> None:
         decision = await self._engine.decide_held(tx)
         if self._goes_on(tx):
             self._decided(tx, decision)

@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import override
 
 import pytest
@@ -154,8 +155,16 @@ class Replays:
     def may_dial(self, host: str) -> bool:
         return host == "live.test"
 
+    def decide_at_once(self, tx: Tx) -> Decision | None:
+        if tx.exchange.request.target == "/odd":
+            raise ValueError("odd")
+        return None if tx.exchange.request.target == "/slow" else MISSED
+
     async def decide(self, tx: Tx) -> Decision:
-        return Refuse(424, (), b"", "replay-miss")
+        return MISSED
+
+
+MISSED = Refuse(424, (), b"", "replay-miss")
 
 
 async def test_a_replay_holds_what_it_answers_and_dials_only_what_is_allowed(
@@ -167,9 +176,21 @@ async def test_a_replay_holds_what_it_answers_and_dials_only_what_is_allowed(
     engine.replays = Replays()
     tx = engine.begin(asked, PEER, via="forward", lane="fast")
     assert tx.hold
-    assert isinstance(await engine.decide_held(tx), Refuse)
+    assert await engine.decide_held(tx) is MISSED
     assert not engine.begin(HEAD, PEER, via="forward", lane="fast").hold
     assert (engine.may_dial("live.test"), engine.may_dial("a.test")) == (True, False)
+
+
+async def test_what_a_replay_can_say_at_once_is_not_waited_for(engine: Engine) -> None:
+    asked = with_headers((b"Dashcam-Replay", b"last"))
+    live, engine.replays = engine.begin(HEAD, PEER, via="forward", lane="fast"), Replays()
+    said = {}
+    for target in ("/", "/slow", "/odd"):
+        tx = engine.begin(replace(asked, target=target), PEER, via="forward", lane="fast")
+        said[target] = engine.decide_at_once(tx)
+        assert await engine.decide_held(tx) is MISSED
+    assert said == {"/": MISSED, "/slow": None, "/odd": None}
+    assert isinstance(engine.decide_at_once(live), Forward)
 
 
 async def test_whoever_listens_hears_of_every_end(engine: Engine) -> None:
