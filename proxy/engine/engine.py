@@ -20,7 +20,7 @@ from proxy.engine import answers
 from proxy.engine.clock import steady, ticks, wall
 from proxy.engine.finished import Ready
 from proxy.engine.gate import Gate
-from proxy.engine.patience import BUDGET, LIMIT, Patience, spent_by
+from proxy.engine.patience import BUDGET, LIMIT, Patience, busy
 from proxy.engine.placing import Moved, Placing
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
@@ -80,7 +80,7 @@ class Engine:
             lambda: counters.commits,
             lambda: counters.asking,
             self.writer.strict,
-            partial(spent_by, self.writer.thread),
+            partial(busy, self.writer.thread),
         )
 
     async def start(self) -> None:

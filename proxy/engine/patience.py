@@ -5,21 +5,32 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from proxy.engine.clock import ticks
 from proxy.engine.histogram import Histogram
 
 BUDGET = 0.25  # seconds that the store may stand still before an answer waits no longer
-LIMIT = 5.0  # and in all, however busy the writer is
+LIMIT = 5.0  # and the writer, for whatever reason
+LONGEST = 30.0  # and in all, however busy the writer is
 _LATE = 0.1  # seconds: this process had no processor, as the writer may have had none
-_WORK = 0.004  # seconds of processor: more than it takes to ask a locked store again and again
+_WORK = 0.02  # seconds of processor: more than it takes to ask a locked store again and again
 
 
-def spent_by(thread: threading.Thread) -> float:
-    """Seconds of processor that a thread has had; 0 where nobody can tell."""
-    if not thread.is_alive() or thread.ident is None or not hasattr(time, "pthread_getcpuclockid"):
+def busy(thread: threading.Thread) -> float:
+    """Seconds that a thread has had a processor, or stood in line for one; 0 if nobody can tell.
+
+    The line is known on Linux (docs.kernel.org/scheduler/sched-stats.html).
+    """
+    if not thread.is_alive() or thread.ident is None:
         return 0.0
-    return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+    try:
+        ran, waited, _ = Path(f"/proc/self/task/{thread.native_id}/schedstat").read_bytes().split()
+        return (int(ran) + int(waited)) / 1e9
+    except (OSError, ValueError):
+        if not hasattr(time, "pthread_getcpuclockid"):
+            return 0.0
+        return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
 
 
 @dataclass(slots=True)
@@ -27,7 +38,7 @@ class Patience:
     """Ends waits that took too long, with False.
 
     `commits` counts those of the writer; `asking` says that it waits for the store just now, and
-    `spent` how much processor it has had. While it is only short of that, or at work for the store,
+    `spent` how long it was busy. While it is only short of a processor, or at work for the store,
     answers wait on: what a kill takes then, nobody was answered.
     In strict mode an answer is of no use without its record: it waits for as long as it may.
     """
@@ -38,7 +49,8 @@ class Patience:
     spent: Callable[[], float]
     waits: Histogram = field(default_factory=Histogram)
     _since: dict[asyncio.Future[bool], tuple[int, bool]] = field(default_factory=dict)
-    _before: tuple[int, float, int] = (0, 0.0, 0)  # commits, processor and ticks at the last look
+    _before: tuple[int, float, int] = (0, 0.0, 0)  # commits, time spent and ticks at the last look
+    _worked: int = 0  # ticks when the writer was last seen to have been at work
     _looking: bool = False
 
     def watch(self, waiter: asyncio.Future[bool], *, own: bool = False) -> None:
@@ -62,11 +74,15 @@ class Patience:
         commits, spent, then = self._before
         now = ticks()
         late = (now - then) / 1e6 > BUDGET + _LATE
-        still = 0 < self.commits() == commits and self.asking()
-        still = still and not late and self.spent() - spent < _WORK
+        works = late or self.commits() != commits or self.spent() - spent >= _WORK
+        if works:
+            self._worked = now
+        still = not works and commits > 0 and self.asking()
         for waiter, (since, own) in list(self._since.items()):
-            most = BUDGET if still and (own or not self.strict) else LIMIT
-            if (now - since) / 1e6 >= most and not waiter.done():
+            waited, idle = (now - since) / 1e6, (now - self._worked) / 1e6
+            over = still and waited >= BUDGET and (own or not self.strict)
+            over = over or min(waited, idle) >= LIMIT or waited >= LONGEST
+            if over and not waiter.done():
                 waiter.set_result(False)
         self._looking = False
         if self._since:
