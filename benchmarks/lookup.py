@@ -101,9 +101,11 @@ def main() -> None:
     for kind in KINDS:
         first = {count: asked(one, kind, [count // 2]) for count, one in playbacks.items()}
         found: dict[int, list[float]] = {count: [] for count in playbacks}
+        fresh = {count: random.sample(range(count), options.rounds * _ASKED) for count in playbacks}
         for _ in range(options.rounds):
             for count, one in random.sample(list(playbacks.items()), len(playbacks)):
-                found[count].append(asked(one, kind, random.choices(range(count), k=_ASKED)))
+                numbers = [fresh[count].pop() for _ in range(_ASKED)]
+                found[count].append(asked(one, kind, numbers))
         few, many = (statistics.median(found[count]) for count in (options.few, options.many))
         ratios = sorted(m / f for f, m in zip(found[options.few], found[options.many], strict=True))
         rows.append(

@@ -11,13 +11,16 @@ from tests.addons.test_connect import connect
 
 
 class Refusing:
-    """A replay without any recording."""
+    """A replay without any recording, which takes its time to say so."""
 
     def wants(self, own: Own) -> bool:
         return True
 
     def may_dial(self, host: str) -> bool:
         return False
+
+    def decide_at_once(self, tx: Tx) -> None:
+        return None
 
     async def decide(self, tx: Tx) -> Decision:
         return Refuse(424, (), b"", "miss", End.MISSED)
