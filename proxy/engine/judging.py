@@ -7,16 +7,17 @@ with the label have consumed.
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from proxy.core import expectations
 from proxy.core.model import Event, Outcome, Run
-from proxy.core.outcomes import judge, totals
-from proxy.core.outcomes._api import Facts, Spent
 from proxy.engine.clock import wall
 from proxy.engine.understand import understand
 from proxy.errors import DashcamError
 from proxy.stores._api import RunQuery, Store
+
+if TYPE_CHECKING:  # the rules are not loaded before a run has ended
+    from proxy.core.outcomes._api import Spent
 
 _REMEMBERED = 50  # earlier runs of a label
 _LOOKED_UP = 20  # of them are read from the store
@@ -28,12 +29,15 @@ class Judging:
 
     store: Store
     labels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    _usual: dict[str, deque[Spent]] = field(default_factory=dict)
+    _usual: dict[str, deque["Spent"]] = field(default_factory=dict)
 
     def __call__(
         self, run: Run, events: Sequence[Event], exit_code: int | None, ended_by: str
     ) -> Outcome:
         """The rules' verdict."""
+        from proxy.core.outcomes import judge  # noqa: PLC0415 - slow to import
+        from proxy.core.outcomes._api import Facts  # noqa: PLC0415 - likewise
+
         expected = expectations.of(self.labels, run.label)
         earlier = self._earlier(run)
         facts = Facts(
@@ -48,7 +52,7 @@ class Judging:
         earlier.append(_spent(events))
         return judge(facts, created_at=wall())
 
-    def _earlier(self, run: Run) -> deque[Spent]:
+    def _earlier(self, run: Run) -> deque["Spent"]:
         known = self._usual.get(run.label)
         if known is None:
             known = self._usual[run.label] = deque(maxlen=_REMEMBERED)
@@ -73,7 +77,10 @@ class Judging:
         return None
 
 
-def _spent(events: Sequence[Event]) -> Spent:
+def _spent(events: Sequence[Event]) -> "Spent":
+    from proxy.core.outcomes import totals  # noqa: PLC0415 - slow to import
+    from proxy.core.outcomes._api import Spent  # noqa: PLC0415 - likewise
+
     found = totals(events)
     counted = (found.input_tokens, found.output_tokens)
     tokens = (
