@@ -103,6 +103,29 @@ def test_a_learned_value_is_found_again_later(form: str) -> None:
     assert done.response_body.data.startswith(b"see ")
 
 
+def test_what_was_clean_is_searched_again_once_something_is_learned() -> None:
+    value, redact = "q9ZkB4wT7pLmX2", fresh()
+    text = f'{{"said":"see {value} there"}}'.encode()
+    seen = exchange(body=text, answer=text)
+    for _ in range(2):  # known to be clean, the second time
+        assert redact.exchange(seen).response_body.data == text
+        assert redact.request(HEAD, text) == (HEAD, text)
+    redact.exchange(exchange(headers=((b"x-api-key", value.encode()),)))
+    assert traces(redact.exchange(seen), value) == []
+    assert value.encode() not in redact.request(HEAD, text)[1]
+
+
+def test_what_comes_again_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    redact, seen = fresh(), exchange(body=b'{"said":"hello"}', answer=b'{"said":"good day"}')
+    once = redact.exchange(seen), redact.request(HEAD, b'{"said":"hello"}')
+
+    def search(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("proxy.core.redaction.bodies.Bodies.open", search)
+    assert (redact.exchange(seen), redact.request(HEAD, b'{"said":"hello"}')) == once
+
+
 def test_basic_credentials_teach_their_password() -> None:
     done = fresh().exchange(
         exchange(
