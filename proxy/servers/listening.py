@@ -71,12 +71,6 @@ class Listening:
     gateway: Gateway
     other: Factory
 
-    async def drain(self) -> None:
-        """Stops listening; returns once nobody is being answered by the gateway."""
-        for server in self.servers:
-            server.close()
-        await self.gateway.drain()
-
     async def stop(self) -> None:
         """Stops listening, and ends open requests."""
         for server in self.servers:
