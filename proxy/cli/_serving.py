@@ -21,6 +21,7 @@ from proxy import runtime as composition
 from proxy.cli._checkpoints import Keeper
 from proxy.cli._doors import Doors
 from proxy.config import HostPort, Settings
+from proxy.engine import loaded
 from proxy.engine.engine import Engine
 from proxy.engine.loading import Loading
 from proxy.engine.ports import port_of
@@ -213,6 +214,7 @@ class Serving:
             await asyncio.sleep(_FIRST)
         await self.forward.load()
         await self.front.load_api()
+        loaded.stays()
 
     async def drain(self, now: asyncio.Event) -> None:
         """Lets calls that are under way come to their end, for some seconds, or until `now`."""

@@ -4,6 +4,7 @@
 functions take any value and return it if it has the wanted type, else nothing.
 """
 
+import codecs
 import json
 import math
 import re
@@ -15,6 +16,9 @@ import orjson
 MAX_DEPTH = 190  # orjson writes 254 levels; a value is wrapped in a few more before it is kept
 _MAX_COUNT = 1 << 53  # beyond this a JSON number is not an exact integer everywhere
 _BOM = b"\xef\xbb\xbf"
+_LARGE = 64 * 1024  # bytes: what takes so long that other threads would wait for it
+_AT_ONCE = 16 * 1024  # bytes that are repaired in one step
+_BEGINNINGS = re.compile(rb"[ \t\r\n]*[{\[\"\-0-9tfnNI]")  # of a JSON text, NaN and Infinity
 # Pairs of surrogate escapes are characters, single ones are not; escaped backslashes are skipped.
 _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -49,7 +53,7 @@ def parse(data: bytes | str) -> Parsed:
     if (
         len(raw) > 2 * MAX_DEPTH
         and raw.count(b"[") + raw.count(b"{") > MAX_DEPTH
-        and not _writable(value)
+        and not (_writable(value) if len(raw) < _LARGE else _shallow(value))
     ):
         return Parsed(None, f"nested deeper than {MAX_DEPTH} levels")
     return Parsed(value, note)
@@ -58,10 +62,12 @@ def parse(data: bytes | str) -> Parsed:
 def _repaired(raw: bytes, reason: str) -> Parsed:
     fixed = raw
     notes = []
+    if not _BEGINNINGS.match(raw):
+        return Parsed(None, f"not JSON: {reason}")
     try:
         raw.decode()
     except UnicodeDecodeError:
-        fixed = raw.decode("utf-8", "replace").encode()
+        fixed = _decodable(raw)
         notes.append("invalid UTF-8 was replaced")
     if b"\\u" in fixed:
         whole = _ESCAPE.sub(lambda m: b"\\ufffd" if m[1] else m[0], fixed)
@@ -82,6 +88,14 @@ def _repaired(raw: bytes, reason: str) -> Parsed:
     return Parsed(value, "; ".join(notes))
 
 
+def _decodable(raw: bytes) -> bytes:
+    """The bytes with U+FFFD in place of what is no UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    parts = range(0, len(raw), _AT_ONCE)
+    texts = [decoder.decode(raw[at : at + _AT_ONCE]) for at in parts]
+    return "".join([*texts, decoder.decode(b"", final=True)]).encode()
+
+
 def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) < 19 else float(digits)  # noqa: PLR2004 - fits 64 bits
 
@@ -94,6 +108,21 @@ def _writable(value: Any) -> bool:
     except TypeError:  # orjson's encode error is one
         return False
     return True
+
+
+def _shallow(value: Any) -> bool:
+    """The same, in steps between which other threads have their turn."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def text(value: Any) -> str | None:

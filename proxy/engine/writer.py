@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count, groupby
 from typing import Any, Literal, Protocol
 
-from proxy.core import pricing, validators
+from proxy.core import pricing
 from proxy.core.calls import Call
 from proxy.core.mcp_streams import Streams
 from proxy.core.model import Event, Exchange, Outcome, Run
@@ -25,6 +25,7 @@ from proxy.core.schemas.declared import WARN
 from proxy.core.validators import Learned
 from proxy.engine.embeddings import Embeddings
 from proxy.engine.finished import Finished
+from proxy.engine.loaded import load
 from proxy.engine.placing import Placing
 from proxy.engine.retries import Retries
 from proxy.engine.understand import event_of, events_of, warning
@@ -176,8 +177,7 @@ class Writer:
         """Loads what the first exchange will need, once that is sent on: a model takes its time."""
         if not self._prepared:
             self._prepared = True
-            for act in (pricing.prepare, validators.prepare):
-                self._loop.call_later(0.1, threading.Thread(target=act, daemon=True).start)
+            self._loop.call_later(0.1, threading.Thread(target=load, daemon=True).start)
 
     def exchange(self, tx: Finished) -> asyncio.Future[bool] | None:
         """Takes a finished exchange; in durable mode returns what its answer waits for."""

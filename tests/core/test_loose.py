@@ -96,3 +96,33 @@ def test_total_is_unknown_only_when_all_is() -> None:
 
 def test_dumps_writes_what_json_cannot() -> None:
     assert loose.dumps({"a": {1, 2}.__class__}) == b'{"a":"<class \'set\'>"}'
+
+
+def _nested(depth: int, size: int) -> bytes:
+    """JSON of `size` bytes or more, so deep that one value more is its innermost."""
+    return b"[" * depth + b'"' + b"x" * size + b'"' + b"]" * depth + b" " * 200
+
+
+@pytest.mark.parametrize("size", [400, 100_000])
+@pytest.mark.parametrize("inner", [b"[%b]", b'{"a": 1, "b": %b}'])
+def test_depth_is_told_alike_of_small_and_large_texts(size: int, inner: bytes) -> None:
+    most = inner % _nested(loose.MAX_DEPTH - 1, size)
+    assert loose.parse(most).note is None
+    over = inner % _nested(loose.MAX_DEPTH, size)
+    assert loose.parse(over) == (None, f"nested deeper than {loose.MAX_DEPTH} levels")
+
+
+def test_a_large_text_is_repaired_in_steps_as_if_at_once() -> None:
+    text = ("é" * 30_000).encode() + b"\xff\xe2\x82" + "€".encode() * 30_000
+    assert loose.parse(b'["' + text + b'"]') == (
+        [text.decode("utf-8", "replace")],
+        "invalid UTF-8 was replaced",
+    )
+
+
+@pytest.mark.parametrize("data", [b"\xff" * 100_000, b"PK\x03\x04", b" \xe2\x28\xa1"])
+def test_what_cannot_be_json_is_not_repaired(data: bytes) -> None:
+    value, note = loose.parse(data)
+    assert value is None
+    assert note is not None
+    assert note.startswith("not JSON")

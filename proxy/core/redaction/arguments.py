@@ -7,7 +7,7 @@ the other in YAML, `curl -u user:PASSWORD`. What is written `--api-key=VALUE` is
 import re
 from collections.abc import Iterator
 
-from proxy.core.redaction import names, pairs, pseudonym, values
+from proxy.core.redaction import names, pairs, pseudonym, slices, values
 from proxy.core.redaction.names import Rule
 from proxy.core.redaction.spans import Find
 
@@ -25,7 +25,8 @@ _VALUE = re.compile(
 )
 _SPACE = r"(?:\s|\\++[nrt])++"
 _WORD = r"(?:[^\s\\\"'<>]{1,200}+)"
-_PASSWORD = re.compile(rf"w(?<=passw)ord{_SPACE}({_WORD})".encode())
+_WORD_PASSWORD = b"password"
+_PASSWORD = re.compile(rf"password{_SPACE}({_WORD})".encode())
 _LOGIN = re.compile(
     rf"(?:(?P<host>machine){_SPACE}{_WORD}{_SPACE})?+(?:login{_SPACE}{_WORD}{_SPACE})?+"
     rf"(?:account{_SPACE}{_WORD}{_SPACE})?+\Z".encode()
@@ -36,7 +37,7 @@ _CURL_REACH = 300  # bytes before `-u` in which curl was called
 
 def find(data: bytes) -> Iterator[Find]:
     """The credentials in `data` that are arguments of a program, or lines of a `.netrc`."""
-    for flag in _FLAG.finditer(data):
+    for flag in slices.finditer(_FLAG, data):
         name = flag[1]
         rule = names.key_rule(name)
         if rule is not None:
@@ -100,8 +101,12 @@ def _value(data: bytes, at: int) -> tuple[int, bytes] | None:
 
 
 def _netrc(data: bytes) -> Iterator[Find]:
-    for found in _PASSWORD.finditer(data):
-        word = found.start() - len("pass")
+    at = data.find(_WORD_PASSWORD)
+    while at >= 0:
+        word, found = at, _PASSWORD.match(data, at)
+        at = data.find(_WORD_PASSWORD, at + 1)
+        if found is None:
+            continue
         before = _LOGIN.search(data[max(0, word - _LOGIN_REACH) : word])
         if not before or not before[0] or pseudonym.is_whole(found[1]):
             continue

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
-from proxy.core.redaction import pseudonym
+from proxy.core.redaction import pseudonym, slices
 from proxy.core.redaction.spans import Find
 
 type Search = Callable[[bytes], list[Find]]
@@ -198,7 +198,7 @@ def _basic(data: bytes) -> Iterator[Find]:
 
 
 def _runs(data: bytes) -> list[tuple[int, int]]:
-    mask = data.translate(_IN_ALPHABET)
+    mask = slices.translate(data, _IN_ALPHABET)
     out: list[tuple[int, int]] = []
     size = len(data)
     at = mask.find(_NEEDLE)
@@ -218,10 +218,10 @@ def _runs(data: bytes) -> list[tuple[int, int]]:
 
 def _pieces(runs: bytes, coding: _Coding) -> Iterator[_Piece]:
     """The texts in runs."""
-    if coding.shortest > _SHORTEST and b"\1" * coding.shortest not in runs.translate(
-        coding.members
-    ):
-        return
+    if coding.shortest > _SHORTEST:
+        members = slices.translate(runs, coding.members)
+        if b"\1" * coding.shortest not in members:
+            return
     done = 0
     for start in range(0, len(runs), _CHUNK):
         beginnings = coding.beginnings(runs[start : start + _CHUNK + coding.shortest])

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from proxy.core.redaction import names, pseudonym, values
+from proxy.core.redaction import names, pseudonym, slices, values
 from proxy.core.redaction.names import NAME_ENDS, Rule
 from proxy.core.redaction.spans import Find
 from proxy.core.redaction.tokens import plain
@@ -89,7 +89,7 @@ def find(data: bytes) -> Iterator[Find]:
             continue
         after = _element if separator == b">" else _pair
         reach = inside = 0
-        for hit in look.finditer(data, at):
+        for hit in slices.finditer(look, data, at):
             at = hit.start()
             inside = inside + 1 if at < reach else 0
             if inside > _INSIDE:

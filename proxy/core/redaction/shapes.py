@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from proxy.core.redaction import pseudonym
+from proxy.core.redaction import pseudonym, slices
 from proxy.core.redaction.formats import KEY_FORMATS, KeyFormat
 from proxy.core.redaction.spans import Find
 
@@ -72,7 +72,7 @@ class Shapes:
                 continue
             look, ends, peeked = self._groups.get(anchor) or self._compiled(anchor)
             reach = 0
-            for hit in look.finditer(data, at):
+            for hit in slices.finditer(look, data, at):
                 at = hit.end()
                 way = ends.get(data[at - 4 : at]) or ends.get(data[at - 3 : at])
                 way = way or ends.get(data[at - 2 : at]) or peeked

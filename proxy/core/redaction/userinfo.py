@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
-from proxy.core.redaction import pseudonym, values
+from proxy.core.redaction import pseudonym, slices, values
 from proxy.core.redaction.spans import Find
 
 _USERINFO_REACH = 512  # from the scheme's colon
@@ -20,7 +20,7 @@ def find(data: bytes) -> Iterator[Find]:
     """Passwords (or a token instead of a name) in `scheme://user:password@host`."""
     if b"@" not in data:
         return
-    marks = [found.span() for found in _MARK.finditer(data)]
+    marks = [found.span() for found in slices.finditer(_MARK, data)]
     at = -1
     for number, (begin, start) in enumerate(marks):
         following = marks[number + 1][0] if number + 1 < len(marks) else len(data)

@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from proxy.core.redaction.slices import search
+
 _UNICODE = re.compile(rb"\\++u00(?!5[cC])([2-7][0-9A-Fa-f])")
 # Characters that no serialiser has to escape, save quotes, which .NET writes as \u0022. Without one
 # of them the plain bytes show everything: HTML's signs are escaped by many, and hide nothing.
@@ -75,7 +77,7 @@ def _plain(found: re.Match[bytes]) -> bytes:
 
 def unescaped(data: bytes) -> View | None:
     r"""The view without `\u00XX` escapes, None when they hide nothing."""
-    if not _HIDING.search(data):
+    if not search(_HIDING, data):
         return None
     return View(_UNICODE.sub(_plain, data), data, _UNICODE)
 
@@ -89,20 +91,20 @@ def _referred(found: re.Match[bytes]) -> bytes:
 
 def unreferenced(data: bytes) -> View | None:
     """The view without HTML's references (`&quot;`, `&#83;`), None when there are none."""
-    if b"&" not in data or not _REFERENCE.search(data):
+    if b"&" not in data or not search(_REFERENCE, data):
         return None
     return View(_REFERENCE.sub(_referred, data), data, _REFERENCE)
 
 
 def unquoted_text(data: bytes) -> View | None:
     """The view without percent escapes, however deep; None when they hide no names."""
-    if b"%" not in data or not _HIDING_PERCENT.search(data):
+    if b"%" not in data or not search(_HIDING_PERCENT, data):
         return None
     return View(_PERCENTS.sub(_plain, data), data, _PERCENTS)
 
 
 def unquoted(data: bytes) -> View | None:
     """The view without percent escapes, None when there are none."""
-    if b"%" not in data or not _PERCENT.search(data):
+    if b"%" not in data or not search(_PERCENT, data):
         return None
     return View(_PERCENT.sub(_plain, data), data, _PERCENT)
