@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from proxy.core import jsonparts
+
 MAX_DEPTH = 190  # orjson writes 254 levels; a value is wrapped in a few more before it is kept
 _MAX_COUNT = 1 << 53  # beyond this a JSON number is not an exact integer everywhere
 _BOM = b"\xef\xbb\xbf"
@@ -43,7 +45,7 @@ def parse(data: bytes | str) -> Parsed:
     raw = data.encode("utf-8", "replace") if isinstance(data, str) else data
     note = None
     try:
-        value = orjson.loads(raw)
+        value = jsonparts.loads(raw)
     except orjson.JSONDecodeError as err:
         if raw.startswith(_BOM):
             return parse(raw.removeprefix(_BOM))

@@ -11,6 +11,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import NamedTuple
 
+from proxy.core import slices
+
 LEAST = 2048  # a piece is at least so long, unless a list ends before
 MOST = 256 * 1024
 _FEW = 128  # bytes that even a piece has that ends with a list, or before a mark
@@ -19,7 +21,8 @@ _PARAGRAPHS = 8 * 1024
 
 _ELEMENT_END = re.compile(rb"\}(?=\s{0,64}[],])")
 _LIST_END = re.compile(rb'\}(?=\s{0,64}\],\s{0,64}")')  # of one that more follows
-_STRUCTURE_FREE = re.compile(rb'["\[][^"\\\[\]{}]{4096,}')
+_STRUCTURE_FREE = re.compile(rb'["\[][^"\\\[\]{}]{4096}')  # how such a run begins
+_MORE = re.compile(rb'[^"\\\[\]{}]{1,65536}')  # and how it goes on
 _MOVING = b'"cache_control"'  # Anthropic's mark moves on to the newest message with each call
 
 
@@ -128,10 +131,13 @@ def _long(data: bytes, start: int, end: int) -> list[int]:
     """A long piece: runs without structure stand alone, the rest is cut at ends of lines."""
     out: list[int] = []
     at = start
-    for run in _STRUCTURE_FREE.finditer(data, start, end):
+    while run := slices.search(_STRUCTURE_FREE, data, at, end):
+        stop = run.end()
+        while more := _MORE.match(data, stop, end):
+            stop = more.end()
         out.extend(_by_lines(data, at, run.start() + 1))
-        out.extend(_by_length(run.start() + 1, run.end()))
-        at = run.end()
+        out.extend(_by_length(run.start() + 1, stop))
+        at = stop
     out.extend(_by_lines(data, at, end))
     return out
 

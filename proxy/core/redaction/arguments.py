@@ -7,7 +7,8 @@ the other in YAML, `curl -u user:PASSWORD`. What is written `--api-key=VALUE` is
 import re
 from collections.abc import Iterator
 
-from proxy.core.redaction import names, pairs, pseudonym, slices, values
+from proxy.core import slices
+from proxy.core.redaction import names, pairs, pseudonym, values
 from proxy.core.redaction.names import Rule
 from proxy.core.redaction.spans import Find
 
@@ -101,10 +102,10 @@ def _value(data: bytes, at: int) -> tuple[int, bytes] | None:
 
 
 def _netrc(data: bytes) -> Iterator[Find]:
-    at = data.find(_WORD_PASSWORD)
+    at = slices.find(data, _WORD_PASSWORD)
     while at >= 0:
         word, found = at, _PASSWORD.match(data, at)
-        at = data.find(_WORD_PASSWORD, at + 1)
+        at = slices.find(data, _WORD_PASSWORD, at + 1)
         if found is None:
             continue
         before = _LOGIN.search(data[max(0, word - _LOGIN_REACH) : word])

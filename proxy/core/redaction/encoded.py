@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
 
-from proxy.core.redaction import pseudonym, slices
+from proxy.core import slices
+from proxy.core.redaction import pseudonym
 from proxy.core.redaction.spans import Find
 
 type Search = Callable[[bytes], list[Find]]
@@ -164,7 +165,7 @@ class _Runs:
 
 def find(data: bytes, search: Search) -> list[Find]:
     """What `search` finds in the texts that `data` holds in base64 or hexadecimal."""
-    finds = [*_basic(data)] if _BASIC in data else []
+    finds = [*_basic(data)] if slices.find(data, _BASIC) >= 0 else []
     places = _runs(data)
     if not places:
         return finds
@@ -189,19 +190,19 @@ def find(data: bytes, search: Search) -> list[Find]:
 
 def _basic(data: bytes) -> Iterator[Find]:
     """Basic credentials (RFC 7617) anywhere: `Basic` and a user name and password in base64."""
-    at = data.find(_BASIC)
+    at = slices.find(data, _BASIC)
     while at >= 0:
         found = _BASIC_VALUE.match(data, at + len(_BASIC))
         if found and _USER_PASSWORD.fullmatch(_unbase64(found[0].rstrip(b"="))):
             yield Find(*found.span(), found[0])
-        at = data.find(_BASIC, at + 1)
+        at = slices.find(data, _BASIC, at + 1)
 
 
 def _runs(data: bytes) -> list[tuple[int, int]]:
     mask = slices.translate(data, _IN_ALPHABET)
     out: list[tuple[int, int]] = []
     size = len(data)
-    at = mask.find(_NEEDLE)
+    at = slices.find(mask, _NEEDLE)
     while at >= 0:
         end = mask.find(b"\0", at)
         while 0 < end < size and data[end] in _BREAKS:
@@ -212,7 +213,7 @@ def _runs(data: bytes) -> list[tuple[int, int]]:
         if end < 0:
             end = size
         out.append((at, end))
-        at = mask.find(_NEEDLE, end)
+        at = slices.find(mask, _NEEDLE, end)
     return out
 
 
@@ -220,7 +221,7 @@ def _pieces(runs: bytes, coding: _Coding) -> Iterator[_Piece]:
     """The texts in runs."""
     if coding.shortest > _SHORTEST:
         members = slices.translate(runs, coding.members)
-        if b"\1" * coding.shortest not in members:
+        if slices.find(members, b"\1" * coding.shortest) < 0:
             return
     done = 0
     for start in range(0, len(runs), _CHUNK):

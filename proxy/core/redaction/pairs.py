@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
-from proxy.core.redaction import names, pseudonym, slices, values
+from proxy.core import slices
+from proxy.core.redaction import names, pseudonym, values
 from proxy.core.redaction.names import NAME_ENDS, Rule
 from proxy.core.redaction.spans import Find
 from proxy.core.redaction.tokens import plain

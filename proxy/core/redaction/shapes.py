@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from proxy.core.redaction import pseudonym, slices
+from proxy.core import slices
+from proxy.core.redaction import pseudonym
 from proxy.core.redaction.formats import KEY_FORMATS, KeyFormat
 from proxy.core.redaction.spans import Find
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-import orjson
-
+from proxy.core import jsonparts
 from proxy.core.redaction import leaves
 from proxy.core.redaction.leaves import Key, Literal, literals
 from proxy.core.redaction.records import Split
@@ -226,7 +225,7 @@ def _pieces(payload: bytes) -> Iterator[tuple[Key, bytes]]:
         yield (), payload
         return
     try:
-        for key, text in leaves.pieces(orjson.loads(payload)):
+        for key, text in leaves.pieces(jsonparts.loads(payload)):
             yield key, text.encode()
     except ValueError:  # broken, cut off, or nested too deep
         for literal in literals(payload):

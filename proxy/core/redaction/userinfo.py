@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 
-from proxy.core.redaction import pseudonym, slices, values
+from proxy.core import slices
+from proxy.core.redaction import pseudonym, values
 from proxy.core.redaction.spans import Find
 
 _USERINFO_REACH = 512  # from the scheme's colon

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from proxy.core.redaction.slices import search
+from proxy.core.slices import search
 
 _UNICODE = re.compile(rb"\\++u00(?!5[cC])([2-7][0-9A-Fa-f])")
 # Characters that no serialiser has to escape, save quotes, which .NET writes as \u0022. Without one

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core.redaction import slices
+from proxy.core import slices
 from proxy.core.redaction.rules import Rules
 from proxy.core.redaction.scanner import Scanner
 
@@ -23,11 +23,20 @@ def test_it_finds_what_is_found_at_once(pattern: re.Pattern[bytes], parts: list[
     data = b"".join(parts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(slices, "SLICE", 8)
-        for at in (0, 3):
-            found = [one.span() for one in slices.finditer(pattern, data, at)]
-            assert found == [one.span() for one in pattern.finditer(data, at)]
+        for at, end in ((0, len(data)), (3, len(data)), (2, 30)):
+            found = [one.span() for one in slices.finditer(pattern, data, at, end)]
+            assert found == [one.span() for one in pattern.finditer(data, at, end)]
         first = slices.search(pattern, data)
         assert (first is None) == (pattern.search(data) is None)
+
+
+@given(data=st.text("ab", max_size=40), part=st.text("ab", min_size=1, max_size=9))
+def test_a_part_is_found_as_at_once(data: str, part: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slices, "SLICE", 8)
+        for at in range(4):
+            found = slices.find(data.encode(), part.encode(), at)
+            assert found == data.encode().find(part.encode(), at)
 
 
 @given(data=st.binary(max_size=100))
