@@ -10,7 +10,6 @@ import time
 from collections.abc import Generator
 from typing import Any, override
 
-from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, context, events
 
 from addons._lane import Commands
@@ -235,12 +234,7 @@ class FastLane(Playing, Relaying):
                 yield commands.SendData(self._server, self._body_again())
 
     def _client_closed(self) -> Commands:
-        client = self.context.client
-        upgraded = self._relay is not None or self._talk is not None
-        if not upgraded and self._tx is not None and self._origin is not None:
-            half = client.state is ConnectionState.CAN_WRITE and self._origin[0] == "http"
-            if half and self._body is None:
-                return  # a half-close after the request: the answer may still be taken
+        # A client that only sends no more looks the same; that one was heard is worth less here.
         yield from self._drop(End.CLIENT_GONE, "the client closed the connection")
 
     # To the upstream.

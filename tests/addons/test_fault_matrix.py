@@ -190,7 +190,7 @@ STAGES = {
 }
 
 
-@pytest.mark.parametrize("way", ["tunnel", "gateway", "http2", "http2, reset"])
+@pytest.mark.parametrize("way", ["tunnel", "tunnel, no TLS", "gateway", "http2", "http2, reset"])
 @pytest.mark.parametrize("stage", STAGES)
 async def test_clients_that_leave(proxy: Proxy, gateway: int, way: str, stage: str) -> None:
     leaving = STAGES[stage]
@@ -213,6 +213,11 @@ async def test_clients_that_leave(proxy: Proxy, gateway: int, way: str, stage: s
     elif way == "tunnel":
         reader, writer = await proxy.tunnel()
         writer.write(leaving.sent)
+    elif way == "tunnel, no TLS":  # as Node's fetch asks for http://
+        reader, writer = await proxy.connect()
+        writer.write(b"CONNECT localhost:%d HTTP/1.1\r\n\r\n" % proxy.upstream.port)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(leaving.sent)
     else:
         reader, writer = await proxy.tunnel("h2")
         client.initiate_connection()
@@ -228,6 +233,8 @@ async def test_clients_that_leave(proxy: Proxy, gateway: int, way: str, stage: s
     if way == "http2, reset":
         client.reset_stream(1, ErrorCodes.CANCEL)
         writer.write(client.data_to_send())
+    elif way == "tunnel, no TLS":
+        writer.close()  # all that goes is the end of what it sends
     else:
         writer.transport.abort()
     (exchange,) = await recorded(proxy, finished)

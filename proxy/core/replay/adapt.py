@@ -26,6 +26,7 @@ _SPACE: Final = re.compile(rb"[ \t\r\n]*")
 # Where in an answer the request's id (0) and its progress token (1) stand.
 _PATHS: Final = {("id",): 0, ("params", "requestId"): 0, ("params", "progressToken"): 1}
 _MAX_DEPTH: Final = 100
+_OVER: Final = frozenset({End.COMPLETE, End.INTERRUPTED})  # by the server, or with the run
 
 
 class Edit(NamedTuple):
@@ -75,7 +76,7 @@ def adapted(
 
 def _stays_open(head: RequestHead, exchange: Exchange) -> bool:
     """Whether it is the stream of what an MCP server says unasked."""
-    if head.method != "GET" or exchange.end is not End.COMPLETE or exchange.response is None:
+    if head.method != "GET" or exchange.end not in _OVER or exchange.response is None:
         return False
     mine = any(header(head.headers, name) for name in (_SESSION, _REVISION))
     return mine and heads.media_type(exchange.response.headers) == "text/event-stream"

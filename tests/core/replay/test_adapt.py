@@ -136,13 +136,14 @@ def test_a_session_that_the_client_brings_is_kept() -> None:
         ("GET", b"s", b"application/json", End.COMPLETE),
     ],
 )
+@pytest.mark.parametrize("then", [End.COMPLETE, End.INTERRUPTED])
 def test_a_stream_of_unasked_messages_stays_open(
-    method: str, session: bytes, media: bytes, end: End
+    method: str, session: bytes, media: bytes, end: End, then: End
 ) -> None:
-    one = exchange(1, "", b"data: {}\n\n", url=MCP)
+    one = replace(exchange(1, "", b"data: {}\n\n", url=MCP), end=then)
     head = replace(one.request, method=method, headers=((b"Mcp-Session-Id", session),))
     one.response = ResponseHead(200, headers=((b"Content-Type", media),))
-    assert adapted(one, head, b"").end is end
+    assert adapted(one, head, b"").end is (end if end is End.CLIENT_GONE else then)
 
 
 def test_the_date_is_the_callers_to_give() -> None:
