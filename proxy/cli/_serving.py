@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from addons.interceptor import Interceptor
     from proxy.servers.early import Early
     from proxy.servers.gateway import Gateway
-    from proxy.servers.listening import Listening
+    from proxy.servers.loaded_api import LoadedApi
 
 _log = logging.getLogger(__name__)
 ANY_PORT = HostPort("127.0.0.1", 0)
@@ -158,14 +158,14 @@ class Front:
             await early.load()  # it knows who may use the gateway
         return early
 
-    async def _api(self, gateway: "Gateway") -> "Listening":
+    async def _api(self, gateway: "Gateway") -> "LoadedApi":
         await asyncio.to_thread(importlib.import_module, "proxy.servers.app")
         from proxy.servers.api import Api
         from proxy.servers.app import Site
 
         engine, store = self._runtime.engine, self._runtime.store
         api = Api(engine, store, listeners=self._ports, reports=self._reports, ca=self._ca)
-        return await Site(api, gateway, self._token, wide=self._wide).serve(())
+        return await Site(api, gateway, self._token, wide=self._wide).load()
 
     def _reports(self) -> list[dict[str, Any]]:
         return self.reports()  # which may be set later

@@ -2,9 +2,8 @@
 
 import hmac
 import json
-import socket
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +12,12 @@ from urllib.parse import unquote, urlsplit
 from aiohttp import HttpVersion11, web
 
 from proxy.core.http1 import Head, check_request
-from proxy.engine.ports import bound
 from proxy.errors import DashcamError, FormatError, RecordingNotFound, StoreUnavailable
 from proxy.launch.api_token import is_loopback
 from proxy.servers.api import Api, openapi
 from proxy.servers.gateway import KEY, Gateway, taken_apart
 from proxy.servers.health import PATHS, Health
-from proxy.servers.listening import Listening, listen
+from proxy.servers.loaded_api import LoadedApi, loaded
 
 # Who may ask what: for whoever restarts and routes; numbers, for anybody on this machine; all else
 # is for the token.
@@ -39,14 +37,10 @@ class Site:
     token: str
     wide: bool = False
 
-    async def open(self, host: str, port: int) -> Listening:
-        """Listens. Raises ListenError."""
-        return await self.serve(bound(host, port))
-
-    async def serve(self, sockets: Sequence[socket.socket]) -> Listening:
-        """The same for sockets that listen already."""
+    async def load(self) -> LoadedApi:
+        """The API; from now on the gateway knows who may use it."""
         self.gateway.admits = self._admits
-        return await listen(self.application(), sockets, self.gateway)
+        return await loaded(self.application())
 
     def application(self) -> web.Application:
         """All routes, and the guard before them."""

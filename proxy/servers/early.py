@@ -17,7 +17,7 @@ from proxy.servers.gateway import GRACE, Gateway
 from proxy.servers.gateway_lane import Lane
 
 if TYPE_CHECKING:
-    from proxy.servers.listening import Listening
+    from proxy.servers.loaded_api import LoadedApi
 
 
 class Waiting(asyncio.Protocol):
@@ -53,10 +53,10 @@ class Early:
     """Serves `gateway`; `make` loads what takes the connections that are not for it."""
 
     gateway: Gateway
-    make: Callable[[], Awaitable["Listening"]]
+    make: Callable[[], Awaitable["LoadedApi"]]
     _servers: list[asyncio.Server] = field(default_factory=list)
     _waiting: set[Waiting] = field(default_factory=set)
-    _making: asyncio.Future["Listening"] | None = None
+    _making: asyncio.Future["LoadedApi"] | None = None
 
     async def serve(self, sockets: Sequence[socket.socket]) -> None:
         """Answers at sockets that listen already."""
@@ -65,7 +65,7 @@ class Early:
         for each in sockets:
             self._servers.append(await loop.create_server(lane, sock=each, backlog=BACKLOG))
 
-    async def load(self) -> "Listening":
+    async def load(self) -> "LoadedApi":
         """Loads the API, before somebody waits for it."""
         if self._making is None:
             self._making = asyncio.ensure_future(self.make())
@@ -89,7 +89,7 @@ class Early:
         if (made := self._made()) is not None:
             await made.stop()
 
-    def _made(self) -> "Listening | None":
+    def _made(self) -> "LoadedApi | None":
         making = self._making
         if making is None or not making.done() or making.exception() is not None:
             return None
@@ -97,7 +97,7 @@ class Early:
 
     def _other(self) -> asyncio.Protocol:
         if (made := self._made()) is not None:
-            return made.other()
+            return made.connection()
         waiting = Waiting()
         self._waiting.add(waiting)
         spawn(self._hand_over(waiting), "loading the API")
@@ -105,7 +105,7 @@ class Early:
 
     async def _hand_over(self, waiting: Waiting) -> None:
         try:
-            waiting.hand_over((await self.load()).other)
+            waiting.hand_over((await self.load()).connection)
         except Exception:  # whatever it is, nobody is to wait there
             waiting.transport.abort()
             raise

@@ -7,11 +7,13 @@ import pytest
 
 from proxy.core.correlation import WITNESSES
 from proxy.engine.engine import Engine
+from proxy.engine.ports import bound, port_of
 from proxy.engine.router import Router, parse
 from proxy.engine.runs import RunBook
 from proxy.engine.upstream import Pool
 from proxy.servers.api import Api
 from proxy.servers.app import Site
+from proxy.servers.early import Early
 from proxy.servers.gateway import Gateway
 from proxy.stores.memory import MemoryStore
 from tests.engine.conftest import make_writer
@@ -40,12 +42,15 @@ async def served() -> AsyncIterator[Served]:
     engine = Engine(RunBook(order=tuple(WITNESSES)), make_writer(store), Pool(), Router.of({}))
     await engine.start()
     site = Site(Api(engine, store), Gateway(engine), TOKEN)
-    listening = await site.open("127.0.0.1", 0)
-    url = f"http://127.0.0.1:{listening.port}"
+    sockets = bound("127.0.0.1", 0)
+    early = Early(site.gateway, site.load)
+    await early.serve(sockets)
+    await early.load()
+    url = f"http://127.0.0.1:{port_of(sockets)}"
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with aiohttp.ClientSession(auto_decompress=False, headers=headers) as http:
         yield Served(engine, store, site, url, http)
-    await listening.stop()
+    await early.stop()
     await engine.stop()
 
 

@@ -4,7 +4,6 @@ import itertools
 import pytest
 
 from proxy.errors import StoreUnavailable
-from proxy.servers.app import Site
 from tests.servers.conftest import TOKEN, Served
 
 
@@ -144,11 +143,3 @@ async def test_a_store_that_is_busy_is_503_and_a_bug_repeats_nothing(
     async with served.http.get(f"{served.url}/api/v1/runs") as answer:
         assert answer.status == 500
         assert "secret" not in await answer.text()
-
-
-async def test_a_taken_port_is_one_clear_line(served: Served) -> None:
-    from proxy.errors import ListenError
-
-    port = int(served.url.rpartition(":")[2])
-    with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port}"):
-        await Site(served.site.api, served.site.gateway, "x").open("127.0.0.1", port)

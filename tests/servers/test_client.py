@@ -4,7 +4,9 @@ import contextlib
 import pytest
 
 from proxy.core.model import End
+from proxy.engine.ports import bound, port_of
 from proxy.servers import client
+from proxy.servers.early import Early
 from tests.servers.conftest import OK, Place, Reader, Writer, answers
 
 GET = b"GET /mine/x HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -21,12 +23,14 @@ async def test_a_port_that_is_closed_lets_answers_end(place: Place) -> None:
         await reader.read()
 
     await place.upstream(slow)
-    listening = await place.served.site.open("127.0.0.1", 0)
-    idle_reader, _ = await place.client(listening.port)
-    reader, writer = await place.client(listening.port)
+    site, sockets = place.served.site, bound("127.0.0.1", 0)
+    early = Early(site.gateway, site.load)
+    await early.serve(sockets)
+    idle_reader, _ = await place.client(port_of(sockets))
+    reader, writer = await place.client(port_of(sockets))
     writer.write(GET + b"\r\n")
     await reader.readexactly(len(OK) - 1)
-    stopping = asyncio.ensure_future(listening.stop())
+    stopping = asyncio.ensure_future(early.stop())
     assert await idle_reader.read() == b""
     go.set()
     assert await reader.read() == b"k"

@@ -8,7 +8,7 @@ from proxy.engine.ports import bound, port_of
 from proxy.servers.early import Early
 from proxy.servers.gateway import RESERVED
 from proxy.servers.health import PATHS
-from proxy.servers.listening import Listening
+from proxy.servers.loaded_api import LoadedApi
 from tests.servers.conftest import OK, Place, answers
 
 LIVE = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
@@ -25,12 +25,12 @@ class Ways:
         self._place = place
         self.early = Early(place.served.site.gateway, self._make)
 
-    async def _make(self) -> Listening:
+    async def _make(self) -> LoadedApi:
         self.made += 1
         await self.go.wait()
         if self.broken:
             raise ImportError("there is no aiohttp")
-        return await self._place.served.site.serve(())
+        return await self._place.served.site.load()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from proxy.servers import listening
+from proxy.servers import loaded_api
 from tests.servers.conftest import Served
 
 
@@ -58,6 +58,6 @@ async def test_long_headers_are_taken(served: Served) -> None:
 async def test_a_client_that_sends_no_request_is_hung_up_on(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "HEAD", 0.05)
+    monkeypatch.setattr(loaded_api, "HEAD", 0.05)
     assert await raw(served, b"GET /livez HTTP/1.1\r\nHost: ") == b""
     assert (await raw(served, b"GET /livez HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.0 200 ")

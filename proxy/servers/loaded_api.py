@@ -1,9 +1,7 @@
-"""A listening aiohttp server, whose errors repeat nothing."""
+"""The aiohttp server of the API, whose errors repeat nothing. It has no port of its own."""
 
 import asyncio
 import logging
-import socket
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import override
@@ -12,10 +10,8 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from proxy.core.http1 import MAX_HEAD, MAX_HEADERS
-from proxy.engine.ports import BACKLOG, port_of
 from proxy.servers.client import Factory
-from proxy.servers.gateway import GRACE, Gateway
-from proxy.servers.gateway_lane import Lane
+from proxy.servers.gateway import GRACE
 
 _log = logging.getLogger(__name__)
 HEAD = 10.0  # seconds until a new connection must have sent a request's head
@@ -62,30 +58,19 @@ class _Handler(RequestHandler):
 
 
 @dataclass(slots=True)
-class Listening:
-    """An open port; `other` makes what serves the API on a connection."""
+class LoadedApi:
+    """An application on connections that others have accepted; each is given to a `connection`."""
 
-    runner: web.AppRunner
-    servers: list[asyncio.Server]
-    port: int
-    gateway: Gateway
-    other: Factory
+    connection: Factory
+    _runner: web.AppRunner
 
     async def stop(self) -> None:
-        """Stops listening, and ends open requests."""
-        for server in self.servers:
-            server.close()
-        await self.gateway.stop(GRACE)
-        await self.runner.cleanup()
+        """Ends open requests."""
+        await self._runner.cleanup()
 
 
-async def listen(
-    app: web.Application, sockets: Sequence[socket.socket], gateway: Gateway
-) -> Listening:
-    """Serves `gateway` at sockets that listen already, and `app` for what is not for it.
-
-    There may be no sockets, where others have connections for it.
-    """
+async def loaded(app: web.Application) -> LoadedApi:
+    """Starts `app`."""
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -96,20 +81,14 @@ async def listen(
     await runner.setup()
     manager = runner.server
     assert manager is not None  # noqa: S101 - setup made it
-    loop = asyncio.get_running_loop()
-
-    def handler() -> RequestHandler:
-        return _Handler(
-            manager,
-            loop=loop,
-            max_line_size=MAX_HEAD,  # as on the forward proxy
-            max_field_size=MAX_HEAD,
-            max_headers=MAX_HEADERS,
-            keepalive_timeout=_IDLE,
-            **manager._kwargs,  # noqa: SLF001 - as Server makes its own
-        )
-
-    lane = partial(Lane, gateway, handler)
-    servers = [await loop.create_server(lane, sock=each, backlog=BACKLOG) for each in sockets]
-    port = port_of(sockets) if sockets else 0
-    return Listening(runner, servers, port, gateway, handler)
+    connection = partial(
+        _Handler,
+        manager,
+        loop=asyncio.get_running_loop(),
+        max_line_size=MAX_HEAD,  # as on the forward proxy
+        max_field_size=MAX_HEAD,
+        max_headers=MAX_HEADERS,
+        keepalive_timeout=_IDLE,
+        **manager._kwargs,  # noqa: SLF001 - as Server makes its own
+    )
+    return LoadedApi(connection, runner)
