@@ -9,6 +9,9 @@ import orjson
 
 from proxy.core.model import Body, End, Frame, Headers, Part
 
+_MOST = 1 << 63
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799  # seconds: the years 1 to 9999
+
 
 class Raw(NamedTuple):
     """A JSON text that was taken out of its line as it is."""
@@ -38,16 +41,25 @@ def tuple_of(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 text = _a(str, "text")
-whole_number = _a(int, "a whole number")
+_an_int = _a(int, "a whole number")
 boolean = _a(bool, "true or false")
 _list = _a(list, "a list")
 an_object = _a(dict, "an object")
 
 
+def whole_number(value: Any) -> Any:
+    """A whole number that fits 64 bits: more is in no column, and none of ours was ever larger."""
+    if not -_MOST <= _an_int(value) < _MOST:
+        raise ValueError("a whole number of at most 64 bits expected")
+    return value
+
+
 def number(value: Any) -> float:
-    """A number, as a float."""
+    """A moment in Unix seconds, as a float."""
     if type(value) not in (int, float):
         raise ValueError("a number expected")
+    if not _FIRST <= value <= _LAST:
+        raise ValueError("a number of seconds from year 1 to 9999 expected")
     return float(value)
 
 

@@ -5,6 +5,7 @@ One literal table of routes; the OpenAPI document is made from it.
 
 import asyncio
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 
-from proxy.core import records
+from proxy.core import loose, records
 from proxy.core.model import FAILURE_MODES, Event, Exchange, Outcome, Own, RequestHead, Run
 from proxy.core.objects import event_object, exchange_object, row_object, run_object
 from proxy.core.outcomes import as_object, current_outcome
@@ -25,6 +26,10 @@ from proxy.errors import RecordingNotFound
 from proxy.stores._api import AddEvent, AddOutcome, OpenRun, RunQuery, Store
 
 _POLL = 0.25  # seconds between looks at the store for the live stream
+_FIRST, _LAST = -62_135_596_800.0, 253_402_300_799.0  # Unix seconds: the years 1 to 9999
+_MOST_RUNS = 1_000_000  # in one answer
+_LONGEST_NAME = 1000  # characters of an id, a label, or an event's name
+_CODES = range(-(1 << 31), 1 << 32)  # exit codes of any system
 _EVENT_KINDS = ("group", "tool_call", "retrieval", "validation", "guard", "state")
 
 
@@ -97,9 +102,9 @@ class Api:
             outcome=asked.get("outcome"),
             text=asked.get("text"),
             search=asked.get("search"),
-            since=_number(asked, "since"),
-            until=_number(asked, "until"),
-            limit=int(_number(asked, "limit") or 50),
+            since=_number(asked, "since", _FIRST, _LAST),
+            until=_number(asked, "until", _FIRST, _LAST),
+            limit=int(_number(asked, "limit", 0, _MOST_RUNS) or 50),
         )
         rows = await asyncio.to_thread(self.store.runs, query)
         return _json([row_object(row) for row in rows])
@@ -112,8 +117,8 @@ class Api:
             raise _bad("metadata is a JSON object")
         if given.get("parent"):
             metadata = {**metadata, "parent": str(given["parent"])}
-        run_id = str(given.get("id") or new_id("run"))
-        run = Run(run_id, str(given.get("label") or "agent"), run_id, wall(), metadata=metadata)
+        run_id = _name(given, "id") or new_id("run")
+        run = Run(run_id, _name(given, "label") or "agent", run_id, wall(), metadata=metadata)
         self.engine.open_run(run)
         answer = run_object(run)
         if given.get("listen"):
@@ -133,8 +138,8 @@ class Api:
         """See ROUTES."""
         given = await _object(request)
         code = given.get("exitCode")
-        if code is not None and (not isinstance(code, int) or isinstance(code, bool)):
-            raise _bad("exitCode is a whole number")
+        if code is not None and (type(code) is not int or code not in _CODES):
+            raise _bad("exitCode is a whole number, as systems have it")
         run_id = request.match_info["id"]
         ended_by = "exit" if code is not None else "told"
         if self.listeners is not None:
@@ -224,8 +229,8 @@ class Api:
         while not request.transport or not request.transport.is_closing():
             mark, events = await asyncio.to_thread(self.store.changes, mark)
             for event in events:
-                body = json.dumps(event_object(event), ensure_ascii=False)
-                await response.write(f"event: {event.kind}\ndata: {body}\n\n".encode())
+                body = _text(event_object(event))
+                await response.write(b"event: %b\ndata: %b\n\n" % (event.kind.encode(), body))
             quiet = 0.0 if events else quiet + _POLL
             if quiet >= 15:  # noqa: PLR2004 - seconds; keeps the connection's middlemen awake
                 await response.write(b": still here\n\n")
@@ -294,7 +299,7 @@ def openapi() -> dict[str, Any]:
 def _outcome(run: Run, given: Mapping[str, Any]) -> Outcome:
     mode = given.get("failureMode")
     status = given.get("status") or ("Failed" if mode else None)
-    if status not in {"Completed", "Failed"}:
+    if status not in ("Completed", "Failed"):
         raise _bad("status is Completed or Failed")
     if status == "Failed" and mode not in FAILURE_MODES:
         raise _bad(f"failureMode is one of {', '.join(FAILURE_MODES)}")
@@ -317,22 +322,25 @@ def _outcome(run: Run, given: Mapping[str, Any]) -> Outcome:
 
 
 def _event(given: Any) -> Event:
-    if not isinstance(given, dict) or not given.get("runId") or not given.get("name"):
+    if not isinstance(given, dict):
+        raise _bad("an event is an object with runId, kind and name")
+    run_id, name = _name(given, "runId"), _name(given, "name")
+    if not run_id or not name:
         raise _bad("an event has runId, kind and name")
     kind = given.get("kind")
     if kind not in _EVENT_KINDS:
         raise _bad(f"kind is one of {', '.join(_EVENT_KINDS)}")
     status = given.get("status") or "ok"
-    if status not in {"ok", "error"}:
+    if status not in ("ok", "error"):
         raise _bad("status is ok or error")
     data = given.get("data") or {}
     if not isinstance(data, dict):
         raise _bad("data is a JSON object")
     started = _time(given, "startedAt")
     return Event(
-        run_id=str(given["runId"]),
+        run_id=run_id,
         kind=kind,
-        name=str(given["name"]),
+        name=name,
         started_at=wall() if started is None else started,
         ended_at=_time(given, "endedAt"),
         status=status,
@@ -354,12 +362,24 @@ def _time(given: Mapping[str, Any], key: str) -> float | None:
     value = given.get(key)
     if value is None:
         return None
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
     try:
-        return datetime.fromisoformat(str(value)).timestamp()
-    except ValueError:
-        raise _bad(f"{key} is Unix seconds or an ISO 8601 time") from None
+        number = type(value) in (int, float)
+        found = float(value) if number else datetime.fromisoformat(str(value)).timestamp()
+    except (ValueError, OverflowError):
+        found = math.nan
+    if not _FIRST <= found <= _LAST:
+        raise _bad(f"{key} is Unix seconds or an ISO 8601 time")
+    return found
+
+
+def _name(given: Mapping[str, Any], key: str) -> str | None:
+    """A text that something goes by; a number will do. None when there is none, or it is empty."""
+    value = given.get(key)
+    if value is None:
+        return None
+    if type(value) not in (str, int) or len(str(value)) > _LONGEST_NAME:
+        raise _bad(f"{key} is a text of at most {_LONGEST_NAME} characters")
+    return str(value) or None
 
 
 def _optional(given: Mapping[str, Any], key: str) -> str | None:
@@ -367,24 +387,28 @@ def _optional(given: Mapping[str, Any], key: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _number(asked: Mapping[str, str], key: str) -> float | None:
+def _number(asked: Mapping[str, str], key: str, least: float, most: float) -> float | None:
     if key not in asked:
         return None
     try:
-        return float(asked[key])
+        found = float(asked[key])
     except ValueError:
-        raise _bad(f"{key} is a number") from None
+        found = math.nan
+    if not least <= found <= most:
+        raise _bad(f"{key} is a number from {least:.0f} to {most:.0f}")
+    return found
 
 
 async def _body(request: web.Request) -> Any:
+    """What was sent, made fit for a store: no half characters, no NaN, nothing too deep."""
     if not request.can_read_body:
         return {}
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(text=_error_text("send application/json"))
-    try:
-        return json.loads(await request.read())
-    except (ValueError, RecursionError):
-        raise _bad("the body is not JSON") from None
+    value, note = loose.parse(await request.read())
+    if value is None and note is not None:
+        raise _bad("the body is not JSON" if "deeper" not in note else f"the body is {note}")
+    return value
 
 
 async def _object(request: web.Request) -> dict[str, Any]:
@@ -402,9 +426,15 @@ def _error_text(message: str) -> str:
     return json.dumps({"error": {"message": message}})
 
 
+def _text(value: Any) -> bytes:
+    """JSON, readable; half a character, which UTF-8 has no bytes for, is written as an escape."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
 def _json(value: Any, status: int = 200) -> web.Response:
-    text = json.dumps(value, ensure_ascii=False)
-    return web.Response(text=text, status=status, content_type="application/json")
+    return web.Response(
+        body=_text(value), status=status, content_type="application/json", charset="utf-8"
+    )
 
 
 def _raw(data: bytes) -> web.Response:

@@ -23,6 +23,7 @@ from proxy.servers.loaded_api import LoadedApi, loaded
 # is for the token.
 _OPEN = frozenset({"/livez", "/readyz"})
 _NUMBERS = frozenset(PATHS) - _OPEN
+_ANY = "surrogateescape"  # what aiohttp reads bytes with that are no UTF-8
 _MAX_API_BODY = 16 * 1024 * 1024
 
 type Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -160,15 +161,15 @@ def _given(path: str, headers: Mapping[str, str]) -> Iterator[bytes]:
     """Tokens: of Bearer, the password of Basic (a URL's userinfo), Dashcam-Token, /key-TOKEN/."""
     scheme, _, value = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        yield value.strip().encode()
+        yield value.strip().encode("utf-8", _ANY)
     if scheme.lower() == "basic":
         with suppress(ValueError):
             yield b64decode(value).partition(b":")[2]
     if own := headers.get("Dashcam-Token"):
-        yield own.encode()
+        yield own.encode("utf-8", _ANY)
     first = path.removeprefix("/").partition("/")[0]
     if first.startswith(KEY):
-        yield first.removeprefix(KEY).encode()
+        yield first.removeprefix(KEY).encode("utf-8", _ANY)
 
 
 async def _openapi(_request: web.Request) -> web.Response:

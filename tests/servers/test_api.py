@@ -9,7 +9,7 @@ from proxy.core.model import Body, Event, Exchange, Part, RequestHead, ResponseH
 from proxy.core.replay import Fixtures
 from proxy.engine.replayer import Mode, Replayer
 from proxy.servers.api import ROUTES, openapi
-from proxy.stores._api import AddExchange, OpenRun
+from proxy.stores._api import AddEvent, AddExchange, OpenRun, RunQuery
 from tests.servers.conftest import Served
 
 API = "/api/v1"
@@ -192,6 +192,26 @@ async def test_what_does_not_go_over_http_can_be_told(served: Served) -> None:
         ("/events", '{"runId":"r","name":"n","kind":"state","status":"bad"}', "status"),
         ("/events", '{"runId":"r","name":"n","kind":"state","data":1}', "data"),
         ("/events", '{"runId":"r","name":"n","kind":"state","startedAt":"noon"}', "startedAt"),
+        ("/events", '{"runId":"r","name":"n","kind":"state","startedAt":1e300}', "startedAt"),
+        ("/events", '{"runId":"r","name":"n","kind":"state","endedAt":-1e18}', "endedAt"),
+        ("/events", '{"runId":"r","name":"n","kind":"state","startedAt":true}', "startedAt"),
+        (
+            "/events",
+            '{"runId":"r","name":"n","kind":"state","endedAt":"9999-12-31T23:59:59-12:00"}',
+            "endedAt",
+        ),
+        ("/events", '{"runId":"r","name":"n","kind":"state","status":{"a":1}}', "status"),
+        ("/events", '{"runId":["r"],"name":"n","kind":"state"}', "runId is a text"),
+        ("/events", '{"runId":"r","name":{"a":1},"kind":"state"}', "name is a text"),
+        ("/events", '{"runId":"r","name":"n","kind":{}}', "kind is one of"),
+        ("/events", "[[]]", "an event is an object"),
+        ("/runs", '{"id": {"a": 1}}', "id is a text"),
+        ("/runs", '{"id": "' + "x" * 1001 + '"}', "at most 1000 characters"),
+        ("/runs", '{"metadata": ' + "[" * 500 + "]" * 500 + "}", "nested deeper than"),
+        ("/runs", "[" * 100_000, "not JSON"),
+        ("/runs/run_a/outcome", '{"status": {"a": 1}}', "status is"),
+        ("/runs/run_a/close", '{"exitCode": 4294967296}', "exitCode"),
+        ("/runs/run_a/close", '{"exitCode": 99999999999999999999999}', "exitCode"),
     ],
 )
 async def test_bad_input_gets_one_clear_error(
@@ -219,9 +239,55 @@ async def test_what_is_not_there_is_404(served: Served, path: str) -> None:
         assert (await answer.json())["error"]["message"]
 
 
-async def test_a_number_that_is_none_is_said(served: Served) -> None:
-    async with served.http.get(f"{served.url}{API}/runs?since=monday") as answer:
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("since=monday", "since=nan", "since=inf", "until=-1e308", "since=1e18"),
+        *("limit=nan", "limit=inf", "limit=-1", "limit=1e300"),
+    ],
+)
+async def test_a_number_that_is_none_is_said(served: Served, query: str) -> None:
+    async with served.http.get(f"{served.url}{API}/runs?{query}") as answer:
         assert answer.status == 400
+        assert "is a number from" in (await answer.json())["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/runs", rb'{"id": "half \ud800"}'),
+        ("/runs", b'{"id": "raw \xed\xa0\x80"}'),
+        ("/runs", rb'{"id": "r", "label": "\udfff"}'),
+        ("/runs", rb'{"id": "r", "metadata": {"\ud800": NaN}}'),
+        ("/runs/run_a/outcome", rb'{"status": "Completed", "reason": "\ud83d"}'),
+        ("/events", rb'{"runId": "\udc80", "kind": "state", "name": "\ud83d"}'),
+        ("/events", rb'{"runId": "r", "kind": "state", "name": "n", "data": {"a": "\ud83d"}}'),
+        ("/events", b'{"runId": "r", "kind": "state", "name": "n", "data": {"a": -Infinity}}'),
+    ],
+)
+async def test_what_no_column_holds_is_made_fit(served: Served, path: str, body: bytes) -> None:
+    """A text that was cut within a character costs neither itself nor what is stored with it."""
+    filled(served)
+    headers = {"Content-Type": "application/json"}
+    url = f"{served.url}{API}"
+    async with served.http.post(f"{url}{path}", data=body, headers=headers) as answer:
+        assert answer.status == 201
+    for row in served.store.runs(RunQuery()):
+        shown = json.dumps([str(row.run), *map(str, served.store.events(row.run.id))])
+        assert "\\ud" not in shown
+        assert "nan" not in shown
+
+
+async def test_half_a_character_that_is_stored_can_be_asked_for(served: Served) -> None:
+    filled(served)
+    served.store.write([AddEvent(Event("run_a", "state", "cut \ud83d", 3.0))])
+    async with served.http.get(f"{served.url}{API}/runs/run_a/events") as answer:
+        assert (await answer.json())[-1]["name"] == "cut \ud83d"
+    async with served.http.get(f"{served.url}{API}/stream") as live:
+        served.store.write([AddEvent(Event("run_a", "state", "more \ud83d", 4.0))])
+        while b"more" not in (line := await live.content.readline()):
+            assert line
+        assert json.loads(line.removeprefix(b"data: "))["name"] == "more \ud83d"
 
 
 async def test_the_live_stream_tells_what_is_stored(served: Served) -> None:

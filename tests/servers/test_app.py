@@ -4,7 +4,7 @@ import itertools
 import pytest
 
 from proxy.errors import StoreUnavailable
-from tests.servers.conftest import TOKEN, Served
+from tests.servers.conftest import TOKEN, Place, Served
 
 
 async def status(served: Served, path: str, **headers: str) -> int:
@@ -76,6 +76,14 @@ def _basic(password: str) -> str:
 )
 async def test_the_token_is_always_asked_for(served: Served, given: str, expected: int) -> None:
     assert await status(served, "/api/v1/runs", Authorization=given) == expected
+
+
+@pytest.mark.parametrize("line", [b"Authorization: Bearer \xff", b"Dashcam-Token: \xe9"])
+async def test_a_token_of_any_bytes_is_only_wrong(place: Place, line: bytes) -> None:
+    reader, writer = await place.client()
+    ask = b"GET /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n%b\r\n\r\n"
+    writer.write(ask % line)
+    assert (await reader.readline()).startswith(b"HTTP/1.1 401")
 
 
 @pytest.mark.parametrize("wide", [False, True])
