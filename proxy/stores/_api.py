@@ -108,6 +108,13 @@ class Purge(NamedTuple):
     reason: str
 
 
+class Sealed(NamedTuple):
+    """How many runs have sealed bodies, and how many of them the given key does not open."""
+
+    runs: int = 0
+    locked: int = 0
+
+
 class Size(NamedTuple):
     """What a store takes, in bytes: its file, its log beside it, and what of the file is free."""
 
@@ -185,6 +192,9 @@ class Store(Protocol):
 
     def size(self) -> Size:
         """What the store takes."""
+
+    def sealed(self) -> Sealed:
+        """How many runs have sealed bodies, which are not searched, nor opened without the key."""
 
     def gaps(self) -> list[Gap]:
         """What could not be stored, oldest first."""

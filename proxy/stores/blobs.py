@@ -4,6 +4,9 @@ The new pieces of one exchange are numbered on and go together into one row of `
 
 What is remembered here is only a shortcut to what the transactions of this writer have stored. It
 must be forgotten when one fails, and when any process has deleted something (`epoch`).
+
+A sealed run shares nothing with other runs, and is in no index: its pieces are found again only by
+the process that stored them.
 """
 
 import sqlite3
@@ -14,9 +17,10 @@ from operator import itemgetter, ne
 from typing import Any, NamedTuple
 
 from proxy.core.model import Exchange, Headers
-from proxy.stores import digests, ints, pieces, record
+from proxy.stores import blob_reader, digests, ints, pieces, record
 from proxy.stores.pieces import Overlap, Pieces
 from proxy.stores.record import HeaderRef, Refs
+from proxy.stores.seals import RunSeal
 from proxy.stores.zstreams import Streams
 
 _ROW_BYTES = 512 * 1024  # uncompressed; a larger exchange has several rows
@@ -72,6 +76,8 @@ class BlobWriter:
     def __init__(self) -> None:
         self._streams = Streams()
         self._connection: sqlite3.Connection
+        self._seal: RunSeal | None = None  # of the exchange that is being added
+        self._leaf = digests.leaf
         self.next_piece = 1
         self.forget()
 
@@ -90,8 +96,14 @@ class BlobWriter:
         self._connection = connection
         self.rows = Rows()
 
-    def add(self, run: int, exchange: Exchange, columns: bytes) -> Stored:
-        """Adds the rows of an exchange of run number `run`; `columns` go into its digest."""
+    def add(
+        self, run: int, exchange: Exchange, columns: bytes, seal: RunSeal | None = None
+    ) -> Stored:
+        """Adds the rows of an exchange of run number `run`; `columns` go into its digest.
+
+        With `seal` all of it is sealed, and what its columns do not say of it, too.
+        """
+        self._seal, self._leaf = seal, seal.leaf if seal else digests.leaf
         new: list[tuple[bytes, bytes]] = []
         request = self._request(run, exchange, new)
         response = self._cut(run, exchange.response_body.data, new)
@@ -101,20 +113,19 @@ class BlobWriter:
         host, head = exchange.request.host, exchange.response
         asked, asked_mark = self._headers(run, (host, "?"), exchange.request.headers, new)
         answered, answered_mark = self._headers(run, (host, "!"), head.headers if head else (), new)
-        data = record.encode(exchange, Refs(asked, answered, request.ids, response.ids, frames.ids))
-        mark = digests.leaf(data)
+        refs = Refs(asked, answered, request.ids, response.ids, frames.ids)
+        data = record.encode(exchange, refs, sealed=seal is not None)
+        mark = self._leaf(data)
         number = self._new(data, mark, new)
-        digest = digests.fold(
-            (
-                *request.digests,
-                *response.digests,
-                *frames.digests,
-                asked_mark,
-                answered_mark,
-                mark,
-                columns,
-            )
+        marks = (
+            *request.digests,
+            *response.digests,
+            *frames.digests,
+            asked_mark,
+            answered_mark,
+            mark,
         )
+        digest = digests.of_sealed(marks, columns) if seal else digests.fold((*marks, columns))
         self._rows_of(run, new)
         return Stored(number, digest)
 
@@ -148,7 +159,7 @@ class BlobWriter:
                 best, most = (old, same), shared
                 if 2 * shared > len(data):
                     break
-        if best[0] is not None or place not in self._newest:
+        if best[0] is not None or self._seal or place not in self._newest:
             return *best, True
         old = self._newest[place]
         same = pieces.overlap(old, data)
@@ -169,7 +180,8 @@ class BlobWriter:
             size -= len(held.pop(0).body)
         held.append(known)
         bodies[run, place] = held
-        self._newest[place] = known
+        if self._seal is None:
+            self._newest[place] = known
         self._body_bytes += size
         while self._body_bytes > _REMEMBERED:
             (_, place), held = bodies.popitem(last=False)
@@ -192,7 +204,7 @@ class BlobWriter:
         ids, marks = [], []
         for begin, stop in pairwise((start, *ends)):
             piece = data[begin:stop]
-            mark = digests.leaf(piece)
+            mark = self._leaf(piece)
             ids.append(self._find(run, piece, mark, new, everywhere=everywhere))
             marks.append(mark)
         return Pieces(data, tuple(ends), tuple(ids), tuple(marks))
@@ -214,7 +226,7 @@ class BlobWriter:
         if len(piece) < _WORTH_FINDING:
             return self._new(piece, mark, new)
         number = self._seen.get(mark)
-        asks = everywhere or len(piece) >= _WORTH_ASKING
+        asks = self._seal is None and (everywhere or len(piece) >= _WORTH_ASKING)
         if number is None and asks:
             row = self._connection.execute(
                 "SELECT id FROM pieces WHERE digest = ?", (mark,)
@@ -248,6 +260,8 @@ class BlobWriter:
         """Headers as a template and what differs from it, and the template's digest."""
         if not headers:
             return None, b""
+        if self._seal:  # no other run's
+            side = (f"{run} {side[0]}", side[1])
         names, values = tuple(map(_NAME, headers)), tuple(map(_VALUE, headers))
         template = self._templates.get((*side, names))
         if template is not None:
@@ -259,7 +273,7 @@ class BlobWriter:
                 changes = tuple((place, values[place]) for place in places)
                 return HeaderRef(template.piece, changes), template.digest
         data = record.encode_headers(headers)
-        mark = digests.leaf(data)
+        mark = self._leaf(data)
         number = self._find(run, data, mark, new, everywhere=True)
         self._templates[*side, names] = _Template(values, number, mark, {run})
         if len(self._templates) > _TEMPLATES:
@@ -275,18 +289,15 @@ class BlobWriter:
                 size += len(new[stop][0])
                 stop += 1
             data, marks = zip(*new[at:stop], strict=True)
-            packed = self._streams.compress(run, self.next_piece, b"".join(data))
-            self.rows.blobs.append(
-                (
-                    self.next_piece,
-                    run,
-                    packed.after,
-                    stop - at,
-                    ints.pack([len(piece) for piece in data]),
-                    digests.of_blob(marks, packed.data),
-                    packed.data,
-                )
-            )
-            self.rows.size += len(packed.data)
+            packed, after = self._streams.compress(run, self.next_piece, b"".join(data))
+            sizes = ints.pack([len(piece) for piece in data])
+            if self._seal is None:
+                digest = digests.of_blob(marks, packed)
+            else:
+                place = blob_reader.place(self.next_piece)
+                packed = self._seal.seal(blob_reader.with_sizes(sizes, packed), place)
+                sizes, digest = b"", digests.of_sealed_blob(marks, packed)
+            self.rows.blobs.append((self.next_piece, run, after, stop - at, sizes, digest, packed))
+            self.rows.size += len(packed)
             self.next_piece += stop - at
             at = stop

@@ -26,6 +26,7 @@ from proxy.stores._api import (
     Problem,
     Purge,
     RunQuery,
+    Sealed,
     Size,
     Write,
 )
@@ -378,6 +379,10 @@ class MemoryStore:
                 if number > after
             )[: merging.CHANGES]
             return (found[-1][0] if found else after), [deepcopy(event) for _, event in found]
+
+    def sealed(self) -> Sealed:
+        """None: nothing of it is at rest."""
+        return Sealed()
 
     def gaps(self) -> list[Gap]:
         """What could not be stored."""

@@ -5,6 +5,7 @@ hardly change from call to call, so they are named as an earlier list and what d
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate, batched
 from operator import sub
 from typing import Any, NamedTuple
@@ -51,8 +52,11 @@ class Record(NamedTuple):
     frames: tuple[tuple[int, bool, int, int], ...]  # at_us, from_client, opcode, size
 
 
-def encode(exchange: Exchange, refs: Refs) -> bytes:
-    """The record of `exchange`: all its numbers in one list, then what is no number."""
+def encode(exchange: Exchange, refs: Refs, *, sealed: bool = False) -> bytes:
+    """The record of `exchange`: all its numbers in one list, then what is no number.
+
+    That of a `sealed` one also has what its columns leave out: see `bare`.
+    """
     frames = exchange.frames
     series: list[Sequence[int]] = [refs.request, refs.response, refs.frames]
     plain: list[Sequence[int]] = []
@@ -64,7 +68,7 @@ def encode(exchange: Exchange, refs: Refs) -> bytes:
     plain.append([frame.opcode * 2 + frame.from_client for frame in frames])
     plain.append([len(frame.data) for frame in frames])
     texts = [
-        _extras(exchange),
+        _extras(exchange, _hidden(exchange) if sealed else {}),
         encode_headers(exchange.request_body.trailers),
         encode_headers(exchange.response_body.trailers),
     ]
@@ -186,8 +190,24 @@ def decode_headers(data: bytes) -> Headers:
     return tuple(batched(texts, 2))  # type: ignore[arg-type]  # pairs
 
 
-def _extras(exchange: Exchange) -> bytes:
-    out: dict[str, Any] = {}
+def bare(exchange: Exchange) -> Exchange:
+    """What the columns of a sealed exchange say: no query, and no words of an error."""
+    request = replace(exchange.request, target=exchange.request.path)
+    return replace(exchange, request=request, error=None)
+
+
+def hidden(extras: Mapping[str, Any], target: str, error: str | None) -> tuple[str, str | None]:
+    """The target and the error, of which the columns of a sealed exchange say less."""
+    return extras.get("target", target), extras.get("error", error)
+
+
+def _hidden(exchange: Exchange) -> dict[str, Any]:
+    """What `hidden` reads."""
+    said = {"target": exchange.request.target, "error": exchange.error}
+    return {key: text for key, text in said.items() if text is not None}
+
+
+def _extras(exchange: Exchange, out: dict[str, Any]) -> bytes:
     if exchange.request.http_version != _HTTP:
         out["requestVersion"] = exchange.request.http_version
     response = exchange.response

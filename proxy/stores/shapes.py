@@ -36,8 +36,8 @@ iif(data->0 = '{_NAMED}', {_EXCHANGE}, data->0),{_VALUES}), data))
 """.strip()  # noqa: S608 - constants
 """The data of a row of `events e` as it was given, as SQL."""
 EVENTS = f"""
-(SELECT id, run_id, parent_event_id, kind, name, started_at, ended_at, status, {COLUMN} AS data
-FROM events e)
+(SELECT id, run_id, parent_event_id, kind, name, started_at, ended_at, status, {COLUMN} AS data,
+shape FROM events e)
 """  # noqa: S608 - constants
 """What the view `agent_events` shows, for a FROM; connections that trust no schema have no view."""
 

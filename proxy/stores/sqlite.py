@@ -24,8 +24,10 @@ from proxy.stores import (
     sqlite_search,
     sqlite_verify,
 )
-from proxy.stores._api import Gap, Problem, Purge, RunQuery, Size, Write
+from proxy.stores._api import Gap, Problem, Purge, RunQuery, Sealed, Size, Write
 from proxy.stores.blob_reader import BlobReader
+from proxy.stores.seals import Seals
+from proxy.stores.skeleton import Opener
 from proxy.stores.sqlite_connect import (
     DURABILITIES,
     Readers,
@@ -36,8 +38,9 @@ from proxy.stores.sqlite_connect import (
     transaction,
 )
 from proxy.stores.sqlite_errors import RAISED, StoreFull, is_passing, translated
+from proxy.stores.sqlite_known import Memory
 from proxy.stores.sqlite_rows import read_exchange
-from proxy.stores.sqlite_write import Batch, Memory
+from proxy.stores.sqlite_write import Batch
 from proxy.stores.timestamps import text_or_none
 
 _log = logging.getLogger(__name__)
@@ -50,7 +53,9 @@ _KEY = "SELECT value FROM meta WHERE name = 'secret'"
 _SET_KEY = "UPDATE meta SET value = ? WHERE name = 'secret'"
 
 
-def open_sqlite(url: str, *, create: bool = True, durability: str = "durable") -> "SqliteStore":
+def open_sqlite(
+    url: str, *, create: bool = True, durability: str = "durable", seals: Seals | None = None
+) -> "SqliteStore":
     """Opens `sqlite:///relative.db` or `sqlite:////absolute.db`; see `open_store`."""
     name = url.removeprefix("sqlite:///")
     if name == url or not name or name.endswith("/"):
@@ -60,18 +65,21 @@ def open_sqlite(url: str, *, create: bool = True, durability: str = "durable") -
         )
     if durability not in DURABILITIES:
         raise ConfigError(f"no durability {durability!r}", hint=f"one of {', '.join(DURABILITIES)}")
-    return SqliteStore(url, Path(name), create=create, durability=durability)
+    return SqliteStore(url, Path(name), create=create, durability=durability, seals=seals)
 
 
 class SqliteStore:
     """See `proxy.stores._api.Store`."""
 
-    def __init__(self, url: str, path: Path, *, create: bool, durability: str) -> None:
+    def __init__(
+        self, url: str, path: Path, *, create: bool, durability: str, seals: Seals | None = None
+    ) -> None:
         self.url = url
         self.durability = durability
         self._place = str(path)
         self._path = path.absolute()  # the folder may be changed later
-        self._memory = Memory()
+        self._seals = seals or Seals()
+        self._memory = Memory(self._seals)
         self._lock = threading.RLock()  # around the writer
         self._unchecked = 0
         self._purged = False
@@ -231,7 +239,7 @@ class SqliteStore:
         if query.search is not None:
             self._index()
         with self._reading() as connection:
-            return sqlite_read.runs(connection, query)
+            return sqlite_read.runs(Opener(connection, self._seals), query)
 
     def _index(self) -> None:
         """Brings the index of what was said up to date; recording goes on between two pages."""
@@ -246,7 +254,7 @@ class SqliteStore:
     def events(self, run_id: str) -> list[Event]:
         """The timeline, by start."""
         with self._reading() as connection:
-            return sqlite_read.events(connection, run_id)
+            return sqlite_read.events(Opener(connection, self._seals), run_id)
 
     def exchange(self, exchange_id: str) -> Exchange:
         """One exchange with its bodies, byte for byte."""
@@ -254,7 +262,7 @@ class SqliteStore:
             row = connection.execute(sqlite_read.EXCHANGE_BY_ID, (exchange_id,)).fetchone()
             if row is None:
                 raise RecordingNotFound(f"no exchange {exchange_id!r}")
-            return read_exchange(row, BlobReader(connection))
+            return read_exchange(row, BlobReader(connection, self._seals))
 
     def exchanges(self, run_id: str) -> Iterator[Exchange]:
         """By `seq`; holds no connection and no transaction while the caller is busy."""
@@ -270,7 +278,7 @@ class SqliteStore:
             for row in rows:
                 with self._reading() as connection:
                     if blobs is None:
-                        blobs = BlobReader(connection)
+                        blobs = BlobReader(connection, self._seals)
                     blobs.use(connection)
                     exchange = read_exchange(row, blobs)
                 yield exchange
@@ -279,18 +287,19 @@ class SqliteStore:
     def outcomes(self, run_id: str) -> list[Outcome]:
         """Every verdict, oldest first."""
         with self._reading() as connection:
-            return sqlite_read.outcomes(connection, run_id)
+            return sqlite_read.outcomes(Opener(connection, self._seals), run_id)
 
     def snapshot(self, run_id: str) -> Snapshot:
         """The whole run, as it was at one moment."""
         with self._reading() as connection, snapshot_of(connection):
-            blobs = BlobReader(connection)
+            blobs = BlobReader(connection, self._seals)
+            opener = Opener(connection, self._seals)
             rows = connection.execute(sqlite_read.EXCHANGES, (run_id,)).fetchall()
             return Snapshot(
                 sqlite_read.run(connection, run_id),
                 [read_exchange(row, blobs) for row in rows],
-                sqlite_read.events(connection, run_id),
-                sqlite_read.outcomes(connection, run_id),
+                sqlite_read.events(opener, run_id),
+                sqlite_read.outcomes(opener, run_id),
             )
 
     def last_seq(self, run_id: str) -> int:
@@ -302,7 +311,7 @@ class SqliteStore:
     def changes(self, after: int) -> tuple[int, list[Event]]:
         """The next events above `after`, at most 1,000, and the mark to go on from."""
         with self._reading() as connection:
-            return sqlite_read.changes(connection, after)
+            return sqlite_read.changes(Opener(connection, self._seals), after)
 
     def gaps(self) -> list[Gap]:
         """What could not be stored, oldest first."""
@@ -322,7 +331,12 @@ class SqliteStore:
     def verify(self, checkpoints: Sequence[Checkpoint] = ()) -> list[Problem]:
         """Reads everything and holds it against its digests, the chain and the checkpoints."""
         with self._reading() as connection:
-            return sqlite_verify.problems(connection, checkpoints)
+            return sqlite_verify.problems(Opener(connection, self._seals), checkpoints)
+
+    def sealed(self) -> Sealed:
+        """How many runs have sealed bodies, and how many of them the key does not open."""
+        with self._reading() as connection:
+            return self._seals.counted(connection)
 
     # --- connections -------------------------------------------------------------------------
 

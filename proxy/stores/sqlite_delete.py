@@ -6,7 +6,7 @@ from typing import Any
 
 from proxy.core import chain
 from proxy.core.chain import Entry, Kind
-from proxy.stores import digests, ints, sqlite_chain, sqlite_search, zstreams
+from proxy.stores import digests, ints, seals, sqlite_chain, sqlite_search, zstreams
 from proxy.stores.blob_reader import BlobReader, Damaged
 from proxy.stores.sqlite_connect import page_bytes, patient, transaction
 from proxy.stores.timestamps import to_text
@@ -53,6 +53,7 @@ def delete_run(connection: sqlite3.Connection, run_id: str, reason: str) -> bool
         connection.execute(_DELETE_TEXTS, (run_id,))
         for table in _TABLES:
             connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))  # noqa: S608 - constants
+        seals.delete(connection, run_id)
         connection.execute("DELETE FROM agent_runs WHERE id = ?", (run_id,))
         _leave_tombstone(connection, row[0], reason)
     return True
@@ -76,6 +77,8 @@ def _delete_blobs(connection: sqlite3.Connection, run: int) -> None:
     kept: list[tuple[Any, ...]] = []
     for number in numbers:  # nothing is deleted yet: a blob may need those before it
         blob = reader.blob(number)
+        if digests.is_sealed(blob.digest):  # it is in no index, and no other run needs it
+            continue
         try:
             pieces = list(enumerate(reader.read(blob), number))
         except Damaged:  # nobody can read it any more; only its names are left to be found

@@ -8,6 +8,7 @@ from proxy.core.model import FAILURE_MODES, Event, Outcome, Run, RunRow
 from proxy.errors import RecordingNotFound
 from proxy.stores import merging, shapes, sqlite_chain, sqlite_search
 from proxy.stores._api import Gap, Purge, RunQuery
+from proxy.stores.skeleton import Opener, open_words
 from proxy.stores.sqlite_rows import (
     EVENT,
     EXCHANGE,
@@ -27,8 +28,8 @@ _SHOWN = 6  # runs named in an error
 RUN_BY_ID = f"SELECT {RUN} FROM agent_runs WHERE id = ?"  # noqa: S608 - a constant
 RUNS_BY_PREFIX = "SELECT id FROM agent_runs WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
 NEWEST_RUNS = "SELECT id FROM agent_runs ORDER BY started_at DESC, id DESC LIMIT ?"
-EVENTS = f"SELECT {EVENT} FROM {shapes.EVENTS} WHERE run_id = ? ORDER BY started_at, id"  # noqa: S608 - a constant
-CHANGES = f"SELECT {EVENT} FROM {shapes.EVENTS} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - a constant
+EVENTS = f"SELECT {EVENT}, shape FROM {shapes.EVENTS} WHERE run_id = ? ORDER BY started_at, id"  # noqa: S608 - a constant
+CHANGES = f"SELECT {EVENT}, shape FROM {shapes.EVENTS} WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - a constant
 OUTCOMES = f"SELECT {OUTCOME} FROM outcomes WHERE run_id = ? ORDER BY number"  # noqa: S608 - a constant
 EXCHANGE_BY_ID = f"SELECT {EXCHANGE} FROM exchanges WHERE id = ?"  # noqa: S608 - a constant
 EXCHANGES_AFTER = f"""
@@ -80,38 +81,38 @@ def run(connection: sqlite3.Connection, run_id: str) -> Run:
     return read_run(row)
 
 
-def runs(connection: sqlite3.Connection, query: RunQuery) -> list[RunRow]:
+def runs(opener: Opener, query: RunQuery) -> list[RunRow]:
     """Newest first."""
     where, values = runs_filter(query)
     if query.search is not None:
-        return _said(connection, query, where, values)
+        return _said(opener, query, where, values)
     if query.text is None:
-        return _rows(connection, runs_statement(where), values)
+        return _rows(opener, runs_statement(where), values)
     # What is common is found among the newest; what is rare, faster from all that was said.
-    newest = connection.execute(
+    newest = opener.connection.execute(
         "SELECT started_at FROM agent_runs ORDER BY started_at DESC LIMIT 1 OFFSET ?", (_NEWEST,)
     ).fetchone()
     if newest is not None:
         values["newest"] = newest[0]
         here = [*where, "started_at > :newest", _ONE_BY_ONE]
-        found = _rows(connection, runs_statement(here), values)
+        found = _rows(opener, runs_statement(here), values)
         if len(found) == query.limit:
             return found
-    return _rows(connection, runs_statement([*where, _ALL]), values)
+    return _rows(opener, runs_statement([*where, _ALL]), values)
 
 
 def _said(
-    connection: sqlite3.Connection, query: RunQuery, where: list[str], values: dict[str, Any]
+    opener: Opener, query: RunQuery, where: list[str], values: dict[str, Any]
 ) -> list[RunRow]:
     """Those of late in which it was said."""
     if query.text is not None:
         where = [*where, _ONE_BY_ONE]
-    ids = sqlite_search.runs(connection, query.search or "", where, values)
+    ids = sqlite_search.runs(opener.connection, query.search or "", where, values)
     one = runs_statement(["id = :said"])
     found = [
         row
         for run_id in islice(ids, values["limit"])
-        for row in _rows(connection, one, {"said": run_id, "limit": 1})
+        for row in _rows(opener, one, {"said": run_id, "limit": 1})
     ]
     return sorted(found, key=lambda row: (row.run.started_at, row.run.id), reverse=True)
 
@@ -146,14 +147,14 @@ def runs_statement(where: list[str]) -> str:
     return _RUNS.format(where=" AND ".join(where) or "true")
 
 
-def events(connection: sqlite3.Connection, run_id: str) -> list[Event]:
+def events(opener: Opener, run_id: str) -> list[Event]:
     """By start."""
-    return [read_event(row) for row in connection.execute(EVENTS, (run_id,))]
+    return [read_event(row, opener) for row in opener.connection.execute(EVENTS, (run_id,))]
 
 
-def outcomes(connection: sqlite3.Connection, run_id: str) -> list[Outcome]:
+def outcomes(opener: Opener, run_id: str) -> list[Outcome]:
     """Oldest first."""
-    return [read_outcome(row) for row in connection.execute(OUTCOMES, (run_id,))]
+    return [read_outcome(row, opener) for row in opener.connection.execute(OUTCOMES, (run_id,))]
 
 
 def gaps(connection: sqlite3.Connection) -> list[Gap]:
@@ -172,12 +173,12 @@ def purges(connection: sqlite3.Connection) -> list[Purge]:
     ]
 
 
-def changes(connection: sqlite3.Connection, after: int) -> tuple[int, list[Event]]:
+def changes(opener: Opener, after: int) -> tuple[int, list[Event]]:
     """At most `merging.CHANGES` events; none below zero, only the mark."""
     if after < 0:
-        return int(connection.execute(_MARK).fetchone()[0]), []
-    rows = connection.execute(CHANGES, (after, merging.CHANGES)).fetchall()
-    return (rows[-1][0] if rows else after), [read_event(row) for row in rows]
+        return int(opener.connection.execute(_MARK).fetchone()[0]), []
+    rows = opener.connection.execute(CHANGES, (after, merging.CHANGES)).fetchall()
+    return (rows[-1][0] if rows else after), [read_event(row, opener) for row in rows]
 
 
 _MARK = """
@@ -186,10 +187,10 @@ SELECT max((SELECT value FROM meta WHERE name = 'events'),
 """
 
 
-def _rows(connection: sqlite3.Connection, statement: str, values: dict[str, Any]) -> list[RunRow]:
+def _rows(opener: Opener, statement: str, values: dict[str, Any]) -> list[RunRow]:
     return [
-        RunRow(read_run(row), row[8], row[9], read_words(row[10]))
-        for row in connection.execute(statement, values)
+        RunRow(read_run(row), row[8], row[9], read_words(open_words(row[10], "reason", opener)))
+        for row in opener.connection.execute(statement, values)
     ]
 
 

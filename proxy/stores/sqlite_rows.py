@@ -14,8 +14,10 @@ from proxy.core.model import (
     Run,
 )
 from proxy.errors import StoreError
-from proxy.stores import jsontext, record
+from proxy.stores import jsontext, record, skeleton
 from proxy.stores.blob_reader import BlobReader, Damaged
+from proxy.stores.seals import Locked, RunSeal
+from proxy.stores.skeleton import Opener
 from proxy.stores.timestamps import float_or_none, from_text, text_or_none, to_text
 
 RUN = "id, label, correlation_id, started_at, ended_at, outcome, failure_mode, metadata"
@@ -78,8 +80,13 @@ def read_run(row: Row) -> Run:
     )
 
 
-def event_row(event: Event, number: int) -> Row:
+def event_row(event: Event, number: int, seal: RunSeal | None = None) -> Row:
     """In the order of EVENT."""
+    data = event.data
+    if seal is None:
+        text = jsontext.dumps(data)
+    else:
+        text = skeleton.seal_data(data, seal, number, kind=event.kind)
     return (
         number,
         event.run_id,
@@ -89,12 +96,16 @@ def event_row(event: Event, number: int) -> Row:
         to_text(event.started_at),
         text_or_none(event.ended_at),
         event.status,
-        jsontext.dumps(event.data),
+        text,
     )
 
 
-def read_event(row: Row) -> Event:
-    """From the order of EVENT."""
+def read_event(row: Row, opener: Opener) -> Event:
+    """From the order of EVENT, and the column `shape`."""
+    if row[9] == skeleton.SHAPE:
+        data = skeleton.open_data(row[8], row[0], opener)
+    else:
+        data = jsontext.loads(row[8])
     return Event(
         id=row[0],
         run_id=row[1],
@@ -104,21 +115,25 @@ def read_event(row: Row) -> Event:
         started_at=from_text(row[5]),
         ended_at=float_or_none(row[6]),
         status=row[7],
-        data=jsontext.loads(row[8]),
+        data=data,
     )
 
 
-def outcome_row(outcome: Outcome, number: int) -> Row:
+def outcome_row(outcome: Outcome, number: int, seal: RunSeal | None = None) -> Row:
     """In the order of OUTCOME."""
+    reason, impact = words(outcome.reason), words(outcome.user_impact)
+    if seal is not None:
+        reason = skeleton.seal_words(outcome.reason, seal, "reason")
+        impact = skeleton.seal_words(outcome.user_impact, seal, "user_impact")
     return (
         outcome.run_id,
         number,
         words(outcome.label),
         outcome.status,
         outcome.failure_mode,
-        words(outcome.reason),
+        reason,
         None if outcome.retryable is None else int(outcome.retryable),
-        words(outcome.user_impact),
+        impact,
         to_text(outcome.created_at),
         outcome.source,
         outcome.rule,
@@ -126,16 +141,16 @@ def outcome_row(outcome: Outcome, number: int) -> Row:
     )
 
 
-def read_outcome(row: Row) -> Outcome:
+def read_outcome(row: Row, opener: Opener) -> Outcome:
     """From the order of OUTCOME."""
     return Outcome(
         run_id=row[0],
         label=read_words(row[2]),
         status=row[3],
         failure_mode=row[4],
-        reason=read_words(row[5]),
+        reason=read_words(skeleton.open_words(row[5], "reason", opener)),
         retryable=None if row[6] is None else bool(row[6]),
-        user_impact=read_words(row[7]),
+        user_impact=read_words(skeleton.open_words(row[7], "user_impact", opener)),
         created_at=from_text(row[8]),
         source=row[9],
         rule=row[10],
@@ -182,7 +197,10 @@ def columns_mark(columns: Sequence[Any]) -> bytes:
 
 
 def read_exchange(row: Row, blobs: BlobReader) -> Exchange:
-    """From the order of EXCHANGE, with its bodies; Damaged when they are not what was stored."""
+    """From the order of EXCHANGE, with its bodies.
+
+    Raises Damaged when they are not what was stored, Locked when they are sealed with another key.
+    """
     try:
         kept = record.decode(blobs.piece(row[26]))
         asked = blobs.join(kept.refs.request)
@@ -190,6 +208,8 @@ def read_exchange(row: Row, blobs: BlobReader) -> Exchange:
         request_headers = record.apply(kept.refs.request_headers, blobs.piece)
         response_headers = record.apply(kept.refs.response_headers, blobs.piece)
         frames = record.frames(kept, blobs.join(kept.refs.frames))
+    except Locked as error:
+        raise Locked(f"exchange {row[0]}: {error.message}", hint=error.hint) from error
     except (ValueError, IndexError, StoreError) as error:
         what = error.message if isinstance(error, StoreError) else str(error)
         raise Damaged(
@@ -198,6 +218,7 @@ def read_exchange(row: Row, blobs: BlobReader) -> Exchange:
         ) from error
     if (len(asked), len(answered)) != (row[24], row[25]):
         raise Damaged(f"exchange {row[0]} has bodies of other lengths than were stored")
+    target, failed = record.hidden(kept.extras, read_words(row[12]), read_words(row[15]))
     return Exchange(
         id=row[0],
         run_id=row[1],
@@ -209,7 +230,7 @@ def read_exchange(row: Row, blobs: BlobReader) -> Exchange:
             row[9],
             read_words(row[10]),
             row[11],
-            read_words(row[12]),
+            target,
             record.request_version(kept.extras),
             request_headers,
         ),
@@ -229,7 +250,7 @@ def read_exchange(row: Row, blobs: BlobReader) -> Exchange:
         frames=frames,
         own=record.own(kept.extras),
         end=End(row[14]),
-        error=read_words(row[15]),
+        error=failed,
         request_end_us=row[16],
         first_byte_us=row[17],
         ended_us=row[18],

@@ -4,7 +4,8 @@ The index is made at the first search and brought up to date at each one: record
 for it, and who never searches has none. A document is what a run has said since the last time, so
 that a conversation which every request repeats is in it once. To take a document out again SQLite
 needs its words: they are read from the exchanges once more, in the same way. Where that is not
-sure, the whole index goes, and the next search makes it anew.
+sure, the whole index goes, and the next search makes it anew. What is sealed is never in it: words
+in an index can be read.
 """
 
 import re
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 from proxy.core.model import End
 from proxy.errors import StoreError
+from proxy.stores import digests
 from proxy.stores.blob_reader import BlobReader
 from proxy.stores.sqlite_connect import patient, snapshot_of, transaction
 from proxy.stores.sqlite_rows import EXCHANGE, read_exchange
@@ -136,7 +138,8 @@ def _documents(connection: sqlite3.Connection, run_id: str, ends: Sequence[int])
     for end in ends:
         found: list[str] = []
         while at < len(rows) and rows[at][3] <= end:
-            for text in said.texts(read_exchange(rows[at], reader)):
+            sealed = digests.is_sealed(rows[at][27])
+            for text in () if sealed else said.texts(read_exchange(rows[at], reader)):
                 mark = blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
                 if mark not in seen:
                     seen.add(mark)

@@ -3,16 +3,26 @@
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from typing import Any
 
 from proxy.core.chain import Checkpoint
 from proxy.core.model import End
 from proxy.errors import StoreError
-from proxy.stores import digests, jsontext, record, shapes, sqlite_chain_verify, sqlite_search
+from proxy.stores import (
+    digests,
+    jsontext,
+    record,
+    seals,
+    shapes,
+    skeleton,
+    sqlite_chain_verify,
+    sqlite_search,
+)
 from proxy.stores._api import Problem
 from proxy.stores.blob_reader import BLOB, Blob, BlobReader, Damaged
+from proxy.stores.skeleton import Opener
 from proxy.stores.sqlite_connect import snapshot_of
 from proxy.stores.sqlite_rows import EXCHANGE, columns_mark
 
@@ -26,12 +36,10 @@ SELECT
 """  # noqa: S608 - a constant
 
 
-def problems(
-    connection: sqlite3.Connection, checkpoints: Sequence[Checkpoint] = ()
-) -> list[Problem]:
-    """What is wrong, at most `_MOST` of it."""
+def problems(opener: Opener, checkpoints: Sequence[Checkpoint] = ()) -> list[Problem]:
+    """What is wrong, at most `_MOST` of it; of what the key does not open, what can be seen."""
     out: list[Problem] = []
-    for problem in _all(connection, checkpoints):
+    for problem in _all(opener, checkpoints):
         out.append(problem)
         if len(out) == _MOST:
             out.append(Problem("store", "and more"))
@@ -39,7 +47,8 @@ def problems(
     return out
 
 
-def _all(connection: sqlite3.Connection, checkpoints: Sequence[Checkpoint]) -> Iterator[Problem]:
+def _all(opener: Opener, checkpoints: Sequence[Checkpoint]) -> Iterator[Problem]:
+    connection = opener.connection
     try:
         for (said,) in connection.execute("PRAGMA integrity_check").fetchall():
             if said != "ok":
@@ -50,7 +59,7 @@ def _all(connection: sqlite3.Connection, checkpoints: Sequence[Checkpoint]) -> I
             yield Problem(f"{table} {row or ''}".strip(), f"belongs to no row of {parent}")
         for (run_id,) in connection.execute("SELECT id FROM agent_runs").fetchall():
             with snapshot_of(connection):
-                yield from _readable(f"run {run_id}", _run(connection, run_id))
+                yield from _readable(f"run {run_id}", _run(opener, run_id))
         for (run,) in connection.execute(_ORPHANS).fetchall():
             yield Problem("blobs", f"those of run number {run} belong to no run")
         with snapshot_of(connection):
@@ -69,14 +78,14 @@ def _readable(where: str, found: Iterator[Problem]) -> Iterator[Problem]:
 
 def _tables(connection: sqlite3.Connection) -> Iterator[Problem]:
     """Tables, indexes and triggers that are missing, changed, or somebody else's."""
-    ours = _schema()
     found = dict(connection.execute(_SCHEMA))
+    ours = _schema() | {name: sql for name, sql in seals.TABLES.items() if name in found}
     for name in sorted(ours.keys() | found.keys()):
         if name not in found:
             yield Problem(name, "is missing: a table, an index or a trigger")
         elif name not in ours and name not in sqlite_search.NAMES and not _SEARCH.match(name):
             yield Problem(name, "is none of Dashcam's tables, indexes and triggers")
-        elif name in ours and ours[name] != found[name]:
+        elif ours.get(name, found[name]) != found[name]:
             yield Problem(name, "is not defined as Dashcam defines it")
 
 
@@ -94,37 +103,41 @@ _SEARCH = re.compile("said_(data|idx|docsize|config|content)$")
 _SCHEMA = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
 
 
-def _run(connection: sqlite3.Connection, run_id: str) -> Iterator[Problem]:
-    where = f"run {run_id}"
+def _run(opener: Opener, run_id: str) -> Iterator[Problem]:
+    connection, where = opener.connection, f"run {run_id}"
     row = connection.execute(_RUN, (run_id,)).fetchone()
     if row is None:
         return  # deleted meanwhile
-    number, calls, last_seq, *said = row
+    number, calls, last_seq, *judged = row
     if number is None:
         yield Problem(where, "has no totals")
         return
-    reader = BlobReader(connection)
+    reader = BlobReader(connection, opener.seals)
     leaves: dict[int, tuple[int, bytes]] = {}
     records: dict[int, bytes] = dict.fromkeys(
         (row[0] for row in connection.execute(_RECORDS, (run_id,))), b""
     )
     yield from _blobs(connection, number, reader, leaves, records)
+    for said in seals.problems(connection, run_id, number):
+        yield Problem(where, said)
     ours = {piece: mark for piece, (_, mark) in leaves.items()}
     needed: set[int] = set()
     for row in connection.execute(_EXCHANGES, (run_id,)).fetchall():
         try:
-            needed |= _check(row, records, leaves, reader)
+            with suppress(seals.Locked):  # what can be seen of it without the key is right
+                needed |= _check(row, records, leaves, reader)
         except (Damaged, ValueError, KeyError) as error:
             said = error.message if isinstance(error, StoreError) else f"cannot be read: {error}"
             yield Problem(f"exchange {row[0]}", said)
-    yield from _events(connection, run_id)
+    yield from _events(opener, run_id)
+    yield from _words(opener, run_id)
     yield from sqlite_chain_verify.run_entries(connection, run_id, number)
     counted = connection.execute(_COUNTED, (run_id,)).fetchone()
     if counted[0] != calls or counted[1] > last_seq:
         yield Problem(where, f"says {calls} calls and has {counted[0]}")
     verdict = connection.execute(_VERDICT, (run_id,)).fetchone() or (None, None)
-    if verdict != tuple(said):
-        yield Problem(where, f"says {said[0]} and was judged {verdict[0]}")
+    if verdict != tuple(judged):
+        yield Problem(where, f"says {judged[0]} and was judged {verdict[0]}")
     yield from _uses(connection, where, number, needed - ours.keys())
     yield from _names(connection, ours, reader)
 
@@ -141,6 +154,8 @@ _VERDICT = """
 SELECT status, failure_mode FROM outcomes WHERE run_id = ?
 ORDER BY source = 'caller' DESC, number DESC LIMIT 1
 """
+_WORDS = "SELECT number, reason, user_impact FROM outcomes WHERE run_id = ?"
+_DAMAGED = skeleton.DAMAGED
 _USES = "SELECT piece FROM uses WHERE run = ?"
 _NAMED = "SELECT id FROM pieces WHERE digest = ?"
 _LOST_USES = """
@@ -162,11 +177,17 @@ def _blobs(
         blob = Blob(*row)
         try:
             data = reader.read(blob)
+            leaf = reader.leaf(blob)
+        except seals.Locked:
+            if not digests.has_bytes(blob.digest, blob.data):
+                yield Problem(f"blob {blob.id}", "is not what was stored: its digest differs")
+            continue
         except Damaged as error:
             yield Problem(f"blob {blob.id}", error.message)
             continue
-        marks = [digests.leaf(piece) for piece in data]
-        whole = digests.of_blob(marks, blob.data)
+        marks = [leaf(piece) for piece in data]
+        sealed = digests.is_sealed(blob.digest)
+        whole = (digests.of_sealed_blob if sealed else digests.of_blob)(marks, blob.data)
         if blob.digest not in (whole, digests.short_fold(marks)):  # the shorter one is of old
             yield Problem(f"blob {blob.id}", "is not what was stored: its digest differs")
         for at, (piece, mark) in enumerate(zip(data, marks, strict=True), blob.id):
@@ -181,10 +202,17 @@ def _check(
     leaves: dict[int, tuple[int, bytes]],
     reader: BlobReader,
 ) -> set[int]:
-    """The pieces of an exchange; raises for one that is not what was stored."""
+    """The pieces of an exchange; raises for one that is not what was stored.
+
+    Raises Locked when all that can be seen without the key is right.
+    """
+    columns = columns_mark(row[:26])
+    sealed = digests.is_sealed(row[27])
+    if sealed and not digests.has_columns(row[27], columns):
+        raise Damaged("is not what was stored: its digest differs")
 
     def leaf(piece: int) -> tuple[int, bytes]:
-        if piece not in leaves:  # another run's
+        if piece not in leaves:  # another run's, which is not sealed
             data = reader.piece(piece)
             leaves[piece] = (len(data), digests.leaf(data))
         return leaves[piece]
@@ -207,9 +235,19 @@ def _check(
     pieces.update(h.base for h in (refs.request_headers, refs.response_headers) if h)
     if sizes[:2] != [row[24], row[25]]:
         raise Damaged(f"has bodies of {sizes[:2]} bytes instead of {[row[24], row[25]]}")
-    if digests.fold((*marks, digests.leaf(data), columns_mark(row[:26]))) != row[27]:
+    marks.append(leaf(row[26])[1])
+    whole = digests.of_sealed(marks, columns) if sealed else digests.fold((*marks, columns))
+    if whole != row[27]:
         raise Damaged("is not what was stored: its digest differs")
     return pieces
+
+
+def _words(opener: Opener, run_id: str) -> Iterator[Problem]:
+    """What is sealed of a run's outcomes."""
+    for number, *texts in opener.connection.execute(_WORDS, (run_id,)):
+        for name, text in zip(("reason", "user_impact"), texts, strict=True):
+            if isinstance(text, bytes) and skeleton.open_words(text, name, opener) == _DAMAGED:
+                yield Problem(f"outcome {number}", f"its {name} is not what was sealed")
 
 
 def _uses(
@@ -240,11 +278,12 @@ def _same(piece: int, mark: bytes, reader: BlobReader) -> bool:
         return False
 
 
-def _events(connection: sqlite3.Connection, run_id: str) -> Iterator[Problem]:
+def _events(opener: Opener, run_id: str) -> Iterator[Problem]:
     """The tree of a run's events: parents in the same run, no rings; one event an exchange."""
+    connection = opener.connection
     parents: dict[int, int | None] = {}
-    for number, parent, data in connection.execute(
-        f"SELECT id, parent_event_id, data FROM {shapes.EVENTS} WHERE run_id = ?",  # noqa: S608 - a constant
+    for number, parent, data, shape in connection.execute(
+        f"SELECT id, parent_event_id, data, shape FROM {shapes.EVENTS} WHERE run_id = ?",  # noqa: S608 - a constant
         (run_id,),
     ):
         parents[number] = parent
@@ -252,6 +291,9 @@ def _events(connection: sqlite3.Connection, run_id: str) -> Iterator[Problem]:
             jsontext.loads(data)
         except ValueError as error:
             yield Problem(f"event {number}", f"its data is no JSON: {error}")
+            continue
+        if shape == skeleton.SHAPE and (said := skeleton.problem(data, number, opener)):
+            yield Problem(f"event {number}", said)
     sound: set[int] = set()
     for number in parents:
         path: list[int] = []

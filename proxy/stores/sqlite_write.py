@@ -6,13 +6,13 @@ here: inside the transaction nobody else can.
 
 import secrets
 import sqlite3
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from proxy.core import chain
-from proxy.core.chain import Entry, Head, Kind
+from proxy.core.chain import Entry, Kind
 from proxy.core.model import End, Event, Exchange, Outcome, Run
-from proxy.stores import jsontext, merging, sqlite_chain
+from proxy.stores import jsontext, merging, record, skeleton, sqlite_chain
 from proxy.stores._api import (
     AddEvent,
     AddExchange,
@@ -23,8 +23,8 @@ from proxy.stores._api import (
     OpenRun,
     Write,
 )
-from proxy.stores.blobs import BlobWriter
-from proxy.stores.shapes import Shapes
+from proxy.stores.seals import RunSeal
+from proxy.stores.sqlite_known import Memory, RunState
 from proxy.stores.sqlite_rows import (
     EVENT,
     EXCHANGE,
@@ -72,50 +72,10 @@ UPDATE events SET started_at = min(started_at, ?1),
   ended_at = iif(?2 IS NOT NULL AND coalesce(ended_at, '') < ?2, ?2, ended_at)
 WHERE id = ?4 RETURNING {EVENT}
 """  # noqa: S608 - a constant
-_SET_DATA = f"UPDATE events SET data = ? WHERE id = ? RETURNING {EVENT}"  # noqa: S608 - a constant
+_SET_DATA = f"""
+UPDATE events SET data = ?, shape = coalesce(?, shape) WHERE id = ? RETURNING {EVENT}
+"""  # noqa: S608 - a constant
 _INSERT_GAP = "INSERT INTO gaps (since, until, calls, reason) VALUES (?,?,?,?)"
-
-
-@dataclass(slots=True)
-class _RunState:
-    """A run as this transaction knows it."""
-
-    run: Run
-    number: int
-    calls: int = 0
-    errors: int = 0
-    last_seq: int = 0
-    active_at: str = ""
-    salt: bytes = b""
-    mark: bytes = b""  # of its newest entry in the chain, as far as this process knows
-    new: bool = False
-    changed: bool = False
-
-
-@dataclass(slots=True)
-class Memory:
-    """What a writer remembers from one transaction to the next: only shortcuts."""
-
-    blobs: BlobWriter = field(default_factory=BlobWriter)
-    shapes: Shapes = field(default_factory=Shapes)
-    runs: dict[str, _RunState] = field(default_factory=dict)
-    groups: dict[tuple[str, str], int] = field(default_factory=dict)
-    texts: set[tuple[str, str]] = field(default_factory=set)
-    provisional: set[str] = field(default_factory=set)  # exchanges stored before their end
-    version: int = -1  # of the file, as this connection sees it: changes when others write
-    epoch: int = -1  # of the store: changes when anybody deletes
-    event: int = 0  # the last number given out
-    head: Head = field(default_factory=lambda: Head(0, b""))  # of the chain
-
-    def forget(self) -> None:
-        """After a rollback, and after a deletion by any process."""
-        self.blobs.forget()
-        self.shapes.forget()
-        self.runs.clear()
-        self.groups.clear()
-        self.texts.clear()
-        self.provisional.clear()
-        self.version = self.epoch = -1
 
 
 class Batch:
@@ -130,17 +90,17 @@ class Batch:
         self._connection = connection
         self._memory = memory
         self._careful = careful
-        self._runs: dict[str, _RunState] = {}  # that this batch touches
+        self._runs: dict[str, RunState] = {}  # that this batch touches
         self._numbers: dict[tuple[str, int], int] = {}  # an imported event's, and its new one
         self._events: list[Any] = []
         self._last: Any = None  # event that was inserted
         self._exchanges: list[Any] = []
         self._pending: set[str] = set()
         self._growing: list[Any] = []
-        self._group_data: list[tuple[int, dict[str, Any]]] = []
+        self._group_data: list[tuple[int, dict[str, Any], RunSeal | None]] = []
         self._texts: list[tuple[str, Any]] = []
         self._entries: list[Entry] = []
-        self._groups: dict[int, tuple[_RunState, Any]] = {}  # that have changed, as they are now
+        self._groups: dict[int, tuple[RunState, Any]] = {}  # that have changed, as they are now
         self.written = 0  # bytes, about
         self._catch_up()
 
@@ -190,7 +150,7 @@ class Batch:
                 self._chain(state, Kind.RUN, 0, of)
         self._memory.head = sqlite_chain.append(self._connection, self._memory.head, self._entries)
 
-    def _chain(self, state: _RunState, kind: Kind, ref: int, of: bytes) -> None:
+    def _chain(self, state: RunState, kind: Kind, ref: int, of: bytes) -> None:
         self._entries.append(Entry(state.number, kind, ref, of))
 
     def flush(self) -> None:
@@ -225,10 +185,14 @@ class Batch:
         for values in self._growing:
             row = execute(_GROW_GROUP, values).fetchone()
             self._groups[row[0]] = (self._runs[row[1]], row)
-        for number, data in self._group_data:
+        for number, data, seal in self._group_data:
             (held,) = execute("SELECT data FROM events WHERE id = ?", (number,)).fetchone()
-            merged = jsontext.dumps({**jsontext.loads(held), **data})
-            row = execute(_SET_DATA, (merged, number)).fetchone()
+            if seal is None:
+                merged = jsontext.dumps({**jsontext.loads(held), **data})
+            else:
+                merged = skeleton.grown(held, data, seal, number)
+            shape = None if seal is None else skeleton.SHAPE
+            row = execute(_SET_DATA, (merged, shape, number)).fetchone()
             self._groups[number] = (self._runs[row[1]], row)
         for rows in (
             self._events,
@@ -243,35 +207,47 @@ class Batch:
 
     # --- runs --------------------------------------------------------------------------------
 
-    def _run(self, run_id: str, started_at: float, exchange: Exchange | None = None) -> _RunState:
+    def _run(self, run_id: str, started_at: float, exchange: Exchange | None = None) -> RunState:
         """The run; one that nobody announced is made."""
         state = self._known(run_id)
         if state is None:
             state = self._new_run(merging.unannounced(run_id, started_at, exchange))
         return state
 
-    def _known(self, run_id: str) -> _RunState | None:
+    def _known(self, run_id: str) -> RunState | None:
         state = self._memory.runs.get(run_id)
         if state is None:
             row = self._connection.execute(_SELECT_RUN, (run_id,)).fetchone()
             if row is None:
                 return None
-            state = self._memory.runs[run_id] = _RunState(read_run(row), *row[8:])
+            state = self._memory.runs[run_id] = RunState(read_run(row), *row[8:])
             state.mark = chain.mark(state.salt, row[:-1])
+            self._seal(state)
         self._runs[run_id] = state
         return state
 
-    def _new_run(self, run: Run) -> _RunState:
+    def _new_run(self, run: Run) -> RunState:
         (number,) = self._connection.execute(
             "UPDATE meta SET value = value + 1 WHERE name = 'runs' RETURNING value"
         ).fetchone()
         salt = secrets.token_bytes(sqlite_chain.SALT)
-        state = _RunState(run, number, active_at=to_text(run.started_at), salt=salt, new=True)
+        state = RunState(run, number, active_at=to_text(run.started_at), salt=salt, new=True)
+        self._seal(state)
         self._runs[run.id] = self._memory.runs[run.id] = state
         return state
 
+    def _seal(self, state: RunState) -> None:
+        """Finds out whether the run is to be sealed."""
+        parent = state.run.metadata.get("parent")
+        state.seal = self._memory.seals.of_run(
+            self._connection,
+            state.run.id,
+            state.number,
+            parent if isinstance(parent, str) else None,
+        )
+
     @staticmethod
-    def _totals(state: _RunState) -> tuple[Any, ...]:
+    def _totals(state: RunState) -> tuple[Any, ...]:
         """In the order of `sqlite_chain.TOTALS`."""
         return (state.number, state.calls, state.errors, state.last_seq, state.active_at)
 
@@ -300,7 +276,9 @@ class Batch:
         evidence = tuple(
             self._numbers.get((outcome.run_id, event), event) for event in outcome.evidence
         )
-        row = outcome_row(replace(outcome, evidence=evidence), rows[-1][0] + 1 if rows else 1)
+        row = outcome_row(
+            replace(outcome, evidence=evidence), rows[-1][0] + 1 if rows else 1, state.seal
+        )
         self._connection.execute(_INSERT_OUTCOME, row)
         self._chain(state, Kind.OUTCOME, row[1], chain.mark(state.salt, row))
         if merging.outranks(outcome.source, [source for _, source in rows]):
@@ -308,7 +286,7 @@ class Batch:
                 state.run, outcome=outcome.status, failure_mode=outcome.failure_mode
             )
             state.changed = True
-        if outcome.reason:
+        if outcome.reason and state.seal is None:
             self._find_by(outcome.run_id, outcome.reason[: merging.TEXT])
 
     def _add_gap(self, gap: Gap) -> None:
@@ -350,9 +328,11 @@ class Batch:
         )
         if exchange.own.group:
             placed.parent_event_id = self._group(exchange.own.group, placed)
-        event_id = self._insert(placed, named=True)
-        columns = exchange_columns(exchange, seq, event_id)
-        stored = self._memory.blobs.add(state.number, exchange, columns_mark(columns))
+        event_id = self._insert(placed, state.seal, named=True)
+        said = exchange if state.seal is None else record.bare(exchange)
+        columns = exchange_columns(said, seq, event_id)
+        mark = columns_mark(columns)
+        stored = self._memory.blobs.add(state.number, exchange, mark, state.seal)
         self._exchanges.append((*columns, stored.record, stored.digest))
         self._chain_event(state, exchange, stored.digest)
         self._pending.add(exchange.id)
@@ -361,11 +341,11 @@ class Batch:
         else:
             self._memory.provisional.discard(exchange.id)
         self._count(state, event.status, ended_at or event.started_at)
-        for text in merging.searched(exchange):
+        for text in merging.searched(said):
             self._find_by(run_id, text)
 
     def _chain_event(
-        self, state: _RunState, exchange: Exchange | None = None, digest: bytes | None = None
+        self, state: RunState, exchange: Exchange | None = None, digest: bytes | None = None
     ) -> None:
         """The entry of the event that was inserted last."""
         row = self._last
@@ -389,7 +369,7 @@ class Batch:
         ).fetchone()
         return row
 
-    def _take_back(self, state: _RunState, exchange_id: str, event_id: int) -> None:
+    def _take_back(self, state: RunState, exchange_id: str, event_id: int) -> None:
         """Removes an exchange that was stored while it went on, for the finished one."""
         gone = self._connection.execute(
             "DELETE FROM events WHERE id = ? RETURNING status", (event_id,)
@@ -410,22 +390,26 @@ class Batch:
                 self._renumber(event, number)
                 rest = {key: value for key, value in event.data.items() if key != "path"}
                 if rest:
-                    self._group_data.append((number, rest))
+                    self._group_data.append((number, rest, state.seal))
         else:
-            self._insert(placed)
+            self._insert(placed, state.seal)
             self._chain_event(state)
         if merging.counts_as_call(event):
             self._count(state, event.status, at)
         state.active_at = max(state.active_at, to_text(at))
 
-    def _count(self, state: _RunState, status: str, at: float) -> None:
+    def _count(self, state: RunState, status: str, at: float) -> None:
         state.calls += 1
         state.errors += status == "error"
         state.active_at = max(state.active_at, to_text(at))
 
-    def _insert(self, event: Event, *, named: bool = False) -> int:
+    def _insert(self, event: Event, seal: RunSeal | None, *, named: bool = False) -> int:
         number = self._memory.event = self._memory.event + 1
         self._renumber(event, number)
+        if seal is not None:
+            self._last = row = event_row(event, number, seal)
+            self._events.append((*row, skeleton.SHAPE))
+            return number
         self._last = row = event_row(event, number)
         text, shape = row[-1], None
         if event.kind != "group":  # which changes
@@ -454,7 +438,7 @@ class Batch:
             number = self._memory.groups.get((run_id, inner)) or self._stored_group(run_id, inner)
             if number is None:
                 made = merging.group_event(run_id, inner, inside.started_at, parent)
-                number = self._insert(made)
+                number = self._insert(made, self._runs[run_id].seal)
             self._memory.groups[run_id, inner] = number
             self._growing.append((start, end, inside.status, number))
             parent = number
