@@ -36,8 +36,11 @@ class Resuming(ssl.SSLContext):
 
     def keep(self, connection: ssl.SSLObject) -> None:
         """Keeps the session of a connection that was verified in full, for the same host."""
-        host, session = connection.server_hostname, connection.session
-        if host is None or session is None or connection.session_reused:
+        host = connection.server_hostname
+        if host is None or connection.session_reused:
+            return
+        session = connection.session  # a copy, which takes as long as much of a handshake
+        if session is None:
             return
         if len(self.sessions) >= _MOST_SESSIONS:
             self.sessions.clear()

@@ -150,7 +150,8 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Closes after what is buffered has been sent."""
-        if self.transport is not None:
+        # asyncio's transport of TLS forgets its protocol, which is to hear of the end, if told twice.
+        if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
 
     def abort(self) -> None:

@@ -174,6 +174,30 @@ async def test_tls_is_verified_by_the_requests_own_name(tmp_path: Path) -> None:
             await Pool().acquire(at(port, "https", "api.acme.test"), Listener())
 
 
+async def test_whoever_is_told_to_close_twice_is_still_told_of_the_end(tmp_path: Path) -> None:
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("api.acme.test").configure_cert(server)
+    pool = Pool(upstream_ca=tmp_path / "ca.pem")
+    resumed: list[bool] = []
+    async with echo(server) as (port, _):
+        for _ in range(2):
+            listener = Listener()
+            connection = await pool.acquire(at(port, "https", "api.acme.test"), listener)
+            assert connection.transport is not None
+            resumed.append(connection.transport.get_extra_info("ssl_object").session_reused)
+            connection.write(b"hello\n")
+            await listener.event.wait()
+            listener.event.clear()
+            connection.close()
+            connection.close()
+            async with asyncio.timeout(10):
+                await listener.event.wait()
+            assert listener.closed == [None]
+    assert resumed == [False, True]
+
+
 @pytest.mark.parametrize(
     ("error", "end"),
     [
