@@ -452,15 +452,15 @@ class Writer:
         with self._lock:
             self.counters.queued_bytes -= sum(item.size for item in finished)
             self._untold.add(w for item in group if isinstance(item, _Plain) for w in item.writes)
-        for _ in finished:
-            self._gap(reason)
+        for item in finished:
+            self._gap(reason, time.monotonic() - item.since)
         self._wake(group, stored=False)
 
-    def _gap(self, reason: str) -> None:
+    def _gap(self, reason: str, waited: float = 0.0) -> None:
         now = time.time()
         with self._lock:
             self.counters.gaps += 1
-            self.counters.recent.append(gap := Gap(now, now, 1, reason))
+            self.counters.recent.append(gap := Gap(now - waited, now, 1, reason))
             self._untold.add([AddGap(gap)])
 
     def _tell(self) -> None:

@@ -22,8 +22,8 @@ from proxy.core.wire.mcp import STDIO
 from proxy.engine.asking import ask
 from proxy.engine.clock import new_id, wall
 from proxy.engine.engine import Engine
-from proxy.errors import RecordingNotFound
-from proxy.stores._api import AddEvent, AddOutcome, OpenRun, RunQuery, Store
+from proxy.errors import RecordingNotFound, StoreUnavailable
+from proxy.stores._api import AddEvent, AddOutcome, OpenRun, RunQuery, Store, Write
 
 _POLL = 0.25  # seconds between looks at the store for the live stream
 _FIRST, _LAST = -62_135_596_800.0, 253_402_300_799.0  # Unix seconds: the years 1 to 9999
@@ -107,7 +107,10 @@ class Api:
             limit=int(_number(asked, "limit", 0, _MOST_RUNS) or 50),
         )
         rows = await asyncio.to_thread(self.store.runs, query)
-        return _json([row_object(row) for row in rows])
+        found = _json([row_object(row) for row in rows])
+        if query.search is not None and (sealed := await asyncio.to_thread(self.store.sealed)).runs:
+            found.headers["Dashcam-Not-Searched"] = f"{sealed.runs} sealed runs"
+        return found
 
     async def open_run(self, request: web.Request) -> web.Response:
         """See ROUTES."""
@@ -168,7 +171,7 @@ class Api:
         live = self.engine.runs.live.get(run_id)
         run = live.run if live else await self._run(request)
         outcome = _outcome(run, given)
-        await self.engine.writer.write(OpenRun(run), AddOutcome(outcome))
+        await self._keep(OpenRun(run), AddOutcome(outcome))
         return _json(as_object(outcome), status=201)
 
     async def get_exchange(self, request: web.Request) -> web.Response:
@@ -192,7 +195,7 @@ class Api:
         items = given if isinstance(given, list) else [given]
         events = [_event(item) for item in items]
         await self._open({event.run_id for event in events})
-        await self.engine.writer.write(*[AddEvent(event) for event in events])
+        await self._keep(*[AddEvent(event) for event in events])
         return _json({"added": len(events)}, status=201)
 
     async def add_exchanges(self, request: web.Request) -> web.Response:
@@ -265,6 +268,11 @@ class Api:
 
     async def _run(self, request: web.Request) -> Run:
         return await asyncio.to_thread(self.store.find_run, request.match_info["id"])
+
+    async def _keep(self, *writes: Write) -> None:
+        """Returns once it is stored; StoreUnavailable when it is not, and will not be."""
+        if not await self.engine.writer.write(*writes):
+            raise StoreUnavailable("it was not stored", hint="see /recordingz, and try again")
 
     async def _open(self, run_ids: set[str]) -> None:
         """Makes those of the runs that neither this process nor the store knows."""

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -157,6 +158,23 @@ async def test_answered_is_stored_plus_gaps(
     assert (counters.stored, counters.gaps) == (2, 1)
     assert counters.queued_bytes == 0
     assert counters.recent[0].reason
+
+
+async def test_a_gap_begins_when_the_first_call_that_is_missing_came(
+    make_tx: MakeTx, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "_GIVE_UP", 0.2)
+    store = Failing(*[StoreUnavailable("locked")] * 6)
+    writer = make_writer(store)
+    writer.start()
+    came = time.time()
+    waiter = writer.exchange(make_tx(seq=1))
+    assert waiter is not None
+    assert not await waiter
+    await asyncio.to_thread(writer.stop)
+    (gap,) = store.gaps()
+    assert gap.since - came < 0.1
+    assert gap.until - came >= 0.2
 
 
 async def test_an_error_after_a_commit_takes_nothing_back(make_tx: MakeTx) -> None:

@@ -8,6 +8,7 @@ from proxy.core import records
 from proxy.core.model import Body, Event, Exchange, Part, RequestHead, ResponseHead, Run
 from proxy.core.replay import Fixtures
 from proxy.engine.replayer import Mode, Replayer
+from proxy.errors import StoreError
 from proxy.servers.api import ROUTES, openapi
 from proxy.stores._api import AddEvent, AddExchange, OpenRun, RunQuery
 from tests.servers.conftest import Served
@@ -276,6 +277,28 @@ async def test_what_no_column_holds_is_made_fit(served: Served, path: str, body:
         shown = json.dumps([str(row.run), *map(str, served.store.events(row.run.id))])
         assert "\\ud" not in shown
         assert "nan" not in shown
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/runs/run_a/outcome", {"status": "Completed"}),
+        ("/events", {"runId": "run_a", "kind": "state", "name": "n"}),
+    ],
+)
+async def test_what_is_not_stored_is_not_said_to_be(
+    served: Served, path: str, body: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_batch: object) -> None:
+        raise StoreError("the disk is full")
+
+    filled(served)
+    monkeypatch.setattr(served.store, "write", full)
+    async with served.http.post(f"{served.url}{API}{path}", json=body) as answer:
+        assert (answer.status, (await answer.json())["error"]["message"]) == (
+            503,
+            "it was not stored",
+        )
 
 
 async def test_half_a_character_that_is_stored_can_be_asked_for(served: Served) -> None:
