@@ -50,7 +50,13 @@ class Runtime:
 
 async def start(settings: Settings) -> Runtime:
     """Opens the store and starts the engine. Raises DashcamError."""
-    store = await asyncio.to_thread(open_store, settings.store, durability=settings.durability)
+    store = await asyncio.to_thread(
+        open_store,
+        settings.store,
+        durability=settings.durability,
+        vault=settings.vault,
+        seal=settings.vault_bodies,
+    )
     redactor = redactor_of(settings, store, keep=_keeper(settings))
     book = book_of(settings)
     writer = Writer(

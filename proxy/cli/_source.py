@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from proxy.cli._common import Cli
 from proxy.cli._patience import patiently
+from proxy.cli._print import note
 from proxy.core.model import Event, Exchange, Outcome, Run, Snapshot
 from proxy.errors import ConfigError, RecordingNotFound
 from proxy.stores._api import Store
@@ -62,12 +63,13 @@ def nothing_yet(url: str) -> RecordingNotFound:
 @contextmanager
 def reading(cli: Cli) -> Iterator[Store]:
     """The store, which must be there: reading never makes one."""
-    url = cli.settings().store
+    settings = cli.settings()
+    url = settings.store
     if is_missing(url):
         raise nothing_yet(url)
     from proxy.stores import open_store
 
-    store = patiently(lambda: open_store(url, create=False))
+    store = patiently(lambda: open_store(url, create=False, vault=settings.vault))
     try:
         yield store
     finally:
@@ -79,8 +81,9 @@ def writing(cli: Cli) -> Iterator[Store]:
     """The store, made if it is not there."""
     from proxy.stores import open_store
 
-    url = cli.settings().store
-    store = patiently(lambda: open_store(url, create=True))
+    settings = cli.settings()
+    vault, seal = settings.vault, settings.vault_bodies
+    store = patiently(lambda: open_store(settings.store, vault=vault, seal=seal))
     try:
         yield store
     finally:
@@ -100,9 +103,12 @@ def source(cli: Cli, ref: str) -> Iterator[Source]:
         return
     with reading(cli) as store:
         run = store.find_run(ref)
+        events = store.events(run.id)
+        if any(event.data.get("sealed") is True for event in events):
+            note("what was said is sealed, and not shown: --vault KEY (DASHCAM_VAULT) opens it")
         yield Source(
             run,
-            store.events(run.id),
+            events,
             store.outcomes(run.id),
             store.exchange,
             lambda: store.snapshot(run.id),

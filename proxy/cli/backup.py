@@ -34,7 +34,7 @@ def command(cli: Cli, *, file: str, force: bool) -> None:
     ):
         copy = Path(folder) / "copy.db"
         store.backup(copy)
-        opened = open_store(f"sqlite:///{copy}", create=False)
+        opened = open_store(f"sqlite:///{copy}", create=False, vault=cli.settings().vault)
         try:
             problems = opened.verify()
         finally:

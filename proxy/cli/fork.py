@@ -40,7 +40,7 @@ another way before N, or missed something; with 125 when it never got to N.""",
 )
 @click.option("--as-is", is_flag=True, help="Live model calls without temperature 0 and a seed.")
 @click.option("--match", metavar="HOW", help="exact, normalised (default) or sequence.")
-@click.option("--vault", metavar="KEY", help="Gives recorded secrets back to what goes live.")
+@click.option("--vault", metavar="KEY", help="Gives secrets back to what goes live; opens RUN.")
 @click.option("--upstream-ca", metavar="FILE", help="A PEM file of CAs that upstreams may have.")
 @click.option(
     "--loopback/--no-loopback", default=True, help="Capture calls to this machine too (default)."

@@ -66,7 +66,7 @@ def command(
     With RUNs, deletes these. With --older-than and --keep, only runs that both let go. With none of
     the three limits nothing is deleted, and only unused space is given back. Nothing of a deleted
     run stays but that there was one: `dashcam verify` counts them. Secrets that no run has any
-    more leave the vault, for which its key is not needed.
+    more leave the vault, for which its key is needed only if runs are sealed.
     """
     limits = (older_than, keep, max_size, label, every)
     if runs and any(limit is not None for limit in limits):
@@ -125,6 +125,12 @@ def _forget(store: Store) -> int:
     from proxy.stores import vault
 
     if not store.url.startswith("sqlite:///") or not (path := vault.path_of(store.url)).exists():
+        return 0
+    if locked := store.sealed().locked:
+        note(
+            f"the vault keeps all it has: {count(locked, 'sealed run')} may need it, which only"
+            " their key opens (--vault)"
+        )
         return 0
     unused = vault.names_in(path)
     rows = store.runs(RunQuery(limit=sys.maxsize)) if unused else []

@@ -30,6 +30,9 @@ Ends with CMD's exit code. The child sees DASHCAM_RUN and DASHCAM_API. Inside an
 @click.option("--meta", metavar="KEY=VALUE", multiple=True, help="Metadata; may be repeated.")
 @click.option("--durability", metavar="MODE", help="durable or fast.")
 @click.option("--vault", metavar="KEY", help="Seal what secrets were: a key file, env:NAME, age1….")
+@click.option(
+    "--vault-bodies", is_flag=True, default=None, help="Seal the recordings too, with that key."
+)
 @click.option("--upstream-ca", metavar="FILE", help="A PEM file of CAs that upstreams may have.")
 @click.option(
     "--loopback/--no-loopback", default=True, help="Capture calls to this machine too (default)."
@@ -44,6 +47,7 @@ def command(
     meta: Sequence[str],
     durability: str | None,
     vault: str | None,
+    vault_bodies: bool | None,
     upstream_ca: str | None,
     loopback: bool,
     argv: Sequence[str],
@@ -53,6 +57,7 @@ def command(
         if "=" not in item:
             raise click.UsageError(f"--meta {item!r} is not KEY=VALUE")
     flags: dict[str, Any] = {"durability": durability, "label": label, "vault": vault}
+    flags["vault_bodies"] = vault_bodies
     if upstream_ca:
         flags["upstream_ca"] = Path(upstream_ca)
     settings = cli.settings(**flags)
@@ -60,6 +65,10 @@ def command(
     if "://" in outer:
         from proxy.cli._attach import attached
 
+        if vault_bodies:
+            raise click.UsageError(
+                f"this run joins the Dashcam at {outer}: start that one with --vault-bodies"
+            )
         return attached(outer, run_id, label, meta, argv, loopback=loopback)
     from proxy.cli._record import recorded
 

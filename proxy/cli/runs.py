@@ -8,11 +8,11 @@ import click
 from proxy.cli._common import Cli, subcommand
 from proxy.cli._print import Column, Span, note, put, put_json, table
 from proxy.cli._source import is_missing, nothing_yet, reading
-from proxy.cli._text import UNKNOWN, duration, moment
+from proxy.cli._text import UNKNOWN, count, duration, moment
 from proxy.cli._when import When
 from proxy.core.model import FAILURE_MODES, RunRow
 from proxy.core.objects import duration_ms, row_object
-from proxy.stores._api import RunQuery
+from proxy.stores._api import RunQuery, Store
 
 OUTCOMES = ("Completed", "Failed", "open", *FAILURE_MODES)
 COLUMNS = (
@@ -51,6 +51,8 @@ def command(cli: Cli, **filters: object) -> None:
     query = RunQuery(**filters)  # type: ignore[arg-type]  # the options carry its fields' names
     with reading(cli) as store:
         rows = store.runs(query)
+        if query.search is not None:
+            unsearched(store)
         any_run = bool(rows) or bool(store.runs(RunQuery(limit=1)))
     if not rows:
         empty = nothing_yet(url)
@@ -62,6 +64,12 @@ def command(cli: Cli, **filters: object) -> None:
         put(table(COLUMNS, map(cells, rows)), fit=True)
         if len(rows) == query.limit:
             note(f"the newest {len(rows)}; --limit N shows more")
+
+
+def unsearched(store: Store) -> None:
+    """Says what a search cannot find."""
+    if sealed := store.sealed().runs:
+        note(f"not searched: {count(sealed, 'sealed run')}; an index of their words could be read")
 
 
 def cells(row: RunRow) -> Sequence[Span]:

@@ -37,6 +37,9 @@ base URL: http://127.0.0.1:8081/openai/v1, /anthropic, /mine.""",
 @click.option("--workers", metavar="N", help="How many processes share the ports (1).")
 @click.option("--durability", metavar="MODE", help="durable, strict or fast.")
 @click.option("--vault", metavar="KEY", help="Seal what secrets were: a key file, env:NAME, age1….")
+@click.option(
+    "--vault-bodies", is_flag=True, default=None, help="Seal the recordings too, with that key."
+)
 @click.option("--replay", metavar="RUN", multiple=True, help="Answer from this recording.")
 @click.option("--pace", metavar="PACE", help="instant, recorded, or a factor.")
 @click.option("--match", metavar="HOW", help="exact, normalised or sequence.")

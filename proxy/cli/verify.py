@@ -14,7 +14,7 @@ from proxy.cli._text import count, moment
 from proxy.core import chain
 from proxy.core.chain import Checkpoint
 from proxy.errors import DashcamError, RecordingFormatError, StoreError
-from proxy.stores._api import Gap, Problem, Purge, Store
+from proxy.stores._api import Gap, Problem, Purge, Sealed, Store
 from proxy.stores.timestamps import to_text
 
 
@@ -57,11 +57,12 @@ def command(
         with reading(cli) as store:
             problems += _signatures(said, keys or _own_key(cli))
             problems += store.verify(said)
-            gaps, purges = store.gaps(), store.purges()
+            gaps, purges, sealed = store.gaps(), store.purges(), store.sealed()
             what = shown(store.url)
             more = {**_chain(store), "checkpoints": len(said), **_objects(gaps, purges)}
+            more["sealed"] = sealed._asdict()
         if not cli.json:
-            _tell(gaps, purges)
+            _tell(gaps, purges, sealed)
     if cli.json:
         listed = [problem._asdict() for problem in problems]
         put_json({"ok": not problems, "problems": listed, **more})
@@ -133,7 +134,7 @@ def _objects(gaps: Sequence[Gap], purges: Sequence[Purge]) -> dict[str, Any]:
     }
 
 
-def _tell(gaps: Sequence[Gap], purges: Sequence[Purge]) -> None:
+def _tell(gaps: Sequence[Gap], purges: Sequence[Purge], sealed: Sealed) -> None:
     """What is no problem, and yet not there."""
     for gap in gaps:
         span = f"{moment(gap.since)} to {moment(gap.until)}"
@@ -141,6 +142,11 @@ def _tell(gaps: Sequence[Gap], purges: Sequence[Purge]) -> None:
     if purges:
         newest = max(purge.at for purge in purges)
         note(f"{count(len(purges), 'run')} purged, the last one at {moment(newest)}")
+    if sealed.locked:
+        note(
+            f"sealed: of {count(sealed.locked, 'run')} only the stored bytes and the chain were"
+            " checked; with its key (--vault) also what is in them"
+        )
 
 
 def _check_file(path: Path) -> list[Problem]:

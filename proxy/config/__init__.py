@@ -80,6 +80,7 @@ class Settings:
     ignore: tuple[str, ...]
     allow: tuple[str, ...]
     vault: str | None
+    vault_bodies: bool
     replay: tuple[str, ...]
     replay_allow: tuple[str, ...]
     pace: float

@@ -87,6 +87,13 @@ SETTINGS: tuple[Setting, ...] = (
         "A key that seals what secrets were in a vault beside the store: a key file (see `dashcam"
         " vault init`), env:NAME for a variable that holds a key, or an age recipient (age1…).",
     ),
+    Setting(
+        "vault_bodies",
+        SWITCH,
+        False,
+        "Also seal the recordings themselves with that key: bodies, headers, queries and all that"
+        " is made of them. They cannot be searched, nor opened without it.",
+    ),
     Setting("replay", TEXTS, [], "Runs or recordings that requests are answered from."),
     Setting("replay_allow", HOSTS, [], "Hosts that a replay may contact."),
     Setting("pace", PACE, "instant", "How fast a replayed answer leaves."),

@@ -157,7 +157,7 @@ def make_server(settings: Settings, ref: str, name: str | None, *, named: bool) 
         if len(snapshots) != 1:
             raise ConfigError(f"{ref} holds {len(snapshots)} runs; a replay is of one")
         return _of(snapshots[0].run, snapshots[0].exchanges, name, named=named)
-    store = open_store(settings.store, create=False)
+    store = open_store(settings.store, create=False, vault=settings.vault)
     try:
         run = store.find_run(ref)
         redact = redactor_of(settings, store).request

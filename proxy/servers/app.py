@@ -18,6 +18,7 @@ from proxy.servers.api import Api, openapi
 from proxy.servers.gateway import KEY, Gateway, taken_apart
 from proxy.servers.health import PATHS, Health
 from proxy.servers.loaded_api import LoadedApi, loaded
+from proxy.stores.seals import Locked
 
 # Who may ask what: for whoever restarts and routes; numbers, for anybody on this machine; all else
 # is for the token.
@@ -104,7 +105,7 @@ class Site:
         except StoreUnavailable as error:
             return _error(503, error.message, error.hint)
         except DashcamError as error:
-            return _error(400, error.message, error.hint)
+            return _error(423 if isinstance(error, Locked) else 400, error.message, error.hint)
 
     def _may_ask(self, request: web.Request) -> None:
         """Refuses whoever lacks the token, and pages of other sites (DNS rebinding, CSRF).
