@@ -4,8 +4,9 @@ Heads are parsed once and forwarded as the bytes they were. Bodies are counted, 
 reader says how far into the given bytes the message reaches and which pieces of payload that
 were. Whatever two parsers could read in two ways is refused with `FormatError` (obs-fold, bare CR
 or LF, NUL and other control bytes, doubled or odd Content-Length, Transfer-Encoding other than
-`chunked`, both together, a missing, doubled or malformed Host, framing fields in trailers). What is
-refused is named, never repeated: it may hold a secret.
+`chunked`, both together, a missing, doubled or malformed Host, framing fields in trailers). Only an
+answer may say the same Content-Length twice. What is refused is named, never repeated: it may hold
+a secret.
 """
 
 import ipaddress
@@ -241,7 +242,7 @@ def response_framing(head: Head, method: bytes) -> Framing:
     """How the response's body is delimited, for an answer to `method`."""
     if head.status < 200 or head.status in {204, 304} or method == b"HEAD":  # noqa: PLR2004 - RFC 9112, 6.3
         return Framing(0, chunked=False, until_close=False)
-    length, chunked = _delimiters(head)
+    length, chunked = _delimiters(head, repeats=True)
     if chunked:
         return Framing(None, chunked=True, until_close=False)
     if length is not None:
@@ -249,14 +250,16 @@ def response_framing(head: Head, method: bytes) -> Framing:
     return Framing(None, chunked=False, until_close=True)
 
 
-def _delimiters(head: Head) -> tuple[int | None, bool]:
+def _delimiters(head: Head, *, repeats: bool = False) -> tuple[int | None, bool]:
+    """Length and whether it is chunked; `repeats` allows the same length several times."""
     length: int | None = None
     chunked = False
     for name, value in head.special:
         if name == b"content-length":
-            if length is not None or not _LENGTH.fullmatch(value):
+            if length is None and _LENGTH.fullmatch(value):
+                length = int(value)
+            elif not repeats or (length := _repeated(value, length)) is None:
                 raise FormatError("Content-Length is doubled or not a number")
-            length = int(value)
         elif name == b"transfer-encoding":
             if chunked or value.lower() != _CHUNKED:
                 raise FormatError("Transfer-Encoding is doubled or not `chunked`")
@@ -264,6 +267,15 @@ def _delimiters(head: Head) -> tuple[int | None, bool]:
     if chunked and length is not None:
         raise FormatError("both Content-Length and Transfer-Encoding")
     return length, chunked
+
+
+def _repeated(value: bytes, before: int | None) -> int | None:
+    """The one length that is said again; clients take it (RFC 9112, 6.3)."""
+    said = [one.strip(b" \t") for one in value.split(b",")]
+    if not all(_LENGTH.fullmatch(one) for one in said):
+        return None
+    found = {int(one) for one in said} | ({before} if before is not None else set())
+    return found.pop() if len(found) == 1 else None
 
 
 def keeps_alive(head: Head) -> bool:

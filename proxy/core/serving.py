@@ -17,6 +17,7 @@ _WRITE = 64 * 1024  # pieces are joined up to this size when nothing is to be wa
 _SMALL = 16 * 1024  # bytes of a body whose acts are worth remembering: it may be asked for again
 _CHUNKED: Headers = ((b"transfer-encoding", b"chunked"),)
 _SWITCHING = 101
+_OLD = "HTTP/1.0"
 _NO_SOCKETS = "a WebSocket conversation is replayed over HTTP/1.1 through the forward proxy"
 _NO_BODY = frozenset({204, 304})
 _WHOLE = frozenset({End.COMPLETE, End.REFUSED, End.MISSED})
@@ -72,7 +73,7 @@ def _acts(exchange: Exchange, pace: float, request: RequestHead) -> Iterator[Act
     if head.status == _SWITCHING:
         yield Act("refuse", end=End.UPSTREAM_INVALID, error=_NO_SOCKETS)
         return
-    framed = _as_recorded(head.headers) if bodiless else _framed(exchange, head, request)
+    framed = _as_recorded(head) if bodiless else _framed(exchange, head, request)
     whole = exchange.end in _WHOLE
     missing = exchange.response_body.missing if framed.chunked and not whole else 0
     queue = [] if bodiless else list(_pieces(exchange, pace, broken=missing > 0))
@@ -122,9 +123,14 @@ class _Framed:
         return b"0\r\n" + render_headers(_writable(trailers)) if self.chunked else b""
 
 
-def _as_recorded(headers: Headers) -> _Framed:
+def _as_recorded(head: ResponseHead) -> _Framed:
     """An answer without a body: what its headers say of one is true of another answer."""
-    return _Framed(headers, chunked=False, close=b"close" in connection_tokens(headers))
+    return _Framed(head.headers, chunked=False, close=_closes(head))
+
+
+def _closes(head: ResponseHead) -> bool:
+    tokens = connection_tokens(head.headers)
+    return b"close" in tokens or (head.http_version == _OLD and b"keep-alive" not in tokens)
 
 
 def _framed(exchange: Exchange, head: ResponseHead, request: RequestHead) -> _Framed:
@@ -137,11 +143,11 @@ def _framed(exchange: Exchange, head: ResponseHead, request: RequestHead) -> _Fr
         headers, chunked = headers + _CHUNKED, True
     elif length is not None and length != size and exchange.end in _WHOLE:
         # The body was edited, or a secret was taken out of it.
-        headers = (*_without(headers, b"content-length"), (b"content-length", size))
-    if chunked and request.http_version == "HTTP/1.0":  # which does not know chunks
+        headers = tuple((n, size) if n.lower() == b"content-length" else (n, v) for n, v in headers)
+    if chunked and request.http_version == _OLD:  # which does not know chunks
         headers, chunked = _without(headers, b"transfer-encoding"), False
     delimited = chunked or header(headers, b"content-length") is not None
-    return _Framed(headers, chunked, not delimited or b"close" in connection_tokens(headers))
+    return _Framed(headers, chunked, not delimited or _closes(head))
 
 
 def _without(headers: Headers, name: bytes) -> Headers:
@@ -162,7 +168,9 @@ def _sent(
 ) -> Iterator[Act]:
     """The head, and every piece but the last."""
     reason = _CONTROL.sub(b" ", head.reason.encode("latin-1", "replace"))
-    wire = b"HTTP/1.1 %d %b\r\n" % (head.status, reason) + render_headers(_writable(framed.headers))
+    version = b"HTTP/1.0" if head.http_version == _OLD else b"HTTP/1.1"
+    line = b"%b %d %b\r\n" % (version, head.status, reason)
+    wire = line + render_headers(_writable(framed.headers))
     yield Act("data", delay=first, wire=wire, head=head)
     for place, (delay, pieces) in enumerate(queue, 1):
         broken = missing if place == len(queue) else 0

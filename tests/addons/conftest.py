@@ -1,6 +1,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,15 @@ from addons.interceptor import Interceptor
 from proxy.core.correlation import WITNESSES
 from proxy.core.model import Exchange
 from proxy.engine.engine import Engine
-from proxy.engine.router import Router
+from proxy.engine.ports import bound, port_of
+from proxy.engine.router import Router, parse
 from proxy.engine.runs import RunBook
 from proxy.engine.upstream import Pool
 from proxy.launch.authority import Authority, load_or_create
+from proxy.servers.api import Api
+from proxy.servers.app import Site
+from proxy.servers.early import Early
+from proxy.servers.gateway import Gateway
 from proxy.stores.memory import MemoryStore
 from tests.engine.conftest import make_writer
 
@@ -90,6 +96,19 @@ class Proxy:
                 await asyncio.sleep(0)
             await self.engine.writer.write()
         return list(self.store.exchanges(RUN))
+
+
+@asynccontextmanager
+async def gateway_to(proxy: Proxy, upstream: str) -> AsyncIterator[int]:
+    """The port of a gateway whose upstream `mine` has this URL."""
+    proxy.engine.router.named["mine"] = parse(upstream)
+    site = Site(Api(proxy.engine, proxy.store), Gateway(proxy.engine), "token")
+    sockets = bound("127.0.0.1", 0)
+    early = Early(site.gateway, site.load)
+    await early.serve(sockets)
+    await early.load()
+    yield port_of(sockets)
+    await early.stop()
 
 
 @pytest.fixture(scope="session")

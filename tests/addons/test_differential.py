@@ -18,11 +18,7 @@ import pytest
 
 from proxy.core.http1 import body_reader, head_end, parse_request, request_framing
 from proxy.core.http1_response import ResponseStream
-from proxy.engine.router import parse
-from proxy.servers.api import Api
-from proxy.servers.app import Site
-from proxy.servers.gateway import Gateway
-from tests.addons.conftest import Proxy, Reader, Writer
+from tests.addons.conftest import Proxy, Reader, Writer, gateway_to
 from tests.addons.test_slow_lane import http2, trusted_upstream
 
 HOP = {b"host", b"connection", b"te", b"transfer-encoding", b"keep-alive", b"upgrade"}
@@ -163,21 +159,18 @@ async def ways(proxy: Proxy) -> AsyncIterator[dict[str, Way]]:
     mirror = Mirror()
     server = await asyncio.start_server(mirror.serve, "127.0.0.1", 0)
     mirror.port = server.sockets[0].getsockname()[1]
-    proxy.engine.router.named["mine"] = parse(f"http://localhost:{mirror.port}")
-    site = Site(Api(proxy.engine, proxy.store), Gateway(proxy.engine), "token")
-    listening = await site.open("127.0.0.1", 0)
     host = b"localhost:%d" % mirror.port
-    found = {
-        "direct": Way(mirror, mirror.port),
-        "tunnel": Way(mirror, proxy.port, tunnel=b"CONNECT %b HTTP/1.1\r\n\r\n" % host),
-        "plain": Way(mirror, proxy.port, b"http://" + host),
-        "gateway": Way(mirror, listening.port, b"/mine", hop=True),
-    }
-    yield found
-    for way in found.values():
-        if way._open is not None:
-            way._open[1].close()
-    await listening.stop()
+    async with gateway_to(proxy, f"http://localhost:{mirror.port}") as gateway:
+        found = {
+            "direct": Way(mirror, mirror.port),
+            "tunnel": Way(mirror, proxy.port, tunnel=b"CONNECT %b HTTP/1.1\r\n\r\n" % host),
+            "plain": Way(mirror, proxy.port, b"http://" + host),
+            "gateway": Way(mirror, gateway, b"/mine", hop=True),
+        }
+        yield found
+        for way in found.values():
+            if way._open is not None:
+                way._open[1].close()
     server.close()
 
 

@@ -18,10 +18,7 @@ from h2.errors import ErrorCodes
 from proxy.core.model import End, Exchange
 from proxy.engine.engine import Limits
 from proxy.engine.router import parse
-from proxy.servers.api import Api
-from proxy.servers.app import Site
-from proxy.servers.gateway import Gateway
-from tests.addons.conftest import OK, Play, Proxy, Reader, Writer
+from tests.addons.conftest import OK, Play, Proxy, Reader, Writer, gateway_to
 from tests.addons.test_slow_lane import http2
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -84,11 +81,8 @@ SLOW = {
 
 @pytest.fixture
 async def gateway(proxy: Proxy) -> AsyncIterator[int]:
-    proxy.engine.router.named["mine"] = parse(f"http://127.0.0.1:{proxy.upstream.port}")
-    site = Site(Api(proxy.engine, proxy.store), Gateway(proxy.engine), "token")
-    listening = await site.open("127.0.0.1", 0)
-    yield listening.port
-    await listening.stop()
+    async with gateway_to(proxy, f"http://127.0.0.1:{proxy.upstream.port}") as port:
+        yield port
 
 
 async def to_the_end(reader: Reader) -> None:

@@ -15,11 +15,7 @@ import h11
 import pytest
 
 from addons.layers import _looks_like_http
-from proxy.engine.router import parse
-from proxy.servers.api import Api
-from proxy.servers.app import Site
-from proxy.servers.gateway import Gateway
-from tests.addons.conftest import OK, Proxy, Reader, Writer
+from tests.addons.conftest import OK, Proxy, Reader, Writer, gateway_to
 from tests.addons.test_tunnel import Refusing
 from tests.budget import within
 from tests.core.http1_reading import STRICT
@@ -125,9 +121,6 @@ async def entrances(proxy: Proxy) -> AsyncIterator[Open]:
     sink = Sink()
     server = await asyncio.start_server(sink.serve, "127.0.0.1", 0)
     sink.port = server.sockets[0].getsockname()[1]
-    proxy.engine.router.named["mine"] = parse(f"http://127.0.0.1:{sink.port}")
-    site = Site(Api(proxy.engine, proxy.store), Gateway(proxy.engine), "token")
-    listening = await site.open("127.0.0.1", 0)
     tunnel = b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % sink.port
 
     def open_one(name: str) -> Entrance:
@@ -137,12 +130,12 @@ async def entrances(proxy: Proxy) -> AsyncIterator[Open]:
         return {
             "plain": Entrance(proxy.port, sink, prefix=b"http://127.0.0.1:%d/" % sink.port),
             "tunnel": Entrance(proxy.port, sink, tunnel),
-            "gateway": Entrance(listening.port, sink, prefix=b"/mine/"),
-            "api": Entrance(listening.port, sink, prefix=b"/api/v1/", taken=b"HTTP/1.1 4"),
+            "gateway": Entrance(gateway, sink, prefix=b"/mine/"),
+            "api": Entrance(gateway, sink, prefix=b"/api/v1/", taken=b"HTTP/1.1 4"),
         }[name]
 
-    yield open_one
-    await listening.stop()
+    async with gateway_to(proxy, f"http://127.0.0.1:{sink.port}") as gateway:
+        yield open_one
     server.close()
 
 

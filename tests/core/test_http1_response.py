@@ -103,6 +103,11 @@ _ANSWERS: dict[str, tuple[bytes, bytes, Run]] = {
         _OK + b"Content-Length: 5\r\n\r\nhello",
         Run(200, b"hello", (), b"", True, False, b""),
     ),
+    "known length, said again": (
+        b"GET",
+        _OK + b"Content-Length: 5, 05\r\nContent-Length: 5\r\n\r\nhello",
+        Run(200, b"hello", (), b"", True, False, b""),
+    ),
     "nothing": (
         b"POST",
         _OK + b"Content-Length: 0\r\n\r\n",
@@ -258,6 +263,9 @@ def test_nothing_is_known_before_anything_came() -> None:
         _OK + b"A: b\r\n c\r\n\r\n",
         _OK + b"Content-Length: 5\r\n" + _CHUNKED + b"\r\n",
         _OK + b"Content-Length: five\r\n\r\nhello",
+        _OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        _OK + b"Content-Length: 5, 6\r\n\r\nhello",
+        _OK + b"Content-Length: 5,\r\n\r\nhello",
         _OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n",
         _INTERIM + b"HTTP/1.1 20 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * (MAX_HEAD + 9_000),

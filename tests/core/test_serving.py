@@ -162,7 +162,7 @@ WHOLE: dict[str, tuple[Exchange, RequestHead, Headers, list[int] | None, bool]] 
     "edited body": (
         exchange(HELLO, length(999), (b"A", b"b")),
         GET,
-        ((b"A", b"b"), length(12)),
+        (length(12), (b"A", b"b")),
         None,
         False,
     ),
@@ -243,6 +243,17 @@ def test_answers_without_a_body(headers: Headers, method: str, status: int) -> N
 def test_a_connection_that_was_to_be_closed_is_closed_without_a_body_too() -> None:
     recorded = exchange(b"", (b"Connection", b"keep-alive, close"), status=204)
     assert list(acts(recorded, 0.0, GET))[-1].close
+
+
+@pytest.mark.parametrize(
+    ("headers", "close"), [((), True), (((b"Connection", b"Keep-Alive"),), False)]
+)
+@pytest.mark.parametrize("asked", [GET, HEAD])
+def test_an_old_server_stays_one(asked: RequestHead, headers: Headers, close: bool) -> None:
+    recorded = exchange(b"hi", length(2), *headers, version="HTTP/1.0")
+    played = list(acts(recorded, 0.0, asked))
+    assert played[0].wire.startswith(b"HTTP/1.0 200 OK\r\n")
+    assert played[-1].close is close
 
 
 def test_trailers() -> None:
