@@ -10,6 +10,7 @@ FOLDER is where peers are installed, from npm and PyPI (node and java are needed
 
 import argparse
 import contextlib
+import http.client
 import json
 import platform
 import random
@@ -17,6 +18,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +41,7 @@ from benchmarks.forward import GATEWAY, JSON, REPLAY, Place, insert, upstream
 _RECORDED = "200"  # exchanges that are replayed
 _IN_PROCESS = "100"  # the same by a client that asks one after the other
 _ALWAYS_NEW = ("-u", "4000000000")  # a recorder must not find a request among its own recordings
+_PATIENCE = 300  # seconds
 _VCR, _CALLED = "VCR.py", "dashcam replay, gateway"
 
 
@@ -146,6 +149,7 @@ def _compared(
             try:
                 one = PEERS[name].start(bench.at(name, mode))._replace(name=called[mode])
                 pid = stack.enter_context(started(one, 0))
+                _woken(bench, one)
                 _warmed(bench, case._replace(options=("-k", "1", *options)), one, pid)
             except SystemExit as problem:
                 rows.append(f"| {title} | | {name} | {problem} | | | |")
@@ -163,6 +167,21 @@ def _compared(
                 del targets[problem.name]  # the others once more, without it
                 continue
             return [row(title, found, ours.name, name) for name in others] + rows
+
+
+def _woken(bench: Bench, target: Target) -> None:
+    """Its first answer: some load most of themselves by then, longer than the load tool waits."""
+    told = [one for flag, one in pairwise(target.options) if flag == "-H"]
+    headers = dict(one.split(": ", 1) for one in told)
+    sent = {"Content-Type": "application/json", **headers}
+    connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=_PATIENCE)
+    try:
+        connection.request("POST", target.prefix + JSON, bench.load.body.read_bytes(), sent)
+        connection.getresponse().read()
+    except OSError as error:
+        raise SystemExit(f"its first answer did not come in {_PATIENCE} s: {error!r}") from error
+    finally:
+        connection.close()
 
 
 def _warmed(bench: Bench, case: Case, target: Target, pid: int) -> None:

@@ -37,6 +37,7 @@ from proxy.core.remembered import (
 )
 
 _MOST = 20_000  # histories that are remembered
+_NONE: frozenset[str] = frozenset()  # one for all of them
 _MOST_OPENERS = 32
 _LATEST = 32  # runs that a call without a history is compared with
 _ENOUGH = 1.0  # score of a tool call within a lane
@@ -269,7 +270,7 @@ class Lineage:
         if begins and not alone and (text := asked_first(call)):
             run.openers = [*run.openers[-_MOST_OPENERS:], text]
         uses = own_uses(call)
-        ids = frozenset(use.id for use in uses if use.id)
+        ids = frozenset(use.id for use in uses if use.id) if uses else _NONE
         mark = past.answered[-1].so_far if past.answered else b""
         if uses:
             run.waiting[mark] = seen.ended

@@ -25,6 +25,7 @@ from proxy.engine.placing import Moved, Placing
 from proxy.engine.recorder import Tx
 from proxy.engine.router import Router
 from proxy.engine.runs import RunBook
+from proxy.engine.spare import Spare
 from proxy.engine.tasks import spawn
 from proxy.engine.upstream import Pool
 from proxy.engine.writer import Writer
@@ -73,6 +74,7 @@ class Engine:
     patience: Patience = field(init=False)
     _open: set[Tx] = field(default_factory=set)
     _sweeper: asyncio.Task[None] | None = None
+    _spare: Spare = field(default_factory=Spare)
 
     def __post_init__(self) -> None:
         counters = self.writer.counters
@@ -279,6 +281,8 @@ class Engine:
         while True:
             await asyncio.sleep(_SWEEP)
             self.sweep()
+            if self._spare.is_due((self.writer.counters.bytes, len(self._open))):
+                await asyncio.to_thread(self._spare.give_back)
 
     def sweep(self) -> None:
         """Stops exchanges whose upstream is silent for too long; closes runs that are idle."""
