@@ -61,6 +61,11 @@ class Fixture:
         return telemetry.reports(self.head, body)
 
     @property
+    def optional(self) -> bool:
+        """Whether nobody has to ask for it again: telemetry, and a client that asked nothing."""
+        return self._exchange.end is End.CLIENT_TLS or self.reports
+
+    @property
     def server(self) -> tuple[str, int]:
         """Host and port."""
         return self.head.host, self.head.port

@@ -148,7 +148,7 @@ class Playback:
     def _unused(self) -> Iterator[int]:
         tried = {self.fixtures.all[at].server for at in self._served} if self._tunnels else set()
         for fixture in self.fixtures.all:
-            if fixture.position in self._served or fixture.reports:
+            if fixture.position in self._served or fixture.optional:
                 continue
             if fixture.position in self._tunnels and fixture.server in tried:
                 continue  # that it was tried counts, not how often
@@ -178,7 +178,7 @@ class Playback:
             positions = self.fixtures.normally(request, normalised.key(request))
         seqs = (self.fixtures.all[position].seq for position in positions)
         return any(seq >= self.at for seq in seqs) or all(
-            fixture.position in self._served or fixture.reports
+            fixture.position in self._served or fixture.optional
             for fixture in self.fixtures.all
             if fixture.seq < self.at
         )

@@ -90,3 +90,13 @@ def test_a_server_that_nobody_tried_to_reach_is_unused() -> None:
     session = playback([tunnel(1), chat(2, "a")])
     ask(session, chat(9, "a"))
     assert [call["seq"] for call in session.report().unused] == [1]
+
+
+def test_a_client_that_did_not_take_the_certificate_has_asked_for_nothing() -> None:
+    refused = exchange(
+        1, url=DEAD, method="CONNECT", response=None, end=End.CLIENT_TLS, request_end_us=5
+    )
+    session = playback([refused, chat(2, "a"), chat(3, "b")], live=Live(everything=True), at=3)
+    assert hit(ask(session, chat(9, "a"))) == 2
+    assert isinstance(ask(session, chat(9, "else")), GoLive), "the recorded beginning is over"
+    assert session.report().exit_code == 0
