@@ -68,14 +68,41 @@ class Handler(LiveConnectionHandler):
         self._lane: FastLane | None = None
         self._short: Shortcut | None = None
         self._tls: ClientTLSLayer | None = None
+        self._due: deque[events.Event] = deque()  # what the layers have not heard of yet
+        self._at_work = False
 
     @override
     async def server_event(self, event: events.Event) -> None:
-        if self._short is not None and self._short.takes(event):
-            self._at_once(self._short, event)
+        self.push(event)
+
+    def push(self, event: events.Event) -> None:
+        """The layers hear of an event at once, or when they are through with those before it.
+
+        They never wait in the middle of one, so it takes no task and no lock.
+        """
+        self._due.append(event)
+        if self._at_work:
             return
-        await super().server_event(event)
-        if self._lane is not None and self._short is None:
+        self._at_work = True
+        try:
+            while self._due:
+                self._say(self._due.popleft())
+        finally:
+            self._at_work = False
+
+    def _say(self, event: events.Event) -> None:
+        self.timeout_watchdog.register_activity()  # type: ignore[no-untyped-call]  # mitmproxy's
+        short = self._short
+        try:
+            if short is not None and short.takes(event):
+                said = short.said(event)
+            else:
+                said = self.layer.handle_event(event)
+            for command in said:
+                self._execute(command)
+        except Exception:  # noqa: BLE001 - as mitmproxy does: a layer that fails is logged
+            _log.exception("a connection failed")
+        if short is None and self._lane is not None:
             self._short = shortcut(self._lane)
             if self._short is not None:
                 self._read_directly(self._short)
@@ -92,7 +119,7 @@ class Handler(LiveConnectionHandler):
         def take(data: bytes) -> bool:
             if short.over:
                 return False
-            self._at_once(short, events.DataReceived(self.client, data))
+            self.push(events.DataReceived(self.client, data))
             if short.is_ending():
                 short.over = True
                 self.push(events.DataReceived(self.client, b""))
@@ -139,39 +166,25 @@ class Handler(LiveConnectionHandler):
         if not transport.is_closing():
             transport.resume_reading()
 
-    def _at_once(self, short: Shortcut, event: events.Event) -> None:
-        """As mitmproxy's `server_event`, for events that take the short way; never waits."""
-        self.timeout_watchdog.register_activity()  # type: ignore[no-untyped-call]  # mitmproxy's
-        due: deque[events.Event] = deque([event])
-        try:
-            while due:
-                for command in short.said(due.popleft()):
-                    if isinstance(command, WaitHook):
-                        self._wait(command, due)
-                    elif isinstance(command, WaitRecord):
-                        self._resume_when_stored(command)
-                    else:
-                        self._execute(command)
-        except Exception:  # noqa: BLE001 - as mitmproxy does: a layer that fails is logged
-            _log.exception("a connection failed")
-
-    def _wait(self, hook: WaitHook, due: deque[events.Event]) -> None:
-        """What can be done now is done now; the lane goes on as soon as it is."""
+    def _start(self, hook: commands.StartHook) -> None:
+        """Starts a hook; the layer that waits for it goes on as soon as it is done."""
+        if isinstance(hook, WaitRecord):
+            hook.stored.add_done_callback(lambda _stored: self.push(events.HookCompleted(hook)))
+            return
         task = spawn(self.handle_hook(hook), "hook", eager=True)
+        if not hook.blocking:
+            return
         if task.done():
-            due.append(events.HookCompleted(hook))
+            self._due.append(events.HookCompleted(hook))
         else:
             task.add_done_callback(lambda _task: self.push(events.HookCompleted(hook)))
-
-    def _resume_when_stored(self, hook: WaitRecord) -> None:
-        hook.stored.add_done_callback(lambda _stored: self.push(events.HookCompleted(hook)))
 
     def _execute(self, command: commands.Command) -> None:
         if isinstance(command, commands.OpenConnection):
             task = spawn(self.open_connection(command), "upstream")
             self.transports[command.connection] = ConnectionIO(handler=task)
         elif isinstance(command, commands.StartHook):
-            spawn(self.hook_task(command), "hook")
+            self._start(command)
         elif isinstance(command, commands.ConnectionCommand):
             io = self.transports.get(command.connection)
             if io is None:
@@ -182,6 +195,12 @@ class Handler(LiveConnectionHandler):
             else:
                 half = isinstance(command, commands.CloseTcpConnection) and command.half_close
                 self.close_connection(command.connection, half)
+        elif isinstance(command, commands.RequestWakeup):
+            self.wakeup_timer.add(spawn(self.wakeup(command), "wakeup"))
+        elif isinstance(command, commands.Log):
+            self.log(command.message, command.level)
+        else:
+            raise TypeError(f"a command that nobody knows: {command}")
 
     @override
     async def handle_hook(self, hook: commands.StartHook) -> None:
@@ -191,9 +210,6 @@ class Handler(LiveConnectionHandler):
                     await hook.work()
                 except Exception:  # noqa: BLE001 - the layer must go on, or the client hangs
                     _log.exception("a wait failed")
-                return
-            if isinstance(hook, WaitRecord):
-                await hook.stored
                 return
             for method in self._table.get(hook.name, ()):
                 try:
@@ -263,20 +279,6 @@ class Handler(LiveConnectionHandler):
             else:
                 self._pool.discard(connection)
         await self.server_event(events.ConnectionClosed(server))
-
-    def push(self, event: events.Event) -> None:
-        """An event from outside a task, at once: the layers never wait in the middle of one."""
-        if self._server_event_lock.locked():
-            spawn(self.server_event(event), "server event")
-            return
-        if self._short is not None and self._short.takes(event):
-            self._at_once(self._short, event)
-            return
-        try:
-            self.server_event(event).send(None)
-        except StopIteration:
-            return
-        raise RuntimeError("an event waited")
 
     def hang_up(self) -> None:
         """Closes the client's connection; its layers are told as if the client had left."""

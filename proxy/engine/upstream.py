@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Closes after what is buffered has been sent."""
-        # asyncio's transport of TLS forgets its protocol, which is to hear of the end, if told twice.
+        # Told twice, asyncio's transport of TLS forgets its protocol, which is to hear of the end.
         if self.transport is not None and not self.transport.is_closing():
             self.transport.close()
 
