@@ -34,6 +34,14 @@ def opened(old: Run | None, new: Run) -> Run:
     )
 
 
+def made_of(run: Run) -> str | None:
+    """The run that this one repeats, forks, or judges."""
+    for name in ("parent", "judgeOf"):
+        if isinstance(found := run.metadata.get(name), str):
+            return found
+    return None
+
+
 def unannounced(run_id: str, started_at: float, exchange: Exchange | None = None) -> Run:
     """The run of a write that came before its run did."""
     own = exchange.own if exchange is not None else None

@@ -44,6 +44,7 @@ SELECT DISTINCT CAST(substr(data, 2, 16) AS BLOB) FROM blobs
 WHERE run = ? AND substr(digest, 1, 1) = x'02'
 """
 _OF_RUN = "SELECT seal FROM sealed_runs WHERE run_id = ?"
+_ANY_RUN = "SELECT run_id FROM sealed_runs LIMIT 1"
 _IS_SEALED = "SELECT 1 FROM sealed_runs WHERE run_id = ? LIMIT 1"
 _SEALS = "SELECT id, recipient, lock FROM seals ORDER BY id"
 _SEALED_RUNS = "SELECT seal, count(*), count(DISTINCT run_id) FROM sealed_runs GROUP BY seal"
@@ -154,6 +155,14 @@ class Seals:
         seal = self._known.get(self._own) or self._begin(connection)
         connection.execute("INSERT OR IGNORE INTO sealed_runs VALUES (?,?)", (run_id, seal.id))
         return self._run(seal, number)
+
+    @staticmethod
+    def any_run(connection: sqlite3.Connection) -> str | None:
+        """A sealed run, if there is one."""
+        if not _has(connection, "sealed_runs"):
+            return None
+        row = connection.execute(_ANY_RUN).fetchone()
+        return row[0] if row else None
 
     def open(self, connection: sqlite3.Connection, sealed: bytes, place: bytes) -> bytes:
         """What was sealed at `place`. Raises Locked, Forged."""

@@ -75,6 +75,7 @@ WHERE id = ?4 RETURNING {EVENT}
 _SET_DATA = f"""
 UPDATE events SET data = ?, shape = coalesce(?, shape) WHERE id = ? RETURNING {EVENT}
 """  # noqa: S608 - a constant
+_RUN_OF = "SELECT run_id FROM exchanges WHERE id = ?"
 _INSERT_GAP = "INSERT INTO gaps (since, until, calls, reason) VALUES (?,?,?,?)"
 
 
@@ -236,15 +237,21 @@ class Batch:
         self._runs[run.id] = self._memory.runs[run.id] = state
         return state
 
-    def _seal(self, state: RunState) -> None:
-        """Finds out whether the run is to be sealed."""
-        parent = state.run.metadata.get("parent")
-        state.seal = self._memory.seals.of_run(
-            self._connection,
-            state.run.id,
-            state.number,
-            parent if isinstance(parent, str) else None,
-        )
+    def _seal(self, state: RunState, replayed: Exchange | None = None) -> None:
+        """Finds out whether the run is to be sealed: as what it was made of is.
+
+        What a replay answers is of the run that it repeats, and what it says of a miss may be of
+        any that it looked at.
+        """
+        seals, made_of = self._memory.seals, merging.made_of(state.run)
+        if seals.given is None:
+            return
+        if replayed is not None and replayed.end is End.MISSED:
+            made_of = seals.any_run(self._connection)
+        elif replayed is not None:
+            row = self._connection.execute(_RUN_OF, (replayed.served_from,)).fetchone()
+            made_of = row[0] if row else None
+        state.seal = seals.of_run(self._connection, state.run.id, state.number, made_of)
 
     @staticmethod
     def _totals(state: RunState) -> tuple[Any, ...]:
@@ -304,6 +311,8 @@ class Batch:
             self._renumber(event, before[1])  # stored already: the writer has tried again
             return
         state = self._run(run_id, exchange.started_at, exchange)
+        if state.seal is None and (exchange.served_from or exchange.end is End.MISSED):
+            self._seal(state, exchange)
         ended_at = state.run.ended_at
         if ended_at is not None and exchange.started_at > ended_at:
             state.run = replace(state.run, ended_at=None)

@@ -1,5 +1,6 @@
 import pytest
 
+from proxy.core.model import Run
 from proxy.stores import merging
 
 
@@ -37,3 +38,11 @@ def test_a_path_without_end_is_no_deep_tree() -> None:
 )
 def test_who_has_the_last_word(source: str, earlier: list[str], counts: bool) -> None:
     assert merging.outranks(source, earlier) is counts
+
+
+@pytest.mark.parametrize(
+    ("metadata", "made_of"),
+    [({}, None), ({"parent": "a"}, "a"), ({"judgeOf": "b"}, "b"), ({"parent": 1}, None)],
+)
+def test_what_a_run_was_made_of(metadata: dict[str, object], made_of: str | None) -> None:
+    assert merging.made_of(Run("r", "", "", 1.0, metadata=metadata)) == made_of

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -324,6 +325,14 @@ def test_a_sealed_run_stays_sealed_and_so_does_what_is_made_of_it(
     store = opened(vault=key)  # which seals nothing of its own
     store.write([*recorded("run_a")[2:], *child, *recorded("run_b")[1:]])
     assert (found_in(path.parent), store.sealed()) == (set(), Sealed(2, 0))
+    for run_id, values in (
+        ("run_d", {"served_from": "ex_run_a_1"}),
+        ("run_e", {"end": End.MISSED}),
+    ):
+        exchange = replace(chat(run_id, 1, []), **values)
+        call = AddExchange(exchange, event_of(exchange))
+        store.write([OpenRun(Run(run_id, "Bot", "", START)), call])
+    assert (found_in(path.parent), store.sealed()) == (set(), Sealed(4, 0))
     store.write(recorded("run_c"))
     assert found_in(path.parent) == set(PLACES)
 
