@@ -14,6 +14,7 @@ from proxy.core import chain
 from proxy.core.chain import Checkpoint
 from proxy.engine.tasks import spawn
 from proxy.errors import DashcamError
+from proxy.stores import private_files
 from proxy.stores._api import Store
 
 STDOUT, SYSLOG = "-", "syslog"
@@ -38,7 +39,7 @@ def put(said: Checkpoint, to: str) -> None:
         _send(said.line())
     else:
         path = Path(to)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(path.parent)
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(said.line() + "\n")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from proxy.errors import ConfigError
+from proxy.stores import private_files
 
 
 def write_whole(path: Path, pieces: Iterable[bytes], *, force: bool) -> int:
@@ -14,7 +15,7 @@ def write_whole(path: Path, pieces: Iterable[bytes], *, force: bool) -> int:
     Raises:
         ConfigError: The file is there already, and `force` was not given.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_files.make_folder(path.parent)
     if not force and path.exists():
         raise taken(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

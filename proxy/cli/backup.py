@@ -22,12 +22,12 @@ def command(cli: Cli, *, file: str, force: bool) -> None:
     FILE is whole or is not there at all; it opens as a store: --store sqlite:///FILE. The copy is
     checked before it is put into its place.
     """
-    from proxy.stores import open_store
+    from proxy.stores import open_store, private_files
 
     path = Path(file)
     if path.exists() and not force:
         raise taken(path)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_files.make_folder(path.parent)
     with (
         reading(cli) as store,
         tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder,

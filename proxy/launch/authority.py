@@ -21,6 +21,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from proxy.errors import ConfigError, DashcamError
+from proxy.stores import private_files
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -120,9 +121,7 @@ def _reporting(folder: Path) -> Iterator[None]:
 
 def _prepare(folder: Path) -> None:
     """Make the folder, or refuse one that others may read."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
+    private_files.make_folder(folder)
     for path in (folder, *(folder / name for name in (PEM_NAME, CERT_NAME, _READ_NAME))):
         if not path.exists():
             continue

@@ -23,7 +23,7 @@ def make(path: Path) -> bool:
 
     Raises OSError.
     """
-    _make_folder(path.parent)
+    make_folder(path.parent)
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _FILE)
     except FileExistsError:
@@ -74,10 +74,14 @@ def keep_out_of_git(path: Path) -> None:
                 file.write_text(_MARK + line + text.removeprefix(_MARK))
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those above it, 0700; one that is there stays as it is. Raises OSError.
+
+    What `mkdir` makes above one is as the umask says: others could put another one in its place.
+    """
     if folder.is_dir():
         return
-    _make_folder(folder.parent)
+    make_folder(folder.parent)
     with contextlib.suppress(FileExistsError):
         folder.mkdir(_FOLDER)
         folder.chmod(_FOLDER)

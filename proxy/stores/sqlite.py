@@ -78,6 +78,8 @@ class SqliteStore:
         self.durability = durability
         self._place = str(path)
         self._path = path.absolute()  # the folder may be changed later
+        if self._path.is_symlink():  # SQLite has its log beside the file that it leads to
+            self._path = self._path.resolve()
         self._seals = seals or Seals()
         self._memory = Memory(self._seals)
         self._lock = threading.RLock()  # around the writer

@@ -1,6 +1,7 @@
 # ruff: noqa: ASYNC240 - a test may wait for its own files
 import asyncio
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,14 @@ def settings(to: str | None, every: float = 300) -> Settings:
 async def test_one_for_what_is_new_and_one_at_the_end() -> None:
     store, away = open_store(URL), Path("away/kept")
     keeper = Keeper(settings(str(away), 0.001))
+    before = os.umask(0)
     run(store, "a")
     keeper.start(store)
     async with asyncio.timeout(20):
         while not away.exists() or not away.read_text().endswith("\n"):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
+    os.umask(before)
+    assert (away.parent.stat().st_mode & 0o777, away.stat().st_mode & 0o777) == (0o700, 0o600)
     keeper.stop()
     run(store, "b")
     store.close()

@@ -18,6 +18,7 @@ def test_a_file_is_whole_and_its_owners_alone(folder: Path) -> None:
     assert write_whole(path, [b"one", b"two"], force=False) == 6
     assert path.read_bytes() == b"onetwo"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / "a").stat().st_mode) == 0o700
     assert [found.name for found in path.parent.iterdir()] == ["x.bin"]
 
 

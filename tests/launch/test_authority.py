@@ -28,6 +28,7 @@ def test_files_are_private_whatever_the_umask(tmp_path: Path) -> None:
         os.umask(before)
     folder = made.pem_path.parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     assert modes == dict.fromkeys(("ca.pem", "ca-cert.pem", ".read", ".lock"), 0o600)
 

@@ -55,6 +55,19 @@ def test_files_are_their_owners_alone_whatever_the_umask(
     assert mode(tmp_path / "copies") == 0o700
 
 
+def test_a_link_to_a_store_is_not_there_yet(tmp_path: Path, call: Call) -> None:
+    """The file that it leads to is made as any, and so is what SQLite puts beside that one."""
+    link, real = tmp_path / "link.db", tmp_path / "far" / "x.db"
+    link.symlink_to(real)
+    store = SqliteStore("", link, create=True, durability="durable")
+    store.write([call(1)])
+    assert {file.name: mode(file) for file in real.parent.iterdir()} == dict.fromkeys(
+        ("x.db", "x.db-wal", "x.db-shm", ".gitignore"), 0o600
+    )
+    assert store.size().log > 0
+    store.close()
+
+
 def test_a_store_that_others_could_read_is_narrowed(opened: Opens, path: Path) -> None:
     opened().close()
     path.chmod(0o644)
