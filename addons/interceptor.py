@@ -31,7 +31,6 @@ HOOKS = (
     "server_connect",
     "server_connected",
     "server_connect_error",
-    "tls_clienthello",
     "tls_start_client",
     "tls_start_server",
     "tls_established_client",

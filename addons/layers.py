@@ -8,9 +8,10 @@ from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import Layer, NextLayer
-from mitmproxy.proxy.layers import ClientTLSLayer, ServerTLSLayer, TCPLayer, modes
+from mitmproxy.proxy.layers import ServerTLSLayer, TCPLayer, modes
 from mitmproxy.proxy.layers.http import HTTPMode
 
+from addons.client_tls import ClientTls
 from addons.connect import Connect, Refused
 from addons.door import Locked, may_enter
 from addons.fast_lane import FastLane
@@ -95,7 +96,7 @@ class Layers:
         host = context.server.address[0] if context.server.address else ""
         if self._pinned.left_alone(context.client, host):
             return self.opaque(context, WHY)
-        return ClientTLSLayer(context)
+        return ClientTls(context)
 
     def _plain(self, context: Context, data: bytes) -> Layer | None:
         """What is inside a tunnel: HTTP if it looks like it."""

@@ -16,7 +16,7 @@ from mitmproxy import certs
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import ClientTLSLayer
 from mitmproxy.proxy.tunnel import TunnelState
-from mitmproxy.tls import ClientHelloData, TlsData
+from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
 from proxy.engine.upstream import Certificates, certified
@@ -51,10 +51,6 @@ class Tls:
     def _upstream_context(self) -> SSL.Context:
         """Made when the slow lane first dials: the public roots take long to load."""
         return _verifying_context(self._upstream_ca)
-
-    def tls_clienthello(self, data: ClientHelloData) -> None:
-        """The client's handshake comes first: replay must work without an upstream."""
-        data.establish_server_tls_first = False
 
     def tls_start_client(self, data: TlsData) -> None:
         """TLS between client and us."""
