@@ -38,6 +38,7 @@ from proxy.core.remembered import (
 
 _MOST = 20_000  # histories that are remembered
 _NONE: frozenset[str] = frozenset()  # one for all of them
+_MOST_ALIKE = 64  # that are the same so far: thousands of questions may have the answer "yes"
 _MOST_OPENERS = 32
 _LATEST = 32  # runs that a call without a history is compared with
 _ENOUGH = 1.0  # score of a tool call within a lane
@@ -289,7 +290,9 @@ class Lineage:
         return body_ids.apart(call) if "body-id" in self.order else None
 
     def _keep(self, key: tuple[str, bytes], node: Node) -> None:
-        self._nodes.setdefault(key, []).append(node)
+        alike = self._nodes.setdefault(key, [])
+        alike.append(node)
+        del alike[:-_MOST_ALIKE]
         self._nodes.move_to_end(key)
         node.run.keys.add(key)
         while len(self._nodes) > _MOST:

@@ -74,6 +74,15 @@ def test_histories_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatch
     assert sum(len(run.keys) for run in told.lineage._runs.values()) == 10
 
 
+def test_of_histories_that_are_alike_the_latest_are_remembered() -> None:
+    told = Told()
+    answer = "The very same answer to all of them."
+    for number in range(3 * module._MOST_ALIKE):
+        told(f"Question {number}?", answer, connection=str(number))
+    kept = [len(nodes) for nodes in told.lineage._nodes.values()]
+    assert max(kept) == module._MOST_ALIKE
+
+
 def test_a_call_is_compared_with_the_latest_runs_only(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[str] = []
     monkeypatch.setattr(module, "related", lambda run, _text: compared.append(run.id))
