@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 ANY_PORT = HostPort("127.0.0.1", 0)
-_SWITCH = 0.0005  # seconds for which the writer's thread may keep traffic from the interpreter
+SWITCH = 0.0005  # seconds for which the writer's thread may keep traffic from the interpreter
 _FIRST = 0.1  # seconds that the first clients of the gateway have for themselves
 _LONG_AGO = dt.datetime(2015, 1, 1, tzinfo=dt.UTC)  # before anything was recorded
 
@@ -249,7 +249,7 @@ async def serving(
 
     `loading` answers until the caller has set a replayer: the API's port is open before.
     """
-    sys.setswitchinterval(_SWITCH)
+    sys.setswitchinterval(SWITCH)
     authority = load_or_create(settings.ca_dir) if loading is None else _then(settings)
     runtime = await composition.start(settings)
     runtime.engine.replays = loading
