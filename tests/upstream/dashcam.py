@@ -27,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 240.0  # seconds: a hung command ends the test, a slow machine does not
 _PROBE = 0.05
 _NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # or else each request would load all roots
+# What no command may say, whatever it was asked: nobody hears of it but the log.
+_NEVER = ("Exception in callback", "exception was never retrieved", "Exception ignored in")
 _LIGHT = frozenset({"show", "runs", "export", "import", "verify", "ca"})
 # What a shell may have set for other proxies or other Dashcams; and Python's byte code is wanted,
 # since every command is a new interpreter.
@@ -70,6 +72,7 @@ class Dashcam:
         done = run(arguments, self.folder, self.environment(env))
         said = f"dashcam {' '.join(arguments)}\n{done.out[-4000:]}\n{done.err[-6000:]}"
         assert code is None or done.code == code, f"exit code {done.code}: {said}"
+        assert not [said for said in _NEVER if said in done.err], said
         return done
 
     def json(self, *arguments: str) -> Any:
@@ -171,8 +174,9 @@ class Service:
             wait_for_port(int(url.rpartition(":")[2]), self.process, self._log)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.stop()
+        assert kind is not None or not [said for said in _NEVER if said in self.said], self.said
 
     def stop(self, signum: int = signal.SIGTERM) -> int:
         """Ends it and returns its exit code; a second call only tells the code."""
