@@ -9,7 +9,7 @@ A request that no head of HTTP/1.1 can hold, or only one that is read in two way
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, override
+from typing import Any, NamedTuple, override
 
 from hyperframe.frame import GoAwayFrame
 from mitmproxy import http
@@ -25,6 +25,7 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
+    ResponseTrailers,
 )
 
 from addons import h1_upstream as _  # noqa: F401 - its clients take the place of mitmproxy's
@@ -37,6 +38,19 @@ STREAMS = 100
 LINGER = 5.0  # seconds in which a client that was told to leave is still listened to
 BY_CLIENT = "dashcam_by_client"  # in a flow's metadata: its error is the client's doing
 FAILED = "dashcam_failed"  # in a flow's metadata: the answer for its client, an http.Response
+BROKEN = "dashcam_broken"  # in a flow's metadata: how its answer breaks off, a Broken
+
+_ANSWER = (ResponseHeaders, ResponseData, ResponseTrailers, ResponseEndOfMessage)
+
+
+class Broken(NamedTuple):
+    """A replayed answer without an end: the stream is reset, or nothing more comes on it.
+
+    `bare`: not even a head comes.
+    """
+
+    hangs: bool
+    bare: bool
 
 
 @dataclass
@@ -53,6 +67,10 @@ class Http2Layer(HttpLayer):
     _begun = 0
     _last = 0
     _leaving: commands.RequestWakeup | None = None  # the client was told; over when this is
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._breaking: dict[int, Broken] = {}  # by the stream's number
 
     @property
     def idle(self) -> bool:
@@ -99,6 +117,8 @@ class Http2Layer(HttpLayer):
             event.stream_id
         ):
             yield from self._failed(child, event)
+        elif isinstance(event, _ANSWER) and (broken := self._broken(child, event.stream_id)):
+            yield from self._broken_off(child, event, broken)
         elif isinstance(child, HttpStream) and (said := _wrong_in(event)):
             yield from self._refused(child, said)
         else:
@@ -136,6 +156,29 @@ class Http2Layer(HttpLayer):
             ResponseEndOfMessage(number),
         ):
             yield from super().event_to_child(child, part)
+
+    def _broken(self, child: layer.Layer, number: int) -> Broken | None:
+        """How the answer breaks off that is on its way to the client."""
+        stream = self.streams.get(number)
+        if stream is not None and stream is not child:  # it is gone before its end is sent
+            found = stream.flow.metadata.get(BROKEN)
+            if isinstance(found, Broken):
+                self._breaking[number] = found
+        return self._breaking.get(number)
+
+    def _broken_off(
+        self, child: layer.Layer, event: events.Event, broken: Broken
+    ) -> layer.CommandGenerator[None]:
+        if isinstance(event, ResponseEndOfMessage):
+            del self._breaking[event.stream_id]
+            if broken.hangs:
+                return
+            event = ResponseProtocolError(event.stream_id, "it broke off here", ErrorCode.KILL)
+        elif broken.bare:
+            return
+        elif isinstance(event, ResponseHeaders):
+            event.end_stream = False
+        yield from super().event_to_child(child, event)
 
     def _refused(self, stream: HttpStream, said: str) -> layer.CommandGenerator[None]:
         """What else comes of the stream goes nowhere."""

@@ -12,12 +12,12 @@ from mitmproxy import http, tls
 from mitmproxy.proxy import events
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from addons.h2_layer import BY_CLIENT, FAILED, Abort
+from addons.h2_layer import BROKEN, BY_CLIENT, FAILED, Abort, Broken
 from addons.peers import Peers, strip
 from proxy.core.correlation import is_ours
 from proxy.core.decisions import Refuse, Serve
-from proxy.core.model import End, Headers, RequestHead, ResponseHead, header
-from proxy.core.serving import acts
+from proxy.core.model import End, Exchange, Headers, RequestHead, ResponseHead, header
+from proxy.core.serving import Act, acts
 from proxy.engine.engine import Engine
 from proxy.engine.recorder import HELD_MOST, Tx
 
@@ -102,6 +102,8 @@ class SlowLane:
         """A response's head is here: tee its body."""
         tx = _tx(flow)
         if tx is None or flow.response is None or tx.exchange.response is not None:
+            return
+        if BROKEN in flow.metadata:  # there was none
             return
         tx.response_head(_response_head(flow.response))
         size = flow.response.headers.get("content-length", "0")
@@ -207,20 +209,18 @@ class SlowLane:
     def _serve(self, flow: http.HTTPFlow, tx: Tx, decision: Serve) -> None:
         """A recorded answer; mitmproxy cannot be given its pieces, so it goes out as one body."""
         recorded = decision.exchange
-        if recorded.response is None:
-            message = recorded.error or str(recorded.end)
-            refusal = self._engine.failed(tx, recorded.end, message)
+        last: Act | None = None
+        for last in acts(recorded, 0.0, tx.exchange.request):
+            tx.played(last)
+        if last is not None and last.kind == "refuse":
+            message = last.error or str(last.end)
+            refusal = self._engine.failed(tx, last.end, message)
             flow.response = _made(refusal.status, refusal.headers, refusal.body)
-            flow.metadata["dashcam_end"] = recorded.end
-            flow.metadata["dashcam_error"] = message
-            return
-        tx.response_head(recorded.response)
-        for act in acts(recorded, 0.0, tx.exchange.request):
-            tx.response_data(*act.pieces)
-        kept = tuple(
-            pair for pair in recorded.response.headers if pair[0].lower() not in _NO_LENGTH
-        )
-        flow.response = _made(recorded.response.status, kept, recorded.response_body.data)
+        else:
+            flow.response = _again(recorded, tx)
+            if last is not None and last.kind in {"hang", "cut"}:
+                bare = recorded.response is None
+                flow.metadata[BROKEN] = Broken(last.kind == "hang", bare)
         flow.metadata["dashcam_end"] = recorded.end
         flow.metadata["dashcam_error"] = recorded.error
 
@@ -266,6 +266,21 @@ def _made(status: int, headers: Headers, body: bytes) -> http.Response:
     if header(headers, b"content-length") is None and status not in {204, 304}:
         headers = (*headers, (b"content-length", str(len(body)).encode()))
     return http.Response(b"HTTP/2.0", status, b"", http.Headers(headers), body, None, now, now)
+
+
+def _again(recorded: Exchange, tx: Tx) -> http.Response:
+    """The recorded answer, in the words of HTTP/2."""
+    head = recorded.response or ResponseHead(502)
+    body, now = recorded.response_body, time.time()
+    size = b"%d" % len(body.data)
+    headers = [pair for pair in head.headers if pair[0].lower() not in _NO_LENGTH]
+    if recorded.end is End.COMPLETE and body.data and tx.exchange.request.method != "HEAD":
+        # The body was edited, or a secret was taken out of it.
+        headers = [(n, size if n.lower() == b"content-length" else v) for n, v in headers]
+    trailers = http.Headers(body.trailers) if body.trailers else None
+    return http.Response(
+        b"HTTP/2.0", head.status, b"", http.Headers(headers), body.data, trailers, now, now
+    )
 
 
 def _end_of(message: str) -> End:

@@ -21,6 +21,8 @@ _OLD = "HTTP/1.0"
 _NO_SOCKETS = "a WebSocket conversation is replayed over HTTP/1.1 through the forward proxy"
 _NO_BODY = frozenset({204, 304})
 _WHOLE = frozenset({End.COMPLETE, End.REFUSED, End.MISSED})
+# Where there was no answer, and nobody to say why.
+_UNSAID = {End.CLIENT_GONE: "hang", End.CLIENT_TLS: "cut", End.INTERRUPTED: "cut"}
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -65,7 +67,7 @@ def acts(exchange: Exchange, pace: float, request: RequestHead) -> Iterable[Act]
 def _acts(exchange: Exchange, pace: float, request: RequestHead) -> Iterator[Act]:
     head = exchange.response
     if head is None:
-        kind = "hang" if exchange.end is End.CLIENT_GONE else "refuse"
+        kind = _UNSAID.get(exchange.end, "refuse")
         delay = (exchange.ended_us or 0) / 1e6 * pace
         yield Act(kind, delay=delay, end=exchange.end, error=exchange.error)
         return

@@ -1,7 +1,11 @@
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, Event, ResponseReceived, StreamReset, TrailersReceived
 
 from proxy.core.decisions import Decision, Serve
 from proxy.core.model import Body, End, Exchange, Frame, Own, Part, RequestHead, ResponseHead
@@ -106,3 +110,75 @@ async def test_conversations_are_played_to_a_client_that_takes_part(proxy: Proxy
     (exchange,) = await proxy.exchanges()
     assert exchange.end is End.COMPLETE
     assert [frame[1:] for frame in exchange.frames] == [frame[1:] for frame in then.frames]
+
+
+SAID = ResponseHead(200, "OK", headers=((b"Content-Type", b"application/grpc"),))
+ALONE = ResponseHead(200, "OK", headers=((b"Grpc-Status", b"5"),))
+WITH_TRAILERS = replace(recorded(SAID, b"ab"), response_body=Body(b"ab", (), ((b"x-t", b"1"),)))
+HTTP2 = {
+    "whole": (recorded(SAID, b"ab"), ["ResponseReceived", "ab", "StreamEnded"]),
+    "with trailers": (
+        WITH_TRAILERS,
+        ["ResponseReceived", "ab", "TrailersReceived x-t: 1", "StreamEnded"],
+    ),
+    "a head alone": (recorded(ALONE), ["ResponseReceived", "StreamEnded"]),
+    "cut off": (
+        recorded(SAID, b"ab", end=End.UPSTREAM_TRUNCATED),
+        ["ResponseReceived", "ab", "StreamReset 2"],
+    ),
+    "cut off behind its head": (
+        recorded(SAID, end=End.UPSTREAM_RESET),
+        ["ResponseReceived", "StreamReset 2"],
+    ),
+    "left by the client": (recorded(SAID, b"ab", end=End.CLIENT_GONE), ["ResponseReceived", "ab"]),
+    "no answer in its time": (replace(recorded(SAID, end=End.CLIENT_GONE), response=None), []),
+    "interrupted": (
+        replace(recorded(SAID, end=End.INTERRUPTED), response=None),
+        ["StreamReset 2"],
+    ),
+}
+
+
+def heard(event: Event) -> str:
+    if isinstance(event, ResponseReceived):
+        names = [name for name, _ in event.headers or ()]
+        assert b"content-length" not in names, "there was none"
+    if isinstance(event, TrailersReceived):
+        return (
+            "TrailersReceived "
+            + b", ".join(b"%b: %b" % (name, value) for name, value in event.headers or ()).decode()
+        )
+    if isinstance(event, StreamReset):
+        return f"StreamReset {int(event.error_code)}"
+    return event.data.decode() if isinstance(event, DataReceived) else type(event).__name__
+
+
+@pytest.mark.parametrize(("then", "expected"), HTTP2.values(), ids=HTTP2)
+async def test_answers_are_played_over_http2(
+    proxy: Proxy, then: Exchange, expected: list[str]
+) -> None:
+    proxy.engine.replays = Playback(then)
+    reader, writer = await proxy.tunnel("h2")
+    client = H2Connection(H2Configuration(client_side=True))
+    client.initiate_connection()
+    asked = [(":method", "GET"), (":path", "/x"), (":authority", "a"), (":scheme", "https")]
+    client.send_headers(1, asked, end_stream=True)
+    client.ping(b"12345678")
+    writer.write(client.data_to_send())
+    found: list[str] = []
+    async with asyncio.timeout(20):
+        while found != expected or proxy.engine._open:
+            events = client.receive_data(await reader.read(65536))
+            mine = [heard(event) for event in events if getattr(event, "stream_id", None) == 1]
+            found += [one for one in mine if one]  # an end may be an empty piece
+            if found == expected:
+                client.ping(b"12345678")
+            writer.write(client.data_to_send())
+    if then.end is End.CLIENT_GONE:
+        client.reset_stream(1)
+        writer.write(client.data_to_send())
+    writer.close()
+    (exchange,) = await proxy.exchanges()
+    assert (exchange.end, exchange.response) == (then.end, then.response)
+    assert exchange.response_body.data == then.response_body.data
+    assert exchange.response_body.trailers == then.response_body.trailers

@@ -386,6 +386,7 @@ def test_an_answer_that_broke_off_behind_its_head() -> None:
         (End.UPSTREAM_TIMEOUT, "refuse"),
         (End.UPSTREAM_RESET, "refuse"),
         (End.CLIENT_GONE, "hang"),
+        (End.INTERRUPTED, "cut"),
     ],
 )
 def test_requests_that_got_no_answer(end: End, kind: str) -> None:
