@@ -394,6 +394,15 @@ class SqliteStore:
         self._writer = self._open()
         _log.warning("the file of the store %s was taken away: a new one is used", self._place)
 
+    def _read_secret(self, connection: sqlite3.Connection) -> bytes:
+        row = connection.execute(_KEY).fetchone()
+        if row is None or not isinstance(row[0], bytes):
+            raise StoreError(
+                f"the store {self._place} is damaged: it has lost its secret",
+                hint="go on with a backup: --store sqlite:///BACKUP",
+            )
+        return row[0]
+
     def _is_elsewhere(self) -> bool:
         """Whether its name leads to another file by now, or to none."""
         try:
@@ -430,7 +439,7 @@ class SqliteStore:
                     private_files.keep_out_of_git(self._path)
                     if self._secret:  # pseudonyms stay what they were
                         connection.execute(_SET_KEY, (self._secret,))
-                self._secret = bytes(connection.execute(_KEY).fetchone()[0])
+                self._secret = self._read_secret(connection)
             except BaseException:
                 connection.close()
                 raise

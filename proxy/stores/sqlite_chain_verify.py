@@ -14,6 +14,7 @@ _SECRET = "SELECT value FROM meta WHERE name = 'secret'"  # noqa: S105 - a name
 _ENTRIES = """
 SELECT n, run, kind, ref, digest, link FROM chain WHERE n > ? AND n <= ? ORDER BY n LIMIT ?
 """
+_BEFORE = "SELECT 1 FROM chain WHERE n < 1 LIMIT 1"
 _OF_RUN = "SELECT kind, ref, digest FROM chain WHERE run = ? ORDER BY n"
 _SALT = "SELECT salt FROM run_totals WHERE run_id = ?"
 _VANISHED = f"""
@@ -56,6 +57,8 @@ def links(connection: sqlite3.Connection, checkpoints: Sequence[Checkpoint]) -> 
         wanted.setdefault(checkpoint.size, []).append(checkpoint)
     head = chain.genesis(secret)
     yield from _compared(head, wanted)
+    if connection.execute(_BEFORE).fetchone():
+        yield Problem("chain", "has records before its first: somebody else put them there")
     commit: list[Entry] = []
     last = 0
     for n, *entry, link in _entries(connection):

@@ -35,7 +35,11 @@ CREATE TABLE searched (upto INTEGER PRIMARY KEY, run_id TEXT NOT NULL);
 CREATE INDEX searched_by_run ON searched (run_id, upto);
 INSERT OR REPLACE INTO meta VALUES ('searched', 0);
 """  # noqa: S608 - constants
-NAMES = frozenset({"said", "searched", "searched_by_run"})  # and said_*, which SQLite makes
+NAMES = {  # by their kind in the schema; SQLite itself makes the said_*
+    "table": frozenset({"said", "searched"})
+    | {f"said_{of}" for of in ("data", "idx", "docsize", "config", "content")},
+    "index": frozenset({"searched_by_run"}),
+}
 _HERE = "SELECT 1 FROM sqlite_schema WHERE name = 'said'"
 _MARK = "SELECT value FROM meta WHERE name = 'searched'"
 _RUNS = """

@@ -1,6 +1,5 @@
 """Is everything that was stored still what it was? Reads all of it, run by run."""
 
-import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
@@ -78,29 +77,38 @@ def _readable(where: str, found: Iterator[Problem]) -> Iterator[Problem]:
 
 def _tables(connection: sqlite3.Connection) -> Iterator[Problem]:
     """Tables, indexes and triggers that are missing, changed, or somebody else's."""
-    found = dict(connection.execute(_SCHEMA))
-    ours = _schema() | {name: sql for name, sql in seals.TABLES.items() if name in found}
-    for name in sorted(ours.keys() | found.keys()):
-        if name not in found:
+    found = _defined(connection)
+    ours = _schema() | {
+        ("table", name): sql for name, sql in seals.TABLES.items() if ("table", name) in found
+    }
+    indexed = found.get(("table", "said"), "").startswith(_INDEX)
+    for kind, name in sorted(ours.keys() | found.keys()):
+        if (kind, name) not in found:
             yield Problem(name, "is missing: a table, an index or a trigger")
-        elif name not in ours and name not in sqlite_search.NAMES and not _SEARCH.match(name):
+        elif (kind, name) in ours:
+            if ours[kind, name] != found[kind, name]:
+                yield Problem(name, "is not defined as Dashcam defines it")
+        elif not indexed or (name not in sqlite_search.NAMES.get(kind, ())):
             yield Problem(name, "is none of Dashcam's tables, indexes and triggers")
-        elif ours.get(name, found[name]) != found[name]:
-            yield Problem(name, "is not defined as Dashcam defines it")
+
+
+def _defined(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """What is there by kind and name: a trigger may have a table's name."""
+    return {(kind, name): sql for kind, name, sql in connection.execute(_SCHEMA)}
 
 
 @cache
-def _schema() -> dict[str, str]:
+def _schema() -> dict[tuple[str, str], str]:
     """The tables as Dashcam makes them."""
     from proxy.stores.sqlite_migrations import migrate  # noqa: PLC0415 - slow to import
 
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
         migrate(fresh)
-        return dict(fresh.execute(_SCHEMA))
+        return _defined(fresh)
 
 
-_SEARCH = re.compile("said_(data|idx|docsize|config|content)$")
-_SCHEMA = "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
+_INDEX = "CREATE VIRTUAL TABLE said USING fts5("
+_SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
 
 
 def _run(opener: Opener, run_id: str) -> Iterator[Problem]:

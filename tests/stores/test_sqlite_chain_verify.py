@@ -9,8 +9,9 @@ import pytest
 
 from proxy.core import chain
 from proxy.core.chain import Checkpoint, Entry, Kind
+from proxy.errors import StoreError
 from proxy.stores import sqlite_chain_verify
-from proxy.stores._api import AddExchange
+from proxy.stores._api import AddExchange, RunQuery
 from proxy.stores.sqlite import SqliteStore
 from tests.budget import within
 from tests.stores import tampering
@@ -164,6 +165,13 @@ def test_a_new_secret_is_another_store(sound: tuple[Path, Checkpoint]) -> None:
         ("DROP TRIGGER outcomes_are_final", "outcomes_are_final: is missing"),
         ("DROP INDEX runs_by_label", "runs_by_label: is missing"),
         ("ALTER TABLE gaps ADD COLUMN more", "gaps: is not defined as"),
+        ("DROP VIEW violations", "violations: is missing"),
+        ("CREATE TRIGGER gaps AFTER INSERT ON chain BEGIN SELECT 1; END", "gaps: is none of"),
+        ("CREATE TRIGGER said AFTER INSERT ON gaps BEGIN SELECT 1; END", "said: is none of"),
+        ("CREATE TRIGGER said_idx AFTER INSERT ON gaps BEGIN SELECT 1; END", "said_idx: is none"),
+        ("CREATE VIEW searched AS SELECT 1", "searched: is none of"),
+        ("CREATE TABLE said_data (x)", "said_data: is none of"),
+        ("CREATE TABLE said (x)", "said: is none of"),
     ],
 )
 def test_tables_are_dashcams(sound: tuple[Path, Checkpoint], statement: str, said: str) -> None:
@@ -171,3 +179,51 @@ def test_tables_are_dashcams(sound: tuple[Path, Checkpoint], statement: str, sai
     with closing(sqlite3.connect(path)) as file:
         file.execute(statement)
     assert any(found.startswith(said) for found in problems_of(path))
+
+
+def test_the_index_for_searching_is_dashcams_but_no_trigger_of_its_name(
+    opened: Opens, path: Path, call: Call
+) -> None:
+    store = opened()
+    store.write([call(1)])
+    store.runs(RunQuery(search="answer"))
+    assert store.verify() == []
+    store.close()
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("CREATE TRIGGER said_idx AFTER INSERT ON gaps BEGIN SELECT 1; END")
+    assert [found.split(":")[0] for found in problems_of(path)] == ["said_idx"]
+
+
+@pytest.mark.parametrize("n", [0, -1, -(1 << 63)])
+def test_an_entry_before_the_first_vouches_for_nothing(
+    sound: tuple[Path, Checkpoint], n: int
+) -> None:
+    """It follows from nothing and nothing follows from it, so no link says that it is there."""
+    path, checkpoint = sound
+    gap, event = (77, "2026", "2026", 1, "x"), (900, "run_a", None, "guard", "b", "2026", None)
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        salt, run = file.execute(
+            "SELECT salt, number FROM run_totals WHERE run_id = 'run_a'"
+        ).fetchone()
+        entry: tuple[object, ...]
+        if n:
+            file.execute("INSERT INTO gaps VALUES (?,?,?,?,?)", gap)
+            entry = (n, 0, Kind.GAP, 77, chain.mark(b"", gap))
+        else:
+            row = (*event, "ok", "{}")
+            file.execute("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,NULL)", row)
+            entry = (n, run, Kind.EVENT, 900, chain.mark(salt, (*row, None)))
+        file.execute("INSERT INTO chain VALUES (?,?,?,?,?,NULL)", entry)
+    found = "chain: has records before its first: somebody else put them there"
+    assert problems_of(path, checkpoint) == [found]
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM meta", "UPDATE meta SET value = 'text'"])
+def test_a_store_without_its_secret_is_one_clear_line(
+    sound: tuple[Path, Checkpoint], statement: str
+) -> None:
+    path, _ = sound
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute(f"{statement} WHERE name = 'secret'")
+    with pytest.raises(StoreError, match="has lost its secret"):
+        problems_of(path)

@@ -104,7 +104,7 @@ def test_who_never_searches_has_no_index(store: SqliteStore, call: Call) -> None
     store.write([chat(call, 1, "run_a", "hello")])
     store.runs(RunQuery(text="hello"))
     names = {row[0] for row in store._writer.execute("SELECT name FROM sqlite_schema")}
-    assert not names & sqlite_search.NAMES
+    assert not names & sqlite_search.NAMES["table"]
 
 
 def test_an_exchange_that_has_not_ended_waits(store: SqliteStore, call: Call) -> None:
