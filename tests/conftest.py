@@ -73,6 +73,48 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return scheduler
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_to_serializable(report: pytest.CollectReport | pytest.TestReport) -> Any:
+    """A worker's report of what passed, without what nobody asks about a test that passed."""
+    if not isinstance(report, pytest.TestReport) or not report.passed:
+        return None
+    kept = ("nodeid", "location", "outcome", "when", "duration", "start", "stop", "sections")
+    told = {name: getattr(report, name) for name in (*kept, "longrepr", "user_properties")}
+    return {"$report_type": "TestReport", "keywords": {}, **told}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Of the six messages about a test that passes, a worker sends the three that are read.
+
+    To write and to read them takes longer than most of the tests do.
+    """
+    option = session.config.option
+    if not hasattr(session.config, "workerinput") or option.xmlpath or option.durations:
+        return
+    interactor = next(
+        plugin
+        for plugin in session.config.pluginmanager.get_plugins()
+        if type(plugin).__name__ == "WorkerInteractor"
+    )
+    send = interactor.sendevent
+
+    def send_what_is_read(name: str, **values: Any) -> None:
+        if name == "logstart":
+            return
+        if name == "testreport":
+            report = values["data"]
+            if (
+                report["outcome"] == "passed"
+                and report["when"] != "call"
+                and not report["sections"]
+            ):
+                return
+        send(name, **values)
+
+    interactor.sendevent = send_what_is_read
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Thousands of tests and the providers' SDKs stay to the end: not to be looked at each time."""
