@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from proxy.core.http1 import MAX_HEAD
 from proxy.servers import loaded_api
 from tests.servers.conftest import Served
 
@@ -55,9 +56,11 @@ async def test_long_headers_are_taken(served: Served) -> None:
     assert (await raw(served, head + b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_a_client_that_sends_no_request_is_hung_up_on(
+async def test_a_client_whose_long_head_does_not_end_is_hung_up_on(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loaded_api, "HEAD", 0.05)
-    assert await raw(served, b"GET /livez HTTP/1.1\r\nHost: ") == b""
+    fields = b"Cookie: " + b"c" * 8000 + b"\r\n"
+    head = b"GET /livez HTTP/1.1\r\nHost: a\r\n" + fields * (MAX_HEAD // len(fields) + 1)
+    assert await raw(served, head) == b""
     assert (await raw(served, b"GET /livez HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.0 200 ")
