@@ -37,7 +37,16 @@ _HOST = re.compile(rb"[\w.~%!$&'()*+;=:\[\]-]*")  # RFC 3986, 3.2.2 and a port; 
 _AUTHORITY = re.compile(rb"([\w.~-]+|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]+):([0-9]{1,5})")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNKED = b"chunked"
-_SPECIAL = frozenset({b"host", b"connection", b"content-length", b"transfer-encoding"})
+_SPECIAL = frozenset(
+    {
+        b"host",
+        b"connection",
+        b"content-length",
+        b"transfer-encoding",
+        b"origin",
+        b"sec-fetch-site",
+    }
+)
 _NOTHING: frozenset[bytes] = frozenset()
 _MAX_KNOWN = 4096  # header lines that are remembered
 _MAX_KNOWN_LINE = 512  # bytes
@@ -57,7 +66,7 @@ class Head(NamedTuple):
     reason: bytes
     headers: Headers
     size: int
-    special: Special  # those of the headers that framing and routing look at
+    special: Special  # those of the headers that framing, routing and admission look at
 
 
 class Framing(NamedTuple):
@@ -148,7 +157,7 @@ def check_request(version: bytes, headers: Headers) -> None:
 
 
 def special_of(headers: Headers) -> Special:
-    """The headers that framing and routing look at."""
+    """The headers that framing, routing and admission look at."""
     named = [(name.lower(), value) for name, value in headers]
     return tuple([pair for pair in named if pair[0] in _SPECIAL])
 

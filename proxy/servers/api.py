@@ -226,8 +226,8 @@ class Api:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
-        await response.prepare(request)
         mark, _ = await asyncio.to_thread(self.store.changes, -1)
+        await response.prepare(request)  # only now: whoever has the head misses nothing after it
         quiet = 0.0
         while not request.transport or not request.transport.is_closing():
             mark, events = await asyncio.to_thread(self.store.changes, mark)

@@ -7,17 +7,17 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from aiohttp import HttpVersion11, web
 
-from proxy.core.http1 import Head, check_request
+from proxy.core.http1 import Head, check_request, special_of
 from proxy.errors import DashcamError, FormatError, RecordingNotFound, StoreUnavailable
-from proxy.launch.api_token import is_loopback
 from proxy.servers.api import Api, openapi
 from proxy.servers.gateway import KEY, Gateway, taken_apart
 from proxy.servers.health import PATHS, Health
 from proxy.servers.loaded_api import LoadedApi, loaded
+from proxy.servers.pages import is_admitted, is_foreign, is_here
 from proxy.stores.seals import Locked
 
 # Who may ask what: for whoever restarts and routes; numbers, for anybody on this machine; all else
@@ -71,13 +71,13 @@ class Site:
     def _admits(self, head: Head) -> bool:
         """Whether a request may go through the gateway; who may not is told by `_may_ask`."""
         if not self.wide:
-            return True
+            return is_admitted(head.special)
         headers = {  # the first of a name counts
             name.decode("latin-1").title(): value.decode("latin-1")
             for name, value in reversed(head.headers)
         }
         path = unquote(head.target.decode("latin-1"))
-        return not _foreign(headers) and self._has_token(path, headers)
+        return not is_foreign(headers) and self._has_token(path, headers)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Next) -> web.StreamResponse:
@@ -117,16 +117,18 @@ class Site:
         if path in _OPEN:
             return
         if not self.wide and not path.startswith("/api/") and self._is_gateway(request):
+            if not is_admitted(special_of(request.raw_headers)):
+                raise _elsewhere()
             return
-        if not self.wide and not _is_here(request.headers.get("Host", "")):
+        if not self.wide and not is_here(request.headers.get("Host", "")):
             raise web.HTTPForbidden(
                 text=_text(
                     "the Host header does not name this Dashcam",
                     "use http://127.0.0.1 or http://localhost",
                 )
             )
-        if _foreign(request.headers):
-            raise web.HTTPForbidden(text=_text("requests from other sites are refused"))
+        if is_foreign(request.headers):
+            raise _elsewhere()
         if not self.wide and path in _NUMBERS:
             return
         if not self._has_token(path, request.headers):
@@ -141,21 +143,8 @@ class Site:
         return any(hmac.compare_digest(one, self.token.encode()) for one in given)
 
 
-def _foreign(headers: Mapping[str, str]) -> bool:
-    """Whether a page of another site asks."""
-    origin = headers.get("Origin")
-    if origin is None:
-        return headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}
-    place = origin.partition("://")[2]
-    return place != headers.get("Host") and not _is_here(place)
-
-
-def _is_here(place: str) -> bool:
-    """Whether `host:port` can only mean this machine; for a page it is no name of its site."""
-    try:
-        return is_loopback(urlsplit(f"//{place}").hostname or "")
-    except ValueError:
-        return False
+def _elsewhere() -> web.HTTPForbidden:
+    return web.HTTPForbidden(text=_text("requests from other sites are refused"))
 
 
 def _given(path: str, headers: Mapping[str, str]) -> Iterator[bytes]:

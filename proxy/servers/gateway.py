@@ -8,6 +8,7 @@ from proxy.core.http1 import Head
 from proxy.engine.engine import Engine
 from proxy.engine.router import Upstream
 from proxy.servers.client import Client
+from proxy.servers.pages import is_admitted
 
 GRACE = 2.0  # seconds that open requests have when the port is closed
 RESERVED = frozenset({"api", "livez", "readyz", "recordingz", "metrics"})
@@ -23,8 +24,8 @@ def taken_apart(target: str) -> tuple[str, str]:
     return name, raw[len(name) :] or "/"
 
 
-def _everybody(_head: Head) -> bool:
-    return True
+def _is_admitted(head: Head) -> bool:
+    return is_admitted(head.special)
 
 
 @dataclass(slots=True, eq=False)
@@ -35,7 +36,7 @@ class Gateway:
     """
 
     engine: Engine
-    admits: Callable[[Head], bool] = _everybody
+    admits: Callable[[Head], bool] = _is_admitted
     open: set[Client] = field(default_factory=set)
 
     def place(self, head: Head) -> tuple[Upstream, str] | None:
