@@ -43,7 +43,10 @@ def bound(
 
 def _server(family: int, address: tuple[str, int], *, shared: bool, listens: bool) -> socket.socket:
     if listens:
-        return socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=shared)
+        one = socket.create_server(address, family=family, backlog=BACKLOG, reuse_port=shared)
+        # Those that it accepts have it from here; asyncio sets it on sockets that name TCP only.
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return one
     one = socket.socket(family, socket.SOCK_STREAM)
     try:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

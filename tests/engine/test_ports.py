@@ -36,6 +36,13 @@ def test_every_address_of_a_name_has_the_same_port() -> None:
             each.close()
 
 
+def test_small_pieces_of_an_answer_do_not_wait_for_each_other() -> None:
+    (server,) = bound("127.0.0.1", 0)
+    server.setblocking(True)
+    with server, socket.create_connection(server.getsockname()), server.accept()[0] as accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_name_that_nobody_has_is_one_clear_line() -> None:
     with pytest.raises(ListenError, match=r"cannot listen on no\.such\.name\.invalid:80"):
         bound("no.such.name.invalid", 80)
