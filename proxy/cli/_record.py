@@ -1,17 +1,19 @@
 """Records one command with a proxy of its own, and sums it up."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from proxy.cli._child import metadata, new_token, run_in, say
 from proxy.cli._serving import ANY_PORT, serving
 from proxy.config import Settings
-from proxy.core.model import Outcome, Run
+from proxy.core.model import Exchange, Outcome, Run
 from proxy.core.outcomes import as_object, current_outcome
 from proxy.engine.clock import new_id, wall
-from proxy.stores._api import Store
+from proxy.stores._api import RunQuery, Store
+
+_ALL = 100_000  # runs that have an id within theirs
 
 
 @dataclass(slots=True, frozen=True)
@@ -67,22 +69,30 @@ async def recorded(
         tally = Tally()
         engine.on_finish.append(tally.count)
         ended = await run_in(where, run, argv, loopback=loopback, token=token)
-        outcome = await asyncio.to_thread(outcome_of, where.runtime.store, run_id)
+        store = where.runtime.store
+        outcome = await asyncio.to_thread(outcome_of, store, run_id)
+        errors = await asyncio.to_thread(errors_of, store, tally.runs)
         gaps = engine.writer.counters.gaps
-        return Recorded(run, ended.exit_code, tally.calls, tally.errors, gaps, outcome)
+        return Recorded(run, ended.exit_code, tally.calls, errors, gaps, outcome)
 
 
 class Tally:
-    """Counts exchanges as they finish."""
+    """Counts exchanges as they finish, and notes their runs."""
 
     def __init__(self) -> None:
         self.calls = 0
-        self.errors = 0
+        self.runs: set[str] = set()
 
-    def count(self, exchange: Any) -> None:
+    def count(self, exchange: Exchange) -> None:
         """One more."""
         self.calls += 1
-        self.errors += not exchange.ok
+        self.runs.add(exchange.run_id)
+
+
+def errors_of(store: Store, runs: Iterable[str]) -> int:
+    """How many calls of these runs failed, as `dashcam runs` counts them."""
+    rows = ((run, row) for run in runs for row in store.runs(RunQuery(text=run, limit=_ALL)))
+    return sum(row.errors for run, row in rows if row.run.id == run)
 
 
 def outcome_of(store: Store, run_id: str) -> Outcome | None:

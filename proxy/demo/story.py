@@ -59,7 +59,7 @@ STEPS: tuple[Step, ...] = (
         "There is no Dashcam code in it.",
         ("run", "--id", RUN, "--label", "SupportAgent"),
         AGENT,
-        shows=("I am sorry", RUN),
+        shows=("I am sorry", RUN, "7 calls, 2 failed"),
     ),
     Step(
         "Which runs failed?",

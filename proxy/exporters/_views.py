@@ -73,6 +73,11 @@ def calls(snapshot: Snapshot) -> Iterator[tuple[Exchange, Event | None]]:
         yield exchange, events.get(exchange.id)
 
 
+def failed(exchange: Exchange, event: Event | None) -> bool:
+    """Whether the call failed for its client, who may leave at a stream's last event."""
+    return event.status == "error" if event is not None else not exchange.ok
+
+
 def outcome(snapshot: Snapshot) -> dict[str, Any] | None:
     """The outcome that counts, as the object that callers exchange."""
     found = current_outcome(sorted(snapshot.outcomes, key=lambda one: one.created_at))
@@ -124,7 +129,7 @@ def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
     """What is said of a run before its calls."""
     run = snapshot.run
     found = outcome(snapshot)
-    errors = sum(not exchange.ok for exchange in snapshot.exchanges)
+    errors = sum(failed(exchange, event) for exchange, event in calls(snapshot))
     ended = run.ended_at
     rows = [
         ("Run", run.id),

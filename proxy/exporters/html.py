@@ -60,7 +60,7 @@ def _pieces(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _call(exchange: Exchange, event: Event | None) -> Iterator[str]:
-    failed = not exchange.ok or (event is not None and event.status == "error")
+    failed = _views.failed(exchange, event)
     attempt = f" (attempt {exchange.attempt})" if exchange.attempt > 1 else ""
     yield (
         f'<details class="{"error" if failed else "ok"}"><summary>{exchange.seq} '
@@ -70,8 +70,8 @@ def _call(exchange: Exchange, event: Event | None) -> Iterator[str]:
         f"<p>{escape(exchange.request.method)} {escape(exchange.request.url)}<br>"
         f"{iso(exchange.started_at)}, first byte {_views.duration(exchange.first_byte_us)}</p>\n"
     )
-    error = exchange.error or (event.data.get("error") if event else None)
-    if error:
+    error = (event.data.get("error") if event is not None else None) or exchange.error
+    if failed and error:
         yield f"<p><strong>{escape(str(error))}</strong></p>\n"
     yield from _side("Request", exchange.request.headers, _views.request_body(exchange))
     if exchange.response is not None:

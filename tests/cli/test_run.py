@@ -48,6 +48,48 @@ def test_a_command_is_recorded_and_its_exit_code_is_the_end(dashcam: Dashcam, fo
         assert file.is_dir() or b"topsecret" not in file.read_bytes(), file
 
 
+# A child that is the provider of a stream, and leaves at its last event as the openai package does.
+LEAVES = """
+import os, socket, threading, urllib.request
+server = socket.create_server(("127.0.0.1", 0))
+EVENT = b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":' \\
+    b'{"content":"Hi"},"finish_reason":"stop"}]}\\n\\ndata: [DONE]\\n\\n'
+HEAD = b"HTTP/1.1 200 OK\\r\\nContent-Type: text/event-stream\\r\\n" \\
+    b"Transfer-Encoding: chunked\\r\\n\\r\\n"
+def provide():
+    peer, _ = server.accept()
+    peer.recv(65536)
+    peer.sendall(HEAD + b"%x\\r\\n%b\\r\\n" % (len(EVENT), EVENT))
+    peer.recv(1)
+threading.Thread(target=provide, daemon=True).start()
+ask = b'{"model":"m","stream":true,"messages":[]}'
+url = "http://127.0.0.1:%d/v1/chat/completions" % server.getsockname()[1]
+request = urllib.request.Request(url, ask, {"Content-Type": "application/json"})
+answer = urllib.request.urlopen(request)
+while answer.readline() != b"data: [DONE]\\n":
+    pass
+answer.close()
+"""
+
+
+def test_who_leaves_at_the_last_event_of_a_stream_has_not_failed(
+    dashcam: Dashcam, folder: Path
+) -> None:
+    done = dashcam("run", "--json", "--id", "r4", "--", sys.executable, "-c", LEAVES)
+    assert done.code == 0, done.err
+    summary = json.loads(done.err)
+    assert (summary["calls"], summary["errors"]) == (1, 0)
+    assert summary["outcome"]["status"] == "Completed"
+    store = open_store(URL, create=False)
+    (exchange,) = store.exchanges("r4")
+    store.close()
+    assert exchange.end == "client_gone"
+    page = folder / "r4.html"
+    assert dashcam("export", "r4", "--to", str(page)).code == 0
+    assert "1, 0 of them failed" in page.read_text()
+    assert '<details class="error">' not in page.read_text()
+
+
 def test_the_summary_as_json(dashcam: Dashcam) -> None:
     done = dashcam("run", "--json", "--id", "r2", "--", sys.executable, "-c", "pass")
     summary = json.loads(done.err)
