@@ -61,7 +61,8 @@ def provide():
     peer.recv(65536)
     peer.sendall(HEAD + b"%x\\r\\n%b\\r\\n" % (len(EVENT), EVENT))
     peer.recv(1)
-threading.Thread(target=provide, daemon=True).start()
+provider = threading.Thread(target=provide, daemon=True)
+provider.start()
 ask = b'{"model":"m","stream":true,"messages":[]}'
 url = "http://127.0.0.1:%d/v1/chat/completions" % server.getsockname()[1]
 request = urllib.request.Request(url, ask, {"Content-Type": "application/json"})
@@ -69,6 +70,7 @@ answer = urllib.request.urlopen(request)
 while answer.readline() != b"data: [DONE]\\n":
     pass
 answer.close()
+provider.join()  # until it is left, too
 """
 
 
