@@ -60,7 +60,8 @@ def provide():
     peer, _ = server.accept()
     peer.recv(65536)
     peer.sendall(HEAD + b"%x\\r\\n%b\\r\\n" % (len(EVENT), EVENT))
-    peer.recv(1)
+    while peer.recv(65536):
+        pass
 provider = threading.Thread(target=provide, daemon=True)
 provider.start()
 ask = b'{"model":"m","stream":true,"messages":[]}'
