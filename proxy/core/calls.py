@@ -95,7 +95,7 @@ class CallError:
     type: str  # the provider's own word: rate_limit_exceeded, overloaded_error, tool_error
     message: str
     code: str | None = None
-    where: str = "status"  # status | body | stream | jsonrpc | tool | transport
+    where: str = "status"  # status | body | stream | trailers | jsonrpc | tool | transport
     embedded: bool = False  # it came inside a 200
 
 

@@ -19,6 +19,7 @@ _SENT_TO: Final = re.compile(
     r"//(?:telemetry|otel|otlp)\.[^/]+(?:/|$)"
     r"|/v1/(?:traces|metrics|logs)(?:/ingest)?/?$|/api/v2/logs/?$"
     r"|/api/event_logging(?:/|$)|/api/claude_code/metrics$|/codex/analytics-events/"
+    r"|/opentelemetry\.proto\.collector\."
     r"|//play\.googleapis\.com(?::\d+)?/log$"
     r"|/api/\d+/(?:envelope|store)/?$"  # of a Sentry of one's own
 )

@@ -58,6 +58,11 @@ WATCHED = [
     ("POST", "https://cloud.langfuse.com/api/public/ingestion", True),
     ("POST", "https://telemetry.acme.test/events", True),
     ("POST", "http://localhost:4318/v1/traces", True),
+    (
+        "POST",
+        "https://c.acme.test/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+        True,
+    ),
     ("POST", "https://api.anthropic.com/v1/messages", False),
     ("POST", "https://api.smith.langchain.com/runs/query", False),
     ("GET", "https://telemetry.acme.test/devices/1", False),

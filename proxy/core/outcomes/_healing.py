@@ -4,13 +4,14 @@ import re
 
 _HEALS = re.compile(
     r"\b(?:429|50[0234]|529)\b|expired|rate.?limit|too many requests|time(?:d )?.?out"
+    r"|deadline.exceeded"
     r"|connection (?:refused|reset|error|aborted|closed)|unreachable|unavailable|overloaded"
     r"|server.?error|server had an error|internal error|try again|temporar|locked|throttl",
     re.IGNORECASE,
 )
 _NEVER = re.compile(
     r"\b(?:400|401|403|404|422)\b|unauthori[sz]ed|forbidden|denied|invalid|unknown|unsupported"
-    r"|not (?:found|allowed|supported)|quota|billing|missing|required",
+    r"|not[ _](?:found|allowed|supported)|quota|billing|missing|required",
     re.IGNORECASE,
 )
 

@@ -21,6 +21,7 @@ def check(given: Material) -> Iterator[Violation]:
     if given.exchange.frames:
         yield Violation("$", f"the socket was open, and a message on it says {said}", "error")
     else:
+        place = "trailers say" if error.where == "trailers" else "body"
         yield Violation(
-            "$", f"the status line says {response.status}, and the body {said}", "error"
+            "$", f"the status line says {response.status}, and the {place} {said}", "error"
         )

@@ -17,6 +17,7 @@ from proxy.core.wire import (
     elasticsearch,
     gemini_generate,
     gemini_interactions,
+    grpc,
     http,
     mcp,
     ollama,
@@ -54,6 +55,7 @@ WIRE_FORMATS: tuple[WireFormat, ...] = (
     weaviate.FORMAT,
     chroma.FORMAT,
     elasticsearch.FORMAT,
+    grpc.FORMAT,
     http.FORMAT,
 )
 

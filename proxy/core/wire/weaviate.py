@@ -1,6 +1,6 @@
 """Weaviate's GraphQL searches: `{ Get { Class(nearText: …) { … } } }`.
 
-Its newer clients search by gRPC, which is recorded as plain HTTP.
+Its newer clients search by gRPC, whose messages are not decoded.
 """
 
 import re

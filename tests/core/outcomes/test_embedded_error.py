@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from proxy.core.outcomes._api import Facts
-from tests.core.outcomes.facts import Cases, check, facts, llm
+from tests.core.outcomes.facts import Cases, check, facts, llm, tool
+
+
+def grpc(kind: str, said: str, code: str) -> dict[str, Any]:
+    name = "POST h/crm.v1.Customers/Get"
+    error = {"type": kind, "message": said, "code": code}
+    return tool(200, kind="tool_call", name=name, status="error", call={"error": error})
+
 
 CASES: Cases = {
     "error inside a 200": (
@@ -15,6 +22,28 @@ CASES: Cases = {
             "Tool Error",
             "openai.chat (inside a 200): overloaded",
             True,
+            "embedded_error",
+            (1,),
+        ),
+    ),
+    "gRPC's own timeout": (
+        facts(grpc("DEADLINE_EXCEEDED", "too slow", "4")),
+        (
+            "Failed",
+            "Tool Error",
+            "POST h/crm.v1.Customers/Get (inside a 200): too slow",
+            True,
+            "embedded_error",
+            (1,),
+        ),
+    ),
+    "gRPC's not found": (
+        facts(grpc("NOT_FOUND", "no customer 9", "5")),
+        (
+            "Failed",
+            "Tool Error",
+            "POST h/crm.v1.Customers/Get (inside a 200): no customer 9",
+            False,
             "embedded_error",
             (1,),
         ),

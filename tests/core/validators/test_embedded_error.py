@@ -1,8 +1,9 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from proxy.core.model import End
+from proxy.core.model import Body, End
 from proxy.core.validators.embedded_error import check
 from tests.core.validators.payloads import exchange, material
 
@@ -34,3 +35,11 @@ def test_our_own_refusal_is_told_as_one() -> None:
     assert list(check(material(made)))
     made.end = End.REFUSED
     assert list(check(material(made))) == []
+
+
+def test_an_error_in_the_trailers() -> None:
+    made = exchange("https://crm.test/crm.v1.Customers/Get", {}, {})
+    made.request = replace(made.request, headers=((b"content-type", b"application/grpc"),))
+    made.response_body = Body(b"", trailers=((b"grpc-status", b"14"),))
+    (one,) = check(material(made))
+    assert one.message == "the status line says 200, and the trailers say UNAVAILABLE: UNAVAILABLE"
