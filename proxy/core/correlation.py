@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from proxy.core import loose
-from proxy.core.model import Headers, Own, RequestHead, header
+from proxy.core.model import NO_OWN, Headers, Own, RequestHead, header
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}")
 # W3C Trace Context, 3.2: version ff and ids of zeros are invalid; later versions may add fields.
@@ -215,9 +215,6 @@ def read_own(headers: Headers) -> Own:
         replay=text("replay"),
         meta=_meta(found.get("meta")),
     )
-
-
-NO_OWN = Own()
 
 
 def _meta(value: bytes | None) -> Mapping[str, Any]:

@@ -133,7 +133,10 @@ class Own:
     @property
     def given(self) -> bool:
         """Whether the client sent any of them."""
-        return self != Own()
+        return self is not NO_OWN and self != NO_OWN
+
+
+NO_OWN = Own()  # said nothing
 
 
 @dataclass(slots=True)
@@ -155,7 +158,7 @@ class Exchange:
     response: ResponseHead | None = None
     response_body: Body = Body()
     frames: tuple[Frame, ...] = ()
-    own: Own = Own()
+    own: Own = NO_OWN
     end: End = End.COMPLETE
     error: str | None = None
     request_end_us: int | None = None

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
-from proxy.core.correlation import LATER, NO_OWN, Peer, forwarded, read_own
+from proxy.core.correlation import LATER, Peer, forwarded, read_own
 from proxy.core.decisions import Decision, Forward, Refuse
-from proxy.core.model import End, Exchange, Own, RequestHead, Run
+from proxy.core.model import NO_OWN, End, Exchange, Own, RequestHead, Run
 from proxy.engine import answers
 from proxy.engine.clock import steady, ticks, wall
 from proxy.engine.finished import Ready

@@ -10,14 +10,13 @@ from itertools import accumulate, batched
 from operator import sub
 from typing import Any, NamedTuple
 
-from proxy.core.model import Exchange, Frame, Headers, Own, Part, ResponseHead
+from proxy.core.model import NO_OWN, Exchange, Frame, Headers, Own, Part, ResponseHead
 from proxy.stores import ints, jsontext
 
 _VERSION = 1
 _HTTP = "HTTP/1.1"
 _LENGTH = 3  # bytes
 _SERIES, _PLAIN = 6, 7  # lists of numbers: as steps, and as they are
-_NOBODY = Own()
 
 
 class HeaderRef(NamedTuple):
@@ -145,7 +144,7 @@ def frames(record: Record, data: bytes) -> tuple[Frame, ...]:
 
 def own(extras: Mapping[str, Any]) -> Own:
     """What the client told us."""
-    return Own(**extras["own"]) if "own" in extras else Own()
+    return Own(**extras["own"]) if "own" in extras else NO_OWN
 
 
 def missing(extras: Mapping[str, Any], side: str) -> int:
@@ -216,7 +215,7 @@ def _extras(exchange: Exchange, out: dict[str, Any]) -> bytes:
             out["reason"] = response.reason
         if response.http_version != _HTTP:
             out["responseVersion"] = response.http_version
-    if exchange.own is not _NOBODY and exchange.own != _NOBODY:
+    if exchange.own.given:
         given = {name: getattr(exchange.own, name) for name in Own.__slots__}
         out["own"] = {name: value for name, value in given.items() if value not in (None, {})}
     if exchange.notes:

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.core.correlation import (
-    NO_OWN,
     SESSION_HEADERS,
     WITNESSES,
     Identity,
@@ -19,7 +18,7 @@ from proxy.core.correlation import (
     read_own,
     run_id_for,
 )
-from proxy.core.model import Headers, Own, RequestHead
+from proxy.core.model import NO_OWN, Headers, Own, RequestHead
 
 _TRACE = "0af7651916cd43dd8448eb211c80319c"
 _PARENT = f"00-{_TRACE}-b7ad6b7169203331-01".encode()

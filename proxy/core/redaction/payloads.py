@@ -43,18 +43,22 @@ class OpenBody:
         self._inner: Opened | None = None  # what the codings hold
         self._outer: Opened | None = None  # the body as it is
         self._clean = clean
-        types = header(headers, b"content-type"), header(headers, b"content-encoding")
-        self._key = (*types, body.data)
+        if not body.data:
+            return
+        media, coding = header(headers, b"content-type"), header(headers, b"content-encoding")
+        self._key = media, coding, body.data
         if clean is not None and clean.get(self._key):
             return
         try:
-            self._open(bodies, headers)
+            self._open(bodies, content_type(media), (coding or b"").decode("latin-1"))
         except Exception as err:  # noqa: BLE001 - whatever it is: no body is stored unredacted
             self._fail(err)
 
     def redacted(self) -> tuple[Body, tuple[str, ...]]:
         """The body without its secrets (trailers apart), and what there is to say of it."""
         try:
+            if self._inner is None and self._outer is None and not self._dropped:
+                return self.body, ()
             if not self._dropped:
                 found, said = self._redacted()
                 if found is self.body and self._clean is not None:
@@ -64,21 +68,21 @@ class OpenBody:
             self._fail(err)
         return Body(), (f"{self.side} body dropped: {self._dropped}",)
 
-    def _open(self, bodies: Bodies, headers: Headers) -> None:
+    def _open(self, bodies: Bodies, kind: ContentType, coding: str) -> None:
         data = self.body.data
-        if not data:
-            return
         if len(data) > LIMIT:
             self._dropped = f"over {LIMIT} bytes"
             return
-        kind = content_type(header(headers, b"content-type"))
-        self._coding = (header(headers, b"content-encoding") or b"").decode("latin-1")
-        undeclared = not self._coding and data.startswith(_GZIP)  # a file, or a server's mistake
+        undeclared = not coding and data.startswith(_GZIP)  # a file, or a server's mistake
         if undeclared:
-            self._coding = "gzip"
+            coding = "gzip"
+        if not coding:
+            self._outer = bodies.open(data, kind)
+            return
+        self._coding = coding
         limit = min(LIMIT, encoding.room(len(data)))
         decoded = encoding.decode(data, self._coding, limit=limit)
-        if decoded.data is data:  # no coding, or an unknown one
+        if decoded.data is data:  # an unknown one
             self._outer = bodies.open(data, kind)
         elif decoded.complete or len(decoded.data) < limit:
             self._decoded = decoded

@@ -1,11 +1,13 @@
 """Taking secrets out of exchanges, live requests and texts."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields as fields_of
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 from proxy.core.kept import Kept
-from proxy.core.model import Body, Exchange, Headers, Own, RequestHead, ResponseHead
+from proxy.core.model import NO_OWN, Body, Exchange, Headers, Own, RequestHead, ResponseHead
 from proxy.core.redaction import fields, names, pseudonym, spans
 from proxy.core.redaction.bodies import Bodies
 from proxy.core.redaction.headers import CREDENTIAL_HEADERS, STRUCTURAL_HEADERS, header_rule
@@ -22,6 +24,7 @@ _VAGUE = ("", "credential")  # what says nothing of the value: the same one may 
 _MAX_CACHED = 4096
 _MAX_CACHED_VALUE = 4096
 _MAX_DEPTH = 64
+_ALL = attrgetter(*(field.name for field in fields_of(Exchange)))
 
 
 class Redactor:
@@ -44,7 +47,7 @@ class Redactor:
         self._headers: dict[tuple[bytes, bytes], tuple[Find, ...]] = {}
         # What came out, for as long as nothing new is learned: heads are nearly alike.
         self._version = -1
-        self._clean_headers: dict[tuple[bytes, bytes], bytes] = {}
+        self._clean_headers: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
         self._clean_texts: dict[tuple[bool, str], str] = {}
         self._clean_requests = Kept[_Request, _Request]()
         self._clean_bodies: Clean = Kept()
@@ -54,44 +57,40 @@ class Redactor:
 
         Ids and times stay. A body that cannot be redacted is dropped, which a note says.
         """
-        heads = [exchange.request.headers, exchange.request_body.trailers]
-        heads.append(exchange.response_body.trailers)
-        response = exchange.response
-        if response is not None:
-            heads.append(response.headers)
+        new = Exchange(*_ALL(exchange))
+        request, response = new.request, new.response
+        answered = response.headers if response is not None else ()
         # First all is searched by position and shape, which teaches; then for what was taught.
-        self._learn_headers(heads)
-        self._target(exchange.request.target)
-        own = self._own(exchange.own)
+        self._learn_headers(request.headers)
+        self._learn_headers(answered)
+        self._learn_headers(new.request_body.trailers)
+        self._learn_headers(new.response_body.trailers)
+        self._target(request.target)
+        if new.own is not NO_OWN:
+            new.own = self._own(new.own)
         bodies = self._bodies
         self._refresh()
         clean = self._clean_bodies
-        sent = OpenBody(bodies, exchange.request_body, exchange.request.headers, "request", clean)
-        headers = response.headers if response is not None else ()
-        got = OpenBody(bodies, exchange.response_body, headers, "response", clean)
-        frames = OpenFrames(bodies, exchange.frames)
+        sent = OpenBody(bodies, new.request_body, request.headers, "request", clean)
+        got = OpenBody(bodies, new.response_body, answered, "response", clean)
+        frames = OpenFrames(bodies, new.frames) if new.frames else None
 
-        headers = self._redacted_headers(exchange.request.headers)
-        request_body, headers, notes = self._close(sent, headers)
-        request = self._request_head(exchange.request, headers)
-        headers = self._redacted_headers(response.headers) if response is not None else ()
-        response_body, headers, more = self._close(got, headers)
+        headers = self._redacted_headers(request.headers)
+        new.request_body, headers, notes = self._close(sent, headers)
+        new.request = self._request_head(request, headers)
+        answered = self._redacted_headers(answered)
+        new.response_body, answered, more = self._close(got, answered)
         if response is not None:
-            response = _with_head(response, reason=self.text(response.reason), headers=headers)
-        new_frames, lost = frames.redacted(self._clean)
-        old = tuple(self.text(note) for note in exchange.notes)
-        return replace(
-            exchange,
-            request=request,
-            request_body=request_body,
-            response=response,
-            response_body=response_body,
-            frames=new_frames,
-            own=own,
-            error=self._maybe(exchange.error),
-            retry_reason=self._maybe(exchange.retry_reason),
-            notes=(*old, *(note for note in (*notes, *more, *lost) if note not in old)),
-        )
+            new.response = self._response_head(response, answered)
+        if frames is not None:
+            new.frames, lost = frames.redacted(self._clean)
+            more += lost
+        new.error = self._maybe(new.error)
+        new.retry_reason = self._maybe(new.retry_reason)
+        if new.notes or notes or more:
+            old = tuple(map(self.text, new.notes))
+            new.notes = (*old, *(note for note in (*notes, *more) if note not in old))
+        return new
 
     def request(self, head: RequestHead, body: bytes) -> tuple[RequestHead, bytes]:
         """A live request by the same rules; the body keeps its Content-Encoding.
@@ -103,7 +102,7 @@ class Redactor:
         if known is not None:
             return known
         version = self._scanner.learned.version
-        self._learn_headers([head.headers])
+        self._learn_headers(head.headers)
         self._target(head.target)
         opened = OpenBody(self._bodies, Body(body), head.headers, "request")
         new_body, headers, _ = self._close(opened, self._redacted_headers(head.headers))
@@ -122,11 +121,10 @@ class Redactor:
 
     # --- heads -------------------------------------------------------------------------------
 
-    def _learn_headers(self, heads: Iterable[Headers]) -> None:
-        for headers in heads:
-            for name, value in headers:
-                if finds := self._header_finds(name, value):
-                    self._scanner.learn(finds)
+    def _learn_headers(self, headers: Headers) -> None:
+        for pair in headers:
+            if finds := self._header_finds(pair):
+                self._scanner.learn(finds)
 
     def _target(self, text: str) -> str:
         return self._remembered(text, self._found_in_target, target=True)
@@ -171,29 +169,43 @@ class Redactor:
             self._clean_headers = {}
 
     def _request_head(self, head: RequestHead, headers: Headers) -> RequestHead:
-        return _with_head(head, target=self._target(head.target), headers=headers)
+        target = self._target(head.target)
+        if target == head.target and headers is head.headers:
+            return head
+        line = head.method, head.scheme, head.host, head.port, target, head.http_version
+        return RequestHead(*line, headers)
+
+    def _response_head(self, head: ResponseHead, headers: Headers) -> ResponseHead:
+        reason = self.text(head.reason)
+        if reason == head.reason and headers is head.headers:
+            return head
+        return ResponseHead(head.status, reason, head.http_version, headers)
 
     def _redacted_headers(self, headers: Headers) -> Headers:
+        """The headers without their secrets; themselves when there are none."""
+        if not headers:
+            return headers
         self._refresh()
         known = self._clean_headers
         fresh = [pair for pair in headers if pair not in known]
         if fresh:
             reappears = bool(self._scanner.known(b"\n".join(value for _, value in fresh)))
             for pair in fresh:
-                finds = self._header_finds(*pair)
+                finds = self._header_finds(pair)
                 if reappears:
                     finds = (*finds, *self._scanner.known(pair[1]))
-                known[pair] = self._clean(pair[1], finds) if finds else pair[1]
-        out = tuple([(pair[0], known[pair]) for pair in headers])
+                new = self._clean(pair[1], finds) if finds else pair[1]
+                known[pair] = pair if new is pair[1] else (pair[0], new)
+        out = tuple([known[pair] for pair in headers])
         if fresh and any(len(value) > _MAX_CACHED_VALUE for _, value in fresh):
             self._clean_headers = {}
-        return out
+        return headers if out == headers else out
 
-    def _header_finds(self, name: bytes, value: bytes) -> tuple[Find, ...]:
+    def _header_finds(self, pair: tuple[bytes, bytes]) -> tuple[Find, ...]:
         """What is found in one header without anything learned; remembered."""
-        pair = (name, value)
         finds = self._headers.get(pair)
         if finds is None:
+            name, value = pair
             finds = tuple(spans.outermost(self._search_header(name[:256], value)))
             if len(value) <= _MAX_CACHED_VALUE:
                 if len(self._headers) >= _MAX_CACHED:
@@ -220,9 +232,8 @@ class Redactor:
     def _close(self, opened: OpenBody, headers: Headers) -> tuple[Body, Headers, tuple[str, ...]]:
         """A body, its headers with the right length, and what there is to say."""
         new, said = opened.redacted()
-        trailers = self._redacted_headers(opened.body.trailers)
-        if trailers != new.trailers:
-            new = replace(new, trailers=trailers)
+        if opened.body.trailers:
+            new = replace(new, trailers=self._redacted_headers(opened.body.trailers))
         if len(new.data) != len(opened.body.data):
             headers, changed = _with_length(headers, len(new.data))
             if changed:
@@ -284,16 +295,10 @@ class Redactor:
         return made
 
 
-def _with_head[Head: (RequestHead, ResponseHead)](head: Head, **changed: Any) -> Head:
-    """The head with what has changed; itself when nothing has."""
-    same = all(getattr(head, name) == value for name, value in changed.items())
-    return head if same else replace(head, **changed)
-
-
 def _with_length(headers: Headers, size: int) -> tuple[Headers, bool]:
     """The headers with `size` for their Content-Length, if they have one."""
     out = tuple(
         (name, str(size).encode()) if name.lower() == b"content-length" else (name, value)
         for name, value in headers
     )
-    return out, out != headers
+    return (headers, False) if out == headers else (out, True)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from proxy.core.redaction import arguments, encoded, jsonpath, pairs, pii, userinfo, views
@@ -17,6 +18,7 @@ type Search = Callable[[bytes], list[Find]]
 
 _MAX_VIEWS = 3  # escapes within escapes
 _MAX_CODINGS = 2  # base64 in base64
+_MAX_BASIC = 4096  # characters of a user name and password in base64
 _SHAPES = Shapes(KEY_FORMATS)
 
 
@@ -106,11 +108,12 @@ class Scanner:
         """Remembers values, to find them again; of `user:password` in base64 the password too."""
         for find in finds:
             if find.kind not in self._unlearned:
-                self.learned.add(find.value)
-                if password := _basic_password(find.value):
+                value = find.value
+                self.learned.add(value)
+                if len(value) <= _MAX_BASIC and (password := _basic_password(value)):
                     self.learned.add(password)
-                if b"%" in find.value:
-                    self.learned.add(unquote_to_bytes(find.value))
+                if b"%" in value:
+                    self.learned.add(unquote_to_bytes(value))
 
     def _plain(self, data: bytes) -> Iterator[Find]:
         yield from _SHAPES.find(data)
@@ -145,9 +148,10 @@ def in_view(view: views.View, finds: Iterable[Find]) -> list[Find]:
     ]
 
 
+@lru_cache(maxsize=256)
 def _basic_password(value: bytes) -> bytes:
     """The password in Basic credentials (RFC 7617); of a lone user name, that."""
-    if len(value) % 4 or not 8 <= len(value) <= 4096:  # noqa: PLR2004 - base64 of something
+    if len(value) % 4 or len(value) < 8:  # noqa: PLR2004 - base64 of something
         return b""
     try:
         user, colon, password = base64.b64decode(value, validate=True).partition(b":")
