@@ -21,7 +21,7 @@ _PATIENT_MS = 10_000  # for what is done once: tables, deletion
 _READERS = 4
 _WAL_LIMIT = 8 * 1024 * 1024  # a larger write-ahead log is cut when it starts over
 _WAL_LAST_RESORT = 64 * 1024 * 1024  # SQLite's own checkpoint, should ours never come to it
-_CACHE_KIB = 16 * 1024
+_CACHE_KIB = 4 * 1024
 
 _SYNCHRONOUS = {"durable": "FULL", "strict": "FULL", "fast": "NORMAL"}
 DURABILITIES = tuple(_SYNCHRONOUS)
