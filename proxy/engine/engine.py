@@ -235,8 +235,6 @@ class Engine:
         live.seq += 1
         exchange.seq = live.seq
         live.last_activity = steady()
-        live.calls += 1
-        live.errors += not exchange.ok
         for hear in self.on_finish:
             hear(exchange)
         return self._watched(self.writer.exchange(Ready(exchange)))
@@ -260,10 +258,6 @@ class Engine:
         self._open.discard(tx)
         tx.abort = None
         exchange = tx.exchange
-        live = self.runs.live.get(exchange.run_id)
-        if live is not None:
-            live.calls += 1
-            live.errors += not exchange.ok
         self.runs.leave(exchange.run_id)
         for hear in self.on_finish:
             hear(exchange)
@@ -303,4 +297,4 @@ def _soon(loop: asyncio.AbstractEventLoop, runs: RunBook, moved: Sequence[Moved]
 
 def _tell(runs: RunBook, moved: Sequence[Moved]) -> None:
     for one in moved:
-        runs.moved(one.source, one.target, ok=one.ok)
+        runs.moved(one.source, one.target)

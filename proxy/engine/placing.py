@@ -24,7 +24,6 @@ class Moved(NamedTuple):
     """A call went to another run than the one that it came in, or stayed although others went."""
 
     source: str
-    ok: bool
     target: Run | None = None
 
 
@@ -73,7 +72,7 @@ class Placing:
             return None, place.asked_by
         if place.run == exchange.run_id:
             if exchange.run_id in self._split:
-                self._moved.append(Moved(came.id, exchange.ok))
+                self._moved.append(Moved(came.id))
             return None, place.asked_by
         metadata = {key: value for key, value in came.metadata.items() if key != "witness"}
         run = Run(
@@ -86,7 +85,7 @@ class Placing:
         self._split.add(came.id)
         exchange.run_id = place.run
         exchange.seq = 0  # the store numbers it
-        self._moved.append(Moved(came.id, exchange.ok, run))
+        self._moved.append(Moved(came.id, run))
         if place.run in self._known or place.run in self.guessed:
             return None, place.asked_by
         self._known.add(place.run)

@@ -22,8 +22,6 @@ class LiveRun:
     opened: float = field(default_factory=steady)
     held: bool = False
     group: str | None = None  # of calls that name none
-    calls: int = 0
-    errors: int = 0
     own_activity: float | None = None  # of a client's run, once calls of others were moved from it
 
 
@@ -87,7 +85,7 @@ class RunBook:
             live.in_flight -= 1
             live.last_activity = steady()
 
-    def moved(self, source: str, target: Run | None, *, ok: bool) -> None:
+    def moved(self, source: str, target: Run | None) -> None:
         """A call that came in `source` was put into `target`; None: it stayed there."""
         came = self.live.get(source)
         if came is not None and came.own_activity is None:
@@ -96,12 +94,7 @@ class RunBook:
             if came is not None:
                 came.own_activity = steady()
             return
-        if came is not None:
-            came.calls -= 1
-            came.errors -= not ok
         live = self.live.setdefault(target.id, LiveRun(target))
-        live.calls += 1
-        live.errors += not ok
         live.last_activity = live.own_activity = steady()
 
     def close(self, run_id: str) -> None:

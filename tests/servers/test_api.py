@@ -97,7 +97,7 @@ async def test_exchanges_that_went_over_stdio(served: Served) -> None:
     ]
     assert served.store.exchange("ex_2").request.url == "mcp+stdio://shop/"
     assert len(served.store.events("new")) == 1
-    assert served.engine.runs.live["run_m"].calls == 2
+    assert served.engine.runs.live["run_m"].seq == 2
 
 
 async def test_a_stdio_server_of_a_replay(served: Served) -> None:
