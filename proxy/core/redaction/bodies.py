@@ -122,7 +122,7 @@ class _Stream:
         # The user's rules may look at anything: then no record is taken as read.
         self._stream = Stream(data, split, alike=not scanner.has_own_rules)
         hits = self._stream.hits(scanner.static)
-        for record in split.records if scanner.has_own_rules else ():
+        for record in self._stream.records if scanner.has_own_rules else ():
             for find in scanner.at_paths(record.payload):
                 ranges = tuple(record.places(find.start, find.end))
                 hits.append(Hit(ranges, find.value, find.kind, find.bare))

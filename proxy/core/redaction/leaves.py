@@ -10,6 +10,7 @@ There are two readers with one result: `pieces` takes what a JSON parser made, w
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from proxy.core.redaction.tokens import MAX_DEPTH, Node, Value, decode, walk
@@ -168,10 +169,14 @@ def _is_record(node: Node) -> bool:
     return node.parent is None or (node.parent.parent is None and node.parent.array)
 
 
-def literals(record: bytes) -> list[Literal]:
-    """The streamed strings of a record, with the keys that `pieces` gives them; never raises."""
+def literals(record: bytes, values: Iterable[Value] | None = None) -> list[Literal]:
+    """The streamed strings of a record, with the keys that `pieces` gives them; never raises.
+
+    `values` are all of it, where they are known.
+    """
     keys = _Keys()
-    found = [value for value in walk(record) if keys.note(value, record)]
+    values = walk(record) if values is None else values
+    found = [value for value in values if keys.note(value, record)]
     return [Literal(_key(keys, value.node, value.place), value.start, value.end) for value in found]
 
 

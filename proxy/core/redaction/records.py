@@ -28,35 +28,61 @@ class Record(NamedTuple):
 
 
 class Split(NamedTuple):
-    """A stream taken apart: its records, and the lines that are none."""
+    """A stream taken apart: its records, and the lines that are none, known when it was read."""
 
-    records: list[Record]
+    records: Iterable[Record]
     rest: set[bytes]
+
+
+class Events:
+    """The events of a stream, read one by one; `at` is where the next one begins.
+
+    `lead` is what the last one has before its data, empty when it is of several lines. Who knows
+    what comes may move `at` on.
+    """
+
+    def __init__(self, data: bytes, rest: set[bytes]) -> None:
+        self._data = data
+        self._rest = rest
+        self.at = 0
+        self.lead = b""
+
+    def __iter__(self) -> Iterator[Record]:
+        data, rest = self._data, self._rest
+        if b"\r" in data:
+            yield from _event_lines(data, 0, rest)
+            return
+        self.at = 0
+        while self.at < len(data):
+            at = self.at
+            end = data.find(b"\n\n", at)
+            if end < 0:
+                end = len(data)
+            self.at = end + 2
+            # Nearly all events are one line of data, perhaps after others.
+            head = at
+            if not data.startswith(b"data:", at):
+                head = data.find(b"\ndata:", at, end) + 1
+                if not head:
+                    rest.add(data[at:end])
+                    continue
+            self.lead = b""
+            if data.find(b"\n", head, end) >= 0:
+                yield from _event_lines(data[at:end], at, rest)
+                continue
+            start = head + (6 if data.startswith(b"data: ", head) else 5)
+            rest.add(data[at:head])
+            self.lead = data[at:start]
+            yield Record(data[start:end], start)
 
 
 def events(data: bytes) -> Split:
     """The data of server-sent events (HTML standard, section 9.2.6)."""
-    split = Split([], set())
-    if b"\r" in data:
-        _event_lines(data, 0, split)
-        return split
-    at = 0
-    for block in data.split(b"\n\n"):
-        # Nearly all events are one line of data, perhaps after others.
-        head = 0 if block.startswith(b"data:") else block.find(b"\ndata:") + 1
-        if not head and not block.startswith(b"data:"):
-            split.rest.add(block)
-        elif block.find(b"\n", head) >= 0:
-            _event_lines(block, at, split)
-        else:
-            skip = head + (6 if block.startswith(b"data: ", head) else 5)
-            split.records.append(Record(block[skip:], at + skip))
-            split.rest.add(block[:head])
-        at += len(block) + 2
-    return split
+    rest: set[bytes] = set()
+    return Split(Events(data, rest), rest)
 
 
-def _event_lines(data: bytes, at: int, split: Split) -> None:
+def _event_lines(data: bytes, at: int, rest: set[bytes]) -> Iterator[Record]:
     """The events in `data`, which begins at `at`, line by line."""
     lines: list[tuple[bytes, int]] = []
     for line in (*data.splitlines(keepends=True), b"\n"):
@@ -64,9 +90,9 @@ def _event_lines(data: bytes, at: int, split: Split) -> None:
             skip = 6 if line.startswith(b"data: ") else 5
             lines.append((line[skip:].rstrip(b"\r\n"), at + skip))
         elif line not in (b"\n", b"\r\n", b"\r"):
-            split.rest.add(line)
+            rest.add(line)
         elif lines:
-            split.records.append(_joined(lines))
+            yield _joined(lines)
             lines = []
         at += len(line)
 

@@ -6,55 +6,20 @@ found there is taken back to where it is in the stream.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from proxy.core import jsonparts
-from proxy.core.redaction import leaves
 from proxy.core.redaction.leaves import Key, Literal, literals
-from proxy.core.redaction.records import Split
+from proxy.core.redaction.records import Record, Split
 from proxy.core.redaction.spans import Find, Hit, outermost
-from proxy.core.redaction.templates import Template, template
+from proxy.core.redaction.texts import JSON_STARTS, Text, Texts
 from proxy.core.redaction.tokens import offsets, plain
 
 _ALONE = 20  # a piece as long as this is also searched on its own
-_ALIKE = 4096  # a longer message is rarely like another
-_KINDS = 8  # templates at a time
-_TRIES = 32  # templates that are made before their use is weighed
-_JSON_STARTS = (b"{", b"[", b'"')
 _BETWEEN = b"\n\0\n"  # nothing that is searched for goes over this
 
 type Search = Callable[[bytes], list[Find]]
-
-
-class Text:
-    """A text that came in pieces: of which record each is, where in it, and what it says.
-
-    A piece that a parser read has no place: of it, the number among the record's strings with the
-    same key is kept, as a negative number from -1 down.
-    """
-
-    __slots__ = ("_ends", "key", "pieces", "places", "records")
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-        self.records: list[int] = []
-        self.places: list[int] = []
-        self.pieces: list[bytes] = []
-        self._ends: list[int] = []
-
-    def ends(self) -> list[int]:
-        """Where each piece ends in the joined text."""
-        if not self._ends:
-            self._ends = [*accumulate(map(len, self.pieces))]
-        return self._ends
-
-    def add(self, record: int, place: int, piece: bytes) -> None:
-        """Appends a piece."""
-        self.records.append(record)
-        self.places.append(place)
-        self.pieces.append(piece)
 
 
 class _Piece(NamedTuple):
@@ -67,15 +32,19 @@ class Stream:
 
     def __init__(self, data: bytes, split: Split, *, alike: bool) -> None:
         self._data = data
-        self._records = split.records
-        self._rest = split.rest
-        self._literals: dict[int, list[Literal]] = {}
+        self._split = split
         self._read(alike=alike)
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The records that were read one by one: all of them, unless some were taken as alike."""
+        return self._texts.records
 
     def hits(self, search: Search) -> list[Hit]:
         """What `search` finds, where it is in the stream."""
         finds = search(self._digest)
-        if self._models and any(self._source(find)[0] in self._models for find in finds):
+        models = self._texts.models
+        if models and any(self._source(find)[0] in models for find in finds):
             # It may be in what all messages of a kind have in common: look at every one.
             self._read(alike=False)
             finds = search(self._digest)
@@ -83,58 +52,27 @@ class Stream:
 
     def _read(self, *, alike: bool) -> None:
         """Takes the stream down, and makes the digest."""
-        self._starts: list[int] = []
+        self._literals: dict[int, list[Literal]] = {}
         self._sources: list[Text | _Piece | int | bytes] = []
-        self._models: dict[int, Template] = {}
+        self._texts = Texts(self._data, self._split, alike=alike)
         parts: list[bytes] = []
-        texts, singles = self._texts(alike=alike)
-        for source, data in self._parts(texts, singles):
+        for source, data in self._parts():
             self._sources.append(source)
             parts.append(data)
         self._starts = [0, *accumulate(len(part) + len(_BETWEEN) for part in parts)]
         self._digest = _BETWEEN.join(parts)
 
-    def _parts(
-        self, texts: Iterable[Text], singles: Iterable[int]
-    ) -> Iterator[tuple[Text | _Piece | int | bytes, bytes]]:
-        for line in self._rest:
+    def _parts(self) -> Iterator[tuple[Text | _Piece | int | bytes, bytes]]:
+        for line in self._split.rest:
             yield line, line
-        for at in singles:
-            yield at, self._records[at].payload
-        for text in texts:
+        for at in self._texts.singles:
+            yield at, self.records[at].payload
+        for text in self._texts:
             yield text, b"".join(text.pieces)
             if len(text.pieces) > 1:
                 for at, piece in enumerate(text.pieces):
                     if len(piece) >= _ALONE:
                         yield _Piece(text, at), piece
-
-    def _texts(self, *, alike: bool) -> tuple[list[Text], list[int]]:
-        """The streamed texts, and the records that are like no other."""
-        texts: dict[Key, Text] = {}
-        singles: list[int] = []
-        known: list[Template] = []
-        for at, record in enumerate(self._records):
-            payload = record.payload
-            for kind in known:
-                if (found := kind.match(payload)) is not None:
-                    _take(texts, at, payload, found)
-                    break
-            else:
-                singles.append(at)
-                found = None
-                # A new kind of message: worth a template while templates are of use.
-                if alike and len(payload) < _ALIKE and len(singles) * 4 < at + _TRIES:
-                    found = literals(payload)
-                    if len({literal.key for literal in found}) < len(found):
-                        found = None  # a name given twice: which one counts, a parser says
-                    elif kind_of := template(payload, found):
-                        known = [kind_of, *known[: _KINDS - 1]]
-                        self._models[at] = kind_of
-                if found is not None and payload[:1] in _JSON_STARTS:
-                    _take(texts, at, payload, found)
-                else:
-                    _collect(texts, at, _pieces(payload))
-        return [*texts.values()], singles
 
     def _source(self, find: Find) -> tuple["Text | _Piece | int | bytes", int, int]:
         """Which part of the digest a find is in, and where in it."""
@@ -154,7 +92,7 @@ class Stream:
                 place = self._data.find(source, place + len(source))
             return
         if isinstance(source, int):
-            places = self._records[source].places(start, end)
+            places = self.records[source].places(start, end)
         elif isinstance(source, Text):
             places = self._joined(source, start, end)
         else:
@@ -173,9 +111,13 @@ class Stream:
 
     def _piece(self, text: Text, at: int, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Where `start:end` of one piece is."""
-        record = self._records[text.records[at]]
+        if (begin := text.place(at)) is not None:
+            left, right = offsets(self._data[begin : self._data.find(b"\n", begin)], (start, end))
+            yield begin + left, begin + right
+            return
+        record = self.records[text.records[at]]
         payload = record.payload
-        if payload[:1] not in _JSON_STARTS:
+        if payload[:1] not in JSON_STARTS:
             yield from record.places(start, end)
             return
         begin = text.places[at]
@@ -189,7 +131,7 @@ class Stream:
 
     def _begin(self, at: int, key: Key, nth: int, piece: bytes) -> int:
         """Where a piece begins that a parser read, -1 when it cannot be told."""
-        payload = self._records[at].payload
+        payload = self.records[at].payload
         if at not in self._literals:
             self._literals[at] = literals(payload)
         same = [literal for literal in self._literals[at] if literal.key == key]
@@ -197,36 +139,3 @@ class Stream:
             if plain(payload[literal.start : literal.end]) == piece:
                 return literal.start
         return -1
-
-
-def _take(texts: dict[Key, Text], at: int, payload: bytes, found: Sequence[Literal]) -> None:
-    """Takes down strings whose place is known."""
-    for key, start, end in found:
-        if start < end:
-            text = texts.get(key)
-            if text is None:
-                text = texts[key] = Text(key)
-            text.add(at, start, plain(payload[start:end]))
-
-
-def _collect(texts: dict[Key, Text], at: int, pieces: Iterable[tuple[Key, bytes]]) -> None:
-    """Takes down strings that a parser read."""
-    seen: dict[Key, int] = {}
-    for key, piece in pieces:
-        nth = seen.get(key, 0)
-        seen[key] = nth + 1
-        if piece:
-            texts.setdefault(key, Text(key)).add(at, -1 - nth, piece)
-
-
-def _pieces(payload: bytes) -> Iterator[tuple[Key, bytes]]:
-    """The strings of a record; plain text is one."""
-    if payload[:1] not in _JSON_STARTS:
-        yield (), payload
-        return
-    try:
-        for key, text in leaves.pieces(jsonparts.loads(payload)):
-            yield key, text.encode()
-    except ValueError:  # broken, cut off, or nested too deep
-        for literal in literals(payload):
-            yield literal.key, plain(payload[literal.start : literal.end])

@@ -6,17 +6,20 @@ follow are compared with it, which costs a tenth of parsing them.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from proxy.core.redaction import names
 from proxy.core.redaction.leaves import TAGS, Key, Literal
-from proxy.core.redaction.tokens import Value, walk
+from proxy.core.redaction.tokens import Value
 
 _MAX_SLOTS = 8
 _TEXT = re.compile(rb"(?:[^\"\\]++|\\.)*+", re.DOTALL)
-_NUMBER = re.compile(rb"-?[0-9]{1,18}")
+NUMBER = re.compile(rb"-?[0-9]{1,18}")
 _BACKSLASH = 0x5C
+
+
+type Cut = tuple[Key | None, int, int]  # what differs, and where it is: a number has no key
 
 
 class _Slot(NamedTuple):
@@ -32,15 +35,15 @@ class Template(NamedTuple):
     head: bytes
     slots: tuple[_Slot, ...]
 
-    def match(self, payload: bytes) -> list[Literal] | None:
-        """The streamed strings of a message of this kind; None when it is of another."""
+    def match(self, payload: bytes) -> list[Cut] | None:
+        """What differs in a message of this kind, in order; None when it is of another."""
         if not payload.startswith(self.head):
             return None
         at = len(self.head)
-        found: list[Literal] = []
+        found: list[Cut] = []
         for key, after in self.slots:
             if key is None:
-                number = _NUMBER.match(payload, at)
+                number = NUMBER.match(payload, at)
                 end = number.end() if number else -1
             else:
                 end = payload.find(b'"', at)
@@ -49,21 +52,22 @@ class Template(NamedTuple):
                     end = text.end() if text else -1
             if end < 0 or not payload.startswith(after, end):
                 return None
-            if key is not None:
-                found.append(Literal(key, at, end))
+            found.append((key, at, end))
             at = end + len(after)
         return found if at == len(payload) else None
 
 
-def template(payload: bytes, literals: Sequence[Literal]) -> Template | None:
-    """The template of a message with these streamed strings.
+def template(
+    payload: bytes, values: Iterable[Value], literals: Sequence[Literal]
+) -> Template | None:
+    """The template of a message with these values, and streamed strings among them.
 
     None when there are none, or too many, and when what one of them is depends on its name or on
     its neighbour: then every message has to be read.
     """
     keys = {literal.start: literal.key for literal in literals}
     cuts: list[tuple[int, int, Key | None]] = []
-    for value in walk(payload):
+    for value in values:
         if value.is_string and value.start in keys:
             if _is_telling(value):
                 return None
@@ -83,7 +87,7 @@ def _is_number(value: Value, payload: bytes) -> bool:
     """Whether a value is a whole number that tells nothing."""
     if value.is_string or value.place in TAGS:
         return False
-    return _NUMBER.fullmatch(payload, value.start, value.end) is not None
+    return NUMBER.fullmatch(payload, value.start, value.end) is not None
 
 
 def _is_telling(value: Value) -> bool:

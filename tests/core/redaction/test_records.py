@@ -20,10 +20,11 @@ def test_events(newline: bytes) -> None:
         b"data: cut",
     )
     split = events(newline.join(lines))
-    assert [record.payload for record in split.records] == [b'{"a":1}', b"two\nlines", b"cut"]
+    records = list(split.records)
+    assert [record.payload for record in records] == [b'{"a":1}', b"two\nlines", b"cut"]
     assert b"".join(sorted(split.rest)).split() == [b":", b"hi", b"event:", b"x"]
     data = newline.join(lines)
-    places = [data[start:end] for start, end in split.records[1].places(1, 7)]
+    places = [data[start:end] for start, end in records[1].places(1, 7)]
     assert places == [b"wo", b"lin"]
 
 
