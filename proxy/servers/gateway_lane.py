@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import override
 
 from proxy.core.decisions import Address, Decision, Forward, Refuse, Serve
+from proxy.core.heads import is_websocket
 from proxy.core.http1 import (
     BodyReader,
     Head,
@@ -22,19 +23,22 @@ from proxy.core.http1 import (
 from proxy.core.http1_messages import CONTINUE, answer_bytes, body_bytes, expects_continue
 from proxy.core.http1_response import ResponseStream, response_head
 from proxy.core.model import End, RequestHead, ResponseHead
+from proxy.core.replay.conversation import is_conversation
 from proxy.core.serving import acts
 from proxy.engine import answers
 from proxy.engine.endings import ABRUPT, break_off
 from proxy.engine.recorder import Tx
+from proxy.engine.relay import goodbye
 from proxy.engine.router import Upstream
 from proxy.engine.upstream import Connection, UpstreamError
 from proxy.errors import FormatError
-from proxy.servers.client import HIGH_WATER, Client, Factory
+from proxy.servers.client import HIGH_WATER, Factory
 from proxy.servers.gateway import Gateway
+from proxy.servers.gateway_sockets import Sockets
 from proxy.servers.passing import IDEMPOTENT, upstream_head
 
 
-class Lane(Client):
+class Lane(Sockets):
     """One client connection of a gateway."""
 
     def __init__(self, gateway: Gateway, other: Factory) -> None:
@@ -42,7 +46,6 @@ class Lane(Client):
         self._gateway = gateway
         self._engine = gateway.engine
         self._scanned = 0  # bytes of an incomplete head that were looked at
-        self._tx: Tx | None = None
         self._head: Head | None = None
         self._body: BodyReader | None = None  # while the request's body is not whole
         self._chunked = False
@@ -50,7 +53,6 @@ class Lane(Client):
         self._awaits_continue = False  # the client sends no body before it is told to
         self._after: Callable[[Tx], None] | None = None  # to do once the request is whole
         self._answer = ResponseStream(b"")
-        self._upstream: Connection | None = None
         self._begun = False  # something of the answer has been written
 
     @property
@@ -60,7 +62,9 @@ class Lane(Client):
 
     @override
     def received(self) -> None:
-        if self._tx is None:
+        if self._switched:
+            self._from_client()
+        elif self._tx is None:
             self._pump()
         elif self._body is not None:
             self._upload(self._tx, self._body)
@@ -69,6 +73,8 @@ class Lane(Client):
 
     @override
     def lost(self) -> None:
+        if self._tx is not None and self._switched:
+            self._finish_anyway(*goodbye(self._tx, from_client=True))
         self._finish_anyway(End.CLIENT_GONE, "the client closed the connection")
         self._drop_upstream()
 
@@ -76,7 +82,7 @@ class Lane(Client):
     def failed(self) -> None:
         self._finish_anyway(End.INTERRUPTED, "the gateway failed; see the log")
 
-    def _finish_anyway(self, end: End, said: str) -> None:
+    def _finish_anyway(self, end: End, said: str | None) -> None:
         tx, self._tx = self._tx, None
         if tx is not None:
             tx.finish(end, said)
@@ -189,6 +195,7 @@ class Lane(Client):
         said = b"" if self._begun else answer_bytes(refusal, None, close=False)
         self._end(tx, End.CLIENT_INVALID, said, reason)
 
+    @override
     async def _wait_for_room(self, upstream: Connection) -> None:
         await upstream.drain()
         self._transport.resume_reading()
@@ -256,6 +263,9 @@ class Lane(Client):
     def upstream_data(self, data: bytes) -> None:
         """Bytes of the answer; see `upstream.Borrower`."""
         tx, answer = self._tx, self._answer
+        if self._relay is not None:
+            self._from_upstream(self._relay, data)
+            return
         if tx is None or answer.done:
             self._drop_upstream()  # it speaks out of turn
             return
@@ -272,9 +282,11 @@ class Lane(Client):
         if progress.broken:
             said = f"the upstream broke HTTP: {progress.broken}"
             self._broken(tx, End.UPSTREAM_INVALID, said)
-        elif progress.switched:
-            said = "the gateway does not take upgrades; use the forward proxy"
+        elif progress.switched and not is_websocket(tx.exchange.request):
+            said = "the upstream changed the protocol, which nobody had asked for"
             self._broken(tx, End.UPSTREAM_INVALID, said)
+        elif progress.switched:
+            self._switch(tx, progress.held, progress.rest)
         elif progress.done:
             tx.response_trailers = answer.trailers
             self._whole(tx, progress.held)
@@ -283,6 +295,9 @@ class Lane(Client):
         """The upstream is gone; see `upstream.Borrower`."""
         tx, answer = self._tx, self._answer
         self._upstream = None
+        if tx is not None and self._relay is not None:
+            self._upstream_left(tx, error)
+            return
         if tx is None or answer.done:
             return
         if tx.timed_out is not None:
@@ -331,6 +346,7 @@ class Lane(Client):
         else:
             self._end(tx, refusal.end, self._said(refusal), refusal.reason)
 
+    @override
     def _end(self, tx: Tx, end: End, held: bytes, error: str | None = None) -> None:
         """The exchange is over; `held` ends its answer once the record is safe."""
         waiter = tx.finish(end, error)
@@ -398,6 +414,9 @@ class Lane(Client):
 
     async def _serve(self, tx: Tx, decision: Serve) -> None:
         """Plays a recorded answer back, broken ones included; what comes at once is one write."""
+        if is_conversation(decision.exchange):
+            await self._converse(tx, decision)
+            return
         wire = b""
         for act in acts(decision.exchange, decision.pace, tx.exchange.request):
             if wire and (act.delay or act.kind != "end"):
@@ -421,6 +440,7 @@ class Lane(Client):
                 await asyncio.get_running_loop().create_future()  # until the client gives up
             wire = act.wire
 
+    @override
     def _write(self, data: bytes) -> None:
         if data and not self._transport.is_closing():
             self._begun = True

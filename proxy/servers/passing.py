@@ -3,10 +3,12 @@
 from functools import lru_cache
 
 from proxy.core.decisions import Address
+from proxy.core.heads import is_websocket
 from proxy.core.http1 import connection_tokens
 from proxy.core.model import RequestHead
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
+_UPGRADE = frozenset({b"connection", b"upgrade"})
 _HOP = frozenset({b"connection", b"keep-alive", b"upgrade", b"te", b"transfer-encoding"})
 
 
@@ -14,6 +16,8 @@ def upstream_head(head: RequestHead, address: Address, *, chunked: bool = False)
     """The request's head as the upstream gets it: its own Host, what is for this hop left out."""
     names = [name.lower() for name, _ in head.headers]
     dropped = _HOP | connection_tokens(head.headers) if b"connection" in names else _HOP
+    if b"upgrade" in names and is_websocket(head):
+        dropped -= _UPGRADE
     authority = _authority(address.scheme, address.name, head.port)
     lines = [f"{head.method} {head.target} HTTP/1.1\r\n".encode("latin-1")]
     if b"host" not in names:  # HTTP/1.0 need not have one

@@ -252,14 +252,18 @@ SOCKETS = {
 }
 
 
+@pytest.mark.parametrize("way", ["tunnel", "gateway"])
 @pytest.mark.parametrize("name", SOCKETS)
-async def test_web_sockets(proxy: Proxy, name: str) -> None:
+async def test_web_sockets(proxy: Proxy, gateway: int, name: str, way: str) -> None:
     proxy.upstream.play, end = SOCKETS[name]
     finished: list[Exchange] = []
     proxy.engine.on_finish.append(finished.append)
-    reader, writer = await proxy.tunnel()
+    if way == "gateway":
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway)
+    else:
+        reader, writer = await proxy.tunnel()
     writer.write(
-        b"GET /s HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"GET /mine/s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
     )
     async with asyncio.timeout(20):

@@ -26,6 +26,21 @@ def head(headers: Headers, *, port: int = 443) -> RequestHead:
             True,
             b"Host: api.test\r\nTransfer-Encoding: chunked\r\n",
         ),
+        (
+            ((b"Host", b"x"), (b"Upgrade", b"h2c"), (b"Connection", b"Upgrade")),
+            False,
+            b"Host: api.test\r\n",
+        ),
+        (
+            (
+                (b"Host", b"x"),
+                (b"connection", b"Upgrade, X"),
+                (b"X", b"1"),
+                (b"Upgrade", b"WebSocket"),
+            ),
+            False,
+            b"Host: api.test\r\nconnection: Upgrade, X\r\nUpgrade: WebSocket\r\n",
+        ),
     ],
 )
 def test_the_head_for_the_upstream(headers: Headers, chunked: bool, sent: bytes) -> None:
