@@ -34,6 +34,8 @@ def search(
 
 def find(data: bytes, part: bytes, at: int = 0) -> int:
     """As `data.find(part, at)`."""
+    if len(data) <= SLICE:
+        return data.find(part, at)
     while at < len(data):
         stop = at + SLICE
         found = data.find(part, at, stop + len(part) - 1)
@@ -57,8 +59,9 @@ def _sliced(
     while at < end:
         stop = at + SLICE
         at = stop
-        for found in pattern.finditer(data, stop - SLICE, min(stop + _REACH, end)):
-            if found.start() >= stop:
-                break
-            at = max(at, found.end())
-            yield found
+        found = [*pattern.finditer(data, stop - SLICE, min(stop + _REACH, end))]
+        while found and found[-1].start() >= stop:
+            found.pop()
+        if found:
+            at = max(stop, found[-1].end())
+            yield from found

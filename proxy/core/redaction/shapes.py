@@ -8,16 +8,17 @@ pattern is linear: leads have a fixed width, what may repeat has no overlap with
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from proxy.core import slices
 from proxy.core.redaction import pseudonym
-from proxy.core.redaction.formats import KEY_FORMATS, KeyFormat
+from proxy.core.redaction.formats import BLOB, KEY_FORMATS, SEGMENT, WORD, KeyFormat
 from proxy.core.redaction.spans import Find
 
 # What may stand before a lead although it ends in a word character: an escape.
 _ESCAPED = r"(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2})"
+_EDGES = (WORD, SEGMENT, BLOB)  # all of WORD is in the others
 _LOOK = 4  # characters of a lead, anchor included, that the look compares
 _LONG = r"(?=[A-Za-z0-9_+/=%~.\-]{12})"  # what every tail without a peek begins with
 _JSON_ESCAPE = re.compile(rb"\\++(?:u00([2-7][0-9A-Fa-f])|(.))", re.DOTALL)
@@ -27,19 +28,18 @@ _CONTROL = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 class _Formats:
     """Formats that are tried together, compiled when they first are."""
 
-    __slots__ = ("_pattern", "_rows", "kinds")
+    __slots__ = ("_rows", "kinds", "match")
 
     def __init__(self, rows: Sequence[KeyFormat]) -> None:
         self._rows = rows
-        self._pattern: re.Pattern[bytes] | None = None
         self.kinds = tuple(row.kind for row in rows)
+        self.match: Callable[[bytes, int], re.Match[bytes] | None] = self._first_match
 
-    def match(self, data: bytes, at: int) -> re.Match[bytes] | None:
+    def _first_match(self, data: bytes, at: int) -> re.Match[bytes] | None:
         """The one of them whose anchor is at `at`; its one group spans the secret."""
-        if self._pattern is None:
-            ways = "|".join(map(_whole, self._rows))
-            self._pattern = re.compile(f"{re.escape(self._rows[0].lead[-1])}(?:{ways})".encode())
-        return self._pattern.match(data, at)
+        ways = "|".join(map(_whole, self._rows))
+        self.match = re.compile(f"{re.escape(self._rows[0].lead[-1])}(?:{ways})".encode()).match
+        return self.match(data, at)
 
 
 class _Group(NamedTuple):
@@ -122,10 +122,11 @@ def _compile(anchor: str, rows: list[KeyFormat]) -> _Group:
         if not row.peek:
             by_end.setdefault(_end(row.lead), []).append(row)
     ways: list[str] = []
-    for width in {len(end) for end in by_end}:
-        ends = [end for end in by_end if len(end) == width]
+    for width, of_word in sorted({_sort(end) for end in by_end}):
+        ends = [end for end in by_end if _sort(end) == (width, of_word)]
         columns = ("".join(sorted({end[at] for end in ends})) for at in range(width))
-        ways.append("(?<=" + "".join(f"[{re.escape(column)}]" for column in columns) + ")")
+        before = _before([row for end in ends for row in by_end[end]], width)
+        ways.append(f"(?<={before}{''.join(f'[{re.escape(column)}]' for column in columns)})")
     looks = [f"{_LONG}(?:{'|'.join(ways)})"] if ways else []
     peeks = [row for row in rows if row.peek]
     if peeks:
@@ -135,6 +136,18 @@ def _compile(anchor: str, rows: list[KeyFormat]) -> _Group:
         {end.encode(): _Formats(some) for end, some in by_end.items()},
         _Formats(peeks) if peeks else None,
     )
+
+
+def _sort(end: str) -> tuple[int, bool]:
+    """What ends of leads have in common whose columns are compared together."""
+    return len(end), end[0].isalnum()
+
+
+def _before(rows: Iterable[KeyFormat], width: int) -> str:
+    """What stands before leads that are no longer than a look: no part of the same word."""
+    if all(len(row.lead.replace("\\", "")) == width and row.edge in _EDGES for row in rows):
+        return f"(?:(?<![{WORD}])|{_ESCAPED})"
+    return ""
 
 
 def _end(lead: str) -> str:

@@ -77,7 +77,7 @@ def _plain(found: re.Match[bytes]) -> bytes:
 
 def unescaped(data: bytes) -> View | None:
     r"""The view without `\u00XX` escapes, None when they hide nothing."""
-    if not search(_HIDING, data):
+    if b"\\" not in data or not search(_HIDING, data):
         return None
     return View(_UNICODE.sub(_plain, data), data, _UNICODE)
 

@@ -20,6 +20,8 @@ def test_samples_are_found_whole(name: str) -> None:
         (b"key=", b"&x"),
         (b'"', b'"'),
         (b"\\n", b"\\n"),
+        (b"%20", b"&x"),
+        (b"\\u003d", b'\\"'),
         (b" ", b"."),
     ):
         secret = SAMPLES[name](random).encode()
