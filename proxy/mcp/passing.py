@@ -51,8 +51,9 @@ def pass_through(
 ) -> Ended:
     """Runs `argv` between our stdin and stdout until it ends.
 
-    `tell` is called in the threads that pass the bytes, after they have been passed. A `pump` of
-    one's own passes them in place of ours, and tells of them itself.
+    `tell` is called in the threads that pass the bytes, before they are passed: what answers them
+    is told later, whichever thread it comes by. A `pump` of one's own passes them in place of ours,
+    and tells of them itself.
     """
     to_server, from_server = Pipe(*os.pipe()), Pipe(*os.pipe())
     passes = pump or partial(_pump, tell)
@@ -79,10 +80,8 @@ def _pump(tell: Tell, source: int, sink: int, from_client: bool) -> None:
     """Passes bytes on until their end, or until nobody takes them."""
     with suppress(OSError):  # the reader is gone: so is the writer, as in any pipeline
         while data := os.read(source, _READ):
-            try:
-                write(sink, data)
-            finally:
-                tell(from_client, data)  # it was said, even if nobody was there to hear it
+            tell(from_client, data)  # before it can be answered
+            write(sink, data)
     tell(from_client, b"")
     with suppress(OSError):
         os.close(sink if from_client else source)

@@ -1,4 +1,5 @@
 import os
+import select
 import sys
 import threading
 
@@ -57,6 +58,20 @@ def test_each_line_passes_before_the_next_one_is_sent() -> None:
     assert client.said(by_client=True) == b"a\xe2\x80\xa8b\r\n\xff\x00\n"
     assert client.said(by_client=False) == b"".join(heard)
     assert (True, b"") in client.told
+
+
+def test_what_passes_is_told_before_anybody_can_answer_it() -> None:
+    client = Client()
+    there: list[bool] = []
+
+    def tell(from_client: bool, data: bytes) -> None:
+        if data:
+            there.append(bool(select.select([client.stdout], [], [], 0)[0]))
+
+    argv = ["echo", "hi"]
+    pass_through(argv, dict(os.environ), tell, stdin=client.theirs_in, stdout=client.theirs_out)
+    assert os.read(client.stdout, 100) == b"hi\n"
+    assert there == [False]
 
 
 def test_a_large_message_passes_whole() -> None:
