@@ -5,6 +5,7 @@ from typing import NamedTuple
 from proxy.core.correlation import Peer
 from proxy.core.decisions import Forward, Serve
 from proxy.core.model import End, RequestHead, ResponseHead
+from proxy.core.wire.mcp import TOO_LATE
 from proxy.engine.engine import Engine
 from proxy.engine.recorder import Tx
 
@@ -36,6 +37,9 @@ async def _decided(engine: Engine, tx: Tx) -> Answer:
         if served.response is not None:
             tx.response_head(served.response)
             tx.response_data(served.response_body.data)
+        if TOO_LATE in served.notes:
+            tx.note(TOO_LATE)
+            return Answer(b"", served.end, served.error)  # its client will give it up again
         return Answer(served.response_body.data, served.end, served.error)
     tx.response_head(ResponseHead(decision.status, headers=decision.headers))
     tx.response_data(decision.body)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from proxy.core import jsonrpc, loose
 from proxy.core.model import Body, End, Exchange, Part, RequestHead, ResponseHead
 from proxy.core.schemas.enforcing import WITHHELD
-from proxy.core.wire.mcp import FROM_SERVER, STDIO
+from proxy.core.wire.mcp import FROM_SERVER, STDIO, TOO_LATE
 from proxy.engine.clock import new_id
 from proxy.mcp.framing import Stop
 
@@ -125,9 +125,11 @@ class Pairing:
 
     def _whole(self, one: _Open, at: int) -> Exchange:
         made = self._exchange(one, at, ResponseHead(200, http_version=_VERSION))
+        if one.cancelled:
+            made.notes = (TOO_LATE,)
         if one.stopped is not None:
             made.end, made.error = End.REFUSED, one.stopped.reason
-            made.notes = (WITHHELD,) if one.stopped.withheld else ()
+            made.notes += (WITHHELD,) if one.stopped.withheld else ()
         return made
 
     def _cut(self, one: _Open, at: int, error: str, *, by_client: bool) -> Exchange:

@@ -18,7 +18,7 @@ from proxy.core import jsonrpc, loose
 from proxy.core.model import End, Exchange, RequestHead, Run
 from proxy.core.recording import ignore_rules
 from proxy.core.replay import Fixtures, Hit, Miss, Playback, adapted, miss_body, miss_text
-from proxy.core.wire.mcp import FROM_SERVER, STDIO
+from proxy.core.wire.mcp import FROM_SERVER, STDIO, TOO_LATE
 from proxy.errors import ConfigError, DashcamError
 from proxy.importers import load
 from proxy.launch.api_client import ApiClient
@@ -84,6 +84,8 @@ class Server:
 
     def _played(self, exchange: Exchange, head: RequestHead, line: bytes) -> bytes:
         self.served += 1
+        if TOO_LATE in exchange.notes:
+            return b""  # its client will give it up again
         answer = adapted(exchange, head, line).response_body.data
         if exchange.end is End.UPSTREAM_TRUNCATED:
             raise ServerDied(answer, exchange.error or "the server ended")

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from proxy.core.correlation import WITNESSES
 from proxy.core.model import Body, End, Exchange, RequestHead, ResponseHead
 from proxy.core.replay import Fixtures, Live
+from proxy.core.wire.mcp import TOO_LATE
 from proxy.engine.asking import ask
 from proxy.engine.engine import Engine
 from proxy.engine.replayer import Mode, Replayer
@@ -39,6 +41,9 @@ async def engine(store: MemoryStore) -> AsyncIterator[Engine]:
         [
             recorded(1, "add", b'{"jsonrpc":"2.0","id":1,"result":{"sum":3}}\n'),
             recorded(2, "die", None),
+            replace(
+                recorded(3, "slow", b'{"jsonrpc":"2.0","id":1,"result":{}}\n'), notes=(TOO_LATE,)
+            ),
         ],
         steps=lambda head, _body: head.host,
     )
@@ -55,6 +60,15 @@ async def test_a_recorded_answer_with_the_clients_id(engine: Engine, store: Memo
     (served,) = store.exchanges("new")
     assert (served.served_from, served.via, served.lane) == ("ex_1", "mcp", "stdio")
     assert served.response_body.data == answer.body
+
+
+async def test_what_came_when_it_was_cancelled_does_not_come_before(
+    engine: Engine, store: MemoryStore
+) -> None:
+    answer = await ask(engine, "new", HEAD, call(7, "slow"))
+    assert (answer.body, answer.end) == (b"", End.COMPLETE)
+    (served,) = store.exchanges("new")
+    assert (served.notes, served.response_body.data[:1]) == ((TOO_LATE,), b"{")
 
 
 async def test_a_server_that_died(engine: Engine) -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from proxy.core.model import End, Exchange
 from proxy.core.wire import decode_call
+from proxy.core.wire.mcp import TOO_LATE
 from proxy.mcp.pairing import Lines, Pairing
 
 
@@ -135,6 +136,17 @@ def test_the_client_leaves_or_cancels() -> None:
     assert (cancelled.end, cancelled.error) == (End.CLIENT_GONE, "the client cancelled it")
     connection.client(request(2, name="a"))
     assert connection.ended(by_client=True)[0].end is End.CLIENT_GONE
+
+
+def test_an_answer_to_what_was_cancelled_says_so() -> None:
+    connection = Connection()
+    connection.client(request(1, name="a"))
+    connection.client(request(2, name="a"))
+    connection.client(line({"method": "notifications/cancelled", "params": {"requestId": 1}}))
+    (late,) = connection.server(line({"id": 1, "error": {"code": 0, "message": "cancelled"}}))
+    assert (late.end, late.notes) == (End.COMPLETE, (TOO_LATE,))
+    (other,) = connection.server(line({"id": 2, "result": {}}))
+    assert other.notes == ()
 
 
 def test_an_id_that_is_used_twice_loses_nothing() -> None:

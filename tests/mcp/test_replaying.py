@@ -8,6 +8,7 @@ import pytest
 from proxy import config
 from proxy.core.model import Exchange, Run, Snapshot
 from proxy.core.recording import dump
+from proxy.core.wire.mcp import TOO_LATE
 from proxy.errors import ConfigError, DashcamError, StoreError
 from proxy.mcp.pairing import Pairing
 from proxy.mcp.replaying import Server, ServerDied, make_server, relay, serve
@@ -116,6 +117,15 @@ def test_progress_comes_again_with_the_clients_token(tmp_path: Path) -> None:
     first, second = map(orjson.loads, said.splitlines())
     assert first["params"]["progressToken"] == "t"
     assert second["id"] == 8
+
+
+def test_what_came_when_it_was_cancelled_does_not_come_before(tmp_path: Path) -> None:
+    exchanges = recorded(ADD, ADD_2)
+    exchanges[0].notes = (TOO_LATE,)
+    server = made(tmp_path, exchanges)
+    assert server.answer(ADD[0]) == b""
+    assert b"42" in server.answer(ADD_2[0])
+    assert (server.served, server.missed) == (2, 0)
 
 
 def test_a_server_that_died_dies_again(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 The server's messages leave in their recorded order and pace, each once the client has sent as many
 messages as it had when the message was recorded. What the client says is compared with what it said
-then; a difference is taken down and the conversation goes on. Frames are RFC 6455's, uncompressed.
+then; a difference is taken down and the conversation goes on. A client that offers the compression
+that it offered then is told that it was agreed on; our own messages need not be compressed for it.
 """
 
 import base64
@@ -17,11 +18,12 @@ from proxy.core.matching import bodies
 from proxy.core.matching.trees import Normaliser
 from proxy.core.model import End, Exchange, Frame, RequestHead, ResponseHead, header
 from proxy.core.replay.turns import AwaitFrame, Fail, Hold, SendFrame, SendHead, turns
-from proxy.core.websocket import CLOSE, PONG, Reader, close_code, frame_bytes
+from proxy.core.websocket import CLOSE, PONG, Reader, agreed_deflate, close_code, frame_bytes
 
 SWITCHING: Final = 101
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
-_OURS: Final = frozenset({b"sec-websocket-accept", b"sec-websocket-extensions"})
+_ACCEPT: Final = b"sec-websocket-accept"
+_EXTENSIONS: Final = b"sec-websocket-extensions"
 _LEFT: Final = Frame(0, True, CLOSE, b"")
 
 
@@ -59,16 +61,24 @@ class Conversation:
         self._reader = Reader()
         self._then, self._now = Normaliser(), Normaliser()
         self._number = 0
+        self._offered = header(exchange.request.headers, _EXTENSIONS)
         self.ended = False
         step = next(self._turns)
         assert isinstance(step, SendHead)  # noqa: S101 - what a conversation begins with
         self._head, self._delay = step.response, step.delay_us / 1e6
 
     def head(self, request: RequestHead) -> ResponseHead:
-        """The answer to the client's handshake: its own key is accepted, no extension is."""
+        """The answer to the client's handshake: its own key is accepted, and what it offers."""
         key = header(request.headers, b"sec-websocket-key") or b""
         accept = base64.b64encode(hashlib.sha1(key.strip() + _GUID).digest())  # noqa: S324 - RFC 6455
-        kept = [pair for pair in self._head.headers if pair[0].lower() not in _OURS]
+        ours = {_ACCEPT}
+        deflate = agreed_deflate(self._head.headers)
+        offered = header(request.headers, _EXTENSIONS)
+        if deflate is None or offered is None or offered != self._offered:
+            ours.add(_EXTENSIONS)
+        else:
+            self._reader = Reader(deflate=True, resets=deflate.client_resets)
+        kept = [pair for pair in self._head.headers if pair[0].lower() not in ours]
         headers = (*kept, (b"Sec-WebSocket-Accept", accept))
         self._head = replace(self._head, http_version="HTTP/1.1", headers=headers)
         return self._head

@@ -23,6 +23,7 @@ from proxy.errors import FormatError
 
 STDIO = "mcp+stdio"
 FROM_SERVER = "/client"  # the target of what a server over stdio says first
+TOO_LATE = "answered when its client had cancelled it"
 CALL = "tools/call"
 _EVENTS = "text/event-stream"
 _HEADERS = (b"mcp-session-id", b"mcp-protocol-version", b"mcp-method")

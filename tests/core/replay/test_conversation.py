@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 from wsproto import ConnectionType, WSConnection
+from wsproto.connection import Connection
 from wsproto.events import (
     AcceptConnection,
     CloseConnection,
@@ -14,9 +15,10 @@ from wsproto.events import (
     Request,
     TextMessage,
 )
+from wsproto.extensions import PerMessageDeflate
 
 from proxy.core.diff import Change
-from proxy.core.model import End, Exchange, Frame, RequestHead, ResponseHead
+from proxy.core.model import End, Exchange, Frame, RequestHead, ResponseHead, header
 from proxy.core.replay.conversation import Conversation, Say, is_conversation
 
 BYE = b"\x03\xe8"
@@ -181,3 +183,46 @@ def test_what_is_a_conversation() -> None:
     assert not is_conversation(
         Exchange("x", "r", 1, "forward", 0.0, RequestHead("GET", "", "", 0, ""))
     )
+
+
+@pytest.mark.parametrize(
+    ("offered", "agreed"),
+    [
+        ((b"permessage-deflate; client_max_window_bits",), b"permessage-deflate"),
+        (
+            (b"permessage-deflate; client_max_window_bits",),
+            b"permessage-deflate; client_no_context_takeover",
+        ),
+        ((b"permessage-deflate",), None),  # another client's: what was agreed on may not suit it
+        ((), None),
+    ],
+)
+def test_compression_that_was_agreed_on_is_again(
+    offered: tuple[bytes, ...], agreed: bytes | None
+) -> None:
+    name = b"Sec-WebSocket-Extensions"
+    then = recorded(HELLO, WELCOME, HELLO, MORE, *CLOSES)
+    first = (name, b"permessage-deflate; client_max_window_bits")
+    then.request = RequestHead("GET", "wss", "a", 443, "/", headers=(first,))
+    assert then.response is not None
+    kept = tuple(pair for pair in then.response.headers if pair[0] != name)
+    said = (*kept, (name, agreed or b"permessage-deflate"))
+    then.response = ResponseHead(101, "Switching Protocols", headers=said)
+    talk = Conversation(then, 0.0, None)
+    headers = tuple((name, value) for value in offered)
+    head = talk.head(RequestHead("GET", "wss", "a", 443, "/", headers=headers))
+    assert header(head.headers, name.lower()) == agreed
+    deflate = PerMessageDeflate()
+    if agreed:
+        deflate.finalize(agreed.decode())
+    client = Connection(ConnectionType.CLIENT, [deflate] if agreed else [])
+    list(talk.open())
+    said_by: list[tuple[int, bytes] | None] = []
+    for _ in range(2):
+        for message, answered in talk.heard(client.send(hello())):
+            said_by.append(message)
+            for one in answered:
+                client.receive_data(one.wire)
+    assert [json.loads(message[1])["type"] for message in said_by if message] == ["hello", "hello"]
+    types = [json.loads(e.data)["type"] for e in client.events() if isinstance(e, TextMessage)]
+    assert types == ["welcome", "more"]
