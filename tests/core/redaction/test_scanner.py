@@ -1,7 +1,10 @@
 """All the ways together."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from proxy.core.redaction import names
 from proxy.core.redaction.rules import Pattern, Rules
 from proxy.core.redaction.scanner import Scanner
 from proxy.core.redaction.spans import Find
@@ -113,3 +116,28 @@ def test_bodies_that_go_on_find_what_was_learned_since() -> None:
     assert values(scanner.known_again(data)) == {b"learned-value-1"}
     assert values(scanner.known_again(data + b"more")) == {b"learned-value-1"}
     assert scanner.static_again(data + KEY) == scanner.static_again(data + KEY)
+
+
+_PIECES = st.sampled_from(
+    [
+        *("Mon", ",", " ", "14", ":", "00", "sk-", "a1b2c3", "-", "--", "/", ".", "+", "x", "\n"),
+        *("token", "password", "login", "secret", "Basic", "YTpiY2Q", "eyJ", "Bearer", "u", "Key"),
+        *("=", ">", "@", "%", "&", "\\", '"', "'", "(", ";", "~", "p", "SECRET-", "é", "GMT"),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=14))
+def test_what_is_looked_over_only_holds_nothing(pieces: list[str]) -> None:
+    data = "".join(pieces).encode()
+    searched = Scanner(Rules(patterns=(Pattern("own", "never there"),)))
+    assert Scanner(Rules()).static(data) == searched.static(data)
+
+
+def test_short_texts_are_searched_by_the_user_s_rules() -> None:
+    rules = Rules(patterns=(Pattern("own", "[0-9]{3}"),))
+    assert values(Scanner(rules).static(b"a 532")) == {b"532"}
+
+
+def test_no_name_ends_in_a_digit() -> None:
+    assert all(end.isalpha() for end in names.NAME_ENDS)
