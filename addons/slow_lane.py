@@ -166,6 +166,8 @@ class SlowLane:
         if why := self._engine.router.barred(address):
             server.error = why
             return
+        if data.client.alpn == b"h2" and not data.client.tls:
+            server.alpn = b"h2"  # without TLS nobody is asked: the client knows that it is spoken
         if server.tls and server.sni is None:
             server.sni = address.name
         self._asked[server.id] = server.address

@@ -1,3 +1,4 @@
+import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,16 +7,22 @@ from pathlib import Path
 
 import httpx
 import pytest
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.events import DataReceived, Event, StreamEnded
 
 from addons.slow_lane import _end_of, _made
 from proxy.core.model import End
 from proxy.engine.proxies import Proxies
 from proxy.engine.router import Router
-from tests.addons.conftest import Proxy
+from tests.addons.conftest import Proxy, Reader, Writer
 from tests.engine.gates import BAD_ANSWER, BAD_REQUEST, BOTH, ECHO, enforce
 from tests.engine.test_proxies import ConnectProxy
+from tests.upstream.behaviours import BEHAVIOURS
 from tests.upstream.certificates import Certificates
+from tests.upstream.http2 import Http2Connection
 from tests.upstream.server import Upstream
+from tests.upstream.world import World
 
 
 @contextmanager
@@ -79,6 +86,40 @@ async def test_http2_goes_through_the_upstream_proxy(proxy: Proxy, tmp_path: Pat
     assert refused.status_code == 502
     assert "refused the way to expired.test:443: 403 Forbidden" in refused.text
     assert [one.end for one in await proxy.exchanges()] == [End.COMPLETE, End.UPSTREAM_REFUSED]
+
+
+async def test_http2_without_tls_is_spoken_to_its_upstream_too(proxy: Proxy) -> None:
+    world = World(asyncio.get_running_loop())
+
+    async def serve(reader: Reader, writer: Writer) -> None:
+        await Http2Connection(reader, writer, world, BEHAVIOURS.__getitem__, 1).serve()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    where = b"localhost:%d" % server.sockets[0].getsockname()[1]
+    reader, writer = await proxy.connect()
+    writer.write(b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (where, where))
+    wire = H2Connection(H2Configuration(client_side=True))
+    wire.initiate_connection()
+    for number in (1, 3):
+        names = (b":method", b":scheme", b":authority", b":path")
+        fields = zip(names, (b"GET", b"http", where, b"/trailers"), strict=True)
+        wire.send_headers(number, list(fields), end_stream=True)
+    seen: list[Event] = []
+    async with asyncio.timeout(20):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(wire.data_to_send())
+        while sum(isinstance(event, StreamEnded) for event in seen) < 2:
+            seen += wire.receive_data(await reader.read(65536))
+    writer.close()
+    server.close()
+    assert [one.data for one in seen if isinstance(one, DataReceived) and one.data] == [
+        b"body with trailers"
+    ] * 2
+    assert {(one.protocol, one.connection) for one in world.seen} == {("h2", 1)}
+    for exchange in await proxy.exchanges():
+        assert (exchange.end, exchange.request.scheme) == (End.COMPLETE, "http")
+        assert exchange.response_body.trailers == ((b"x-digest", b"abc"), (b"x-rows", b"1"))
 
 
 @pytest.mark.parametrize(
