@@ -125,8 +125,9 @@ def _compile(anchor: str, rows: list[KeyFormat]) -> _Group:
     for width, of_word in sorted({_sort(end) for end in by_end}):
         ends = [end for end in by_end if _sort(end) == (width, of_word)]
         columns = ("".join(sorted({end[at] for end in ends})) for at in range(width))
+        one_of = "".join(f"[{re.escape(column)}]" for column in columns)
         before = _before([row for end in ends for row in by_end[end]], width)
-        ways.append(f"(?<={before}{''.join(f'[{re.escape(column)}]' for column in columns)})")
+        ways.append(f"(?<={one_of})" + (f"(?<={before}{one_of})" if before else ""))
     looks = [f"{_LONG}(?:{'|'.join(ways)})"] if ways else []
     peeks = [row for row in rows if row.peek]
     if peeks:
