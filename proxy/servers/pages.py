@@ -5,12 +5,15 @@ https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from proxy.core.http1 import Special
 from proxy.launch.api_token import is_loopback
 
-_OF_PAGES = frozenset({b"origin", b"sec-fetch-site"})
+_OF_PAGES = frozenset({b"origin", b"sec-fetch-site", b"host"})
+_INSIDE = (".localhost", ".internal")  # nobody's on the web; RFC 6761 and ICANN's 2024.07.29.06
 _WEB = frozenset({"http", "https"})
 
 
@@ -19,14 +22,14 @@ def is_admitted(special: Special) -> bool:
 
     A name that leads to this machine is no proof that it is this machine's (DNS rebinding), so what
     counts is the page's own address, whatever `Host` says. Extensions and desktop applications have
-    schemes of their own, which no web page can have.
+    schemes of their own, which no web page can have. Of a GET to the page's own name browsers say
+    neither, and nothing at all without TLS: then `Host` is the page's.
     """
     said = {name: value for name, value in special if name in _OF_PAGES}
-    if not said:
-        return True
     origin = said.get(b"origin")
     if origin is None:
-        return said[b"sec-fetch-site"] != b"cross-site"
+        host = said.get(b"host", b"").decode("latin-1")
+        return said.get(b"sec-fetch-site") != b"cross-site" and not _may_be_a_site(host)
     scheme, _, place = origin.decode("latin-1").partition("://")
     return bool(place) and (scheme not in _WEB or is_here(place))
 
@@ -38,6 +41,18 @@ def is_foreign(headers: Mapping[str, str]) -> bool:
         return headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}
     place = origin.partition("://")[2]
     return place != headers.get("Host") and not is_here(place)
+
+
+def _may_be_a_site(place: str) -> bool:
+    """Whether anybody on the web can have this name: no address, and none of a network inside."""
+    try:
+        host = urlsplit(f"//{place}").hostname or ""
+    except ValueError:
+        return True
+    with suppress(ValueError):
+        ip_address(host)
+        return False
+    return "." in host.rstrip(".") and not host.endswith(_INSIDE)
 
 
 def is_here(place: str) -> bool:
