@@ -4,7 +4,7 @@ Apart from `runtime`, because what only records can do without all that this loa
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from proxy.core.matching.rules import read as read_rule
 from proxy.core.model import Exchange, RequestHead
 from proxy.core.recording import ignore_rules
 from proxy.core.replay import Fixtures
+from proxy.core.replay.asks import Asks
 from proxy.core.replay.given import Given, of_environment
 from proxy.core.wire.mcp import FROM_SERVER, STDIO
 from proxy.engine.replayer import Mode, Replayer
@@ -86,13 +87,23 @@ def _index(
     rules: Iterable[IgnoreRule],
     load: Callable[[str], Exchange] | None = None,
 ) -> Fixtures:
-    return Fixtures.of(
-        (one for one in exchanges if not _by_server(one)),
+    asks = Asks()
+    made = Fixtures.of(
+        _of_clients(exchanges, asks),
         steps=step_of,
         ignore_rules=[*rules, *map(read_rule, runtime.settings.ignore_rules)],
         redact=redactor_of(runtime.settings, runtime.store).request,  # it serves one thread
         load=load,
     )
+    made.asks = asks.found()
+    return made
+
+
+def _of_clients(exchanges: Iterable[Exchange], asks: Asks) -> Iterator[Exchange]:
+    for one in exchanges:
+        asks.add(one)
+        if not _by_server(one):
+            yield one
 
 
 def _by_server(exchange: Exchange) -> bool:

@@ -6,9 +6,10 @@ import pytest
 from proxy import replays, runtime
 from proxy.config import Settings, load
 from proxy.core.matching import IgnoreRule
-from proxy.core.model import Event, Exchange, RequestHead, ResponseHead, Run
+from proxy.core.model import Body, Event, Exchange, Part, RequestHead, ResponseHead, Run
 from proxy.core.recording import dump, with_ignore_rules
 from proxy.core.replay import Hit, Playback
+from proxy.core.replay.asks import Ask
 from proxy.errors import RecordingNotFound
 from proxy.stores._api import AddExchange, OpenRun
 
@@ -54,10 +55,18 @@ async def test_fixtures_come_from_the_store_or_are_not_there(tmp_path: Path) -> 
 async def test_what_a_stdio_server_began_is_no_fixture(tmp_path: Path) -> None:
     made = await runtime.start(settings(tmp_path))
     writes: list[OpenRun | AddExchange] = [OpenRun(Run("r1", "a", "r1", 1.0))]
-    for number, target in enumerate(("/", "/client"), 1):
+    answer = Body(b"ok\n", (Part(9, 3),))
+    sent = {
+        "/": b'{"id":1,"method":"tools/call"}\n',
+        "/client": b'{"id":0,"method":"roots/list"}\n',
+    }
+    for number, (target, line) in enumerate(sent.items(), 1):
         head = RequestHead("POST", "mcp+stdio", "shop", 0, target, "stdio")
-        one = Exchange(f"x{number}", "r1", number, "mcp", 1.0, head, response=ResponseHead(200))
+        said = (head, Body(line), ResponseHead(200), answer)
+        one = Exchange(f"x{number}", "r1", number, "mcp", 1.0, *said)
         writes.append(AddExchange(one, Event("r1", "http", "x", 1.0)))
     made.store.write(writes)
-    assert [one.head.target for one in replays.fixtures(made, "r1").all] == ["/"]
+    found = replays.fixtures(made, "r1")
+    assert [one.head.target for one in found.all] == ["/"]
+    assert found.asks == {"x1": (Ask(0, sent["/client"]),)}  # it is asked again in that call
     await made.stop()

@@ -8,6 +8,7 @@ from proxy.core.model import End, Exchange, Headers
 
 if TYPE_CHECKING:  # comparing takes long to import, and forwarding does without
     from proxy.core.diff import Change
+    from proxy.core.replay.asks import Ask
 
 
 @dataclass(slots=True, frozen=True)
@@ -32,11 +33,13 @@ class Serve:
     """Answer from a recording. `pace` is seconds of replay per recorded second; 0 is at once.
 
     `differed` is told where what a client says in the course of the answer is not what it said.
+    `asks` is what the server asks its client before the answer ends.
     """
 
     exchange: Exchange
     pace: float = 0.0
     differed: Callable[[Sequence["Change"]], None] | None = None
+    asks: Sequence["Ask"] = ()
 
 
 @dataclass(slots=True, frozen=True)

@@ -153,7 +153,8 @@ class Replayer:
         served = adapted(found.exchange, tx.exchange.request, tx.request_bytes)
         if self.given is not None:
             served = self.given.answer(served)
-        return Serve(served, self.mode.pace, differed)
+        asks = session.playback.fixtures.asks.get(found.exchange.id, ())
+        return Serve(served, self.mode.pace, differed, asks)
 
     def reports(self) -> list[dict[str, Any]]:
         """Every session's report."""

@@ -2,7 +2,7 @@
 
 The handshake and the lists are answered as recorded however often and by whatever client they are
 asked for. A miss is a JSON-RPC error that names the recorded call that comes closest. A server that
-ended in the middle of a call ends there again.
+ended in the middle of a call ends there again, and one that asked its client something does, too.
 """
 
 import os
@@ -18,10 +18,12 @@ from proxy.core import jsonrpc, loose
 from proxy.core.model import End, Exchange, RequestHead, Run
 from proxy.core.recording import ignore_rules
 from proxy.core.replay import Fixtures, Hit, Miss, Playback, adapted, miss_body, miss_text
+from proxy.core.replay.asks import Ask, Asks
 from proxy.core.wire.mcp import FROM_SERVER, STDIO, TOO_LATE
 from proxy.errors import ConfigError, DashcamError
 from proxy.importers import load
 from proxy.launch.api_client import ApiClient
+from proxy.mcp.asking_back import AskingBack
 from proxy.mcp.pairing import Lines
 from proxy.replays import step_of
 from proxy.runtime import redactor_of
@@ -49,6 +51,7 @@ class Server:
     name: str
     playback: Playback
     handshake: dict[tuple[str, Any], list[Exchange]]
+    back: AskingBack = field(default_factory=AskingBack)
     missed: int = 0
     served: int = 0
     said: list[str] = field(default_factory=list)
@@ -57,7 +60,7 @@ class Server:
         """What the server says to a line of its client; empty when it says nothing."""
         asked = jsonrpc.of_kind(jsonrpc.messages(loose.parse(line).value), "request")
         if not asked:
-            return b""
+            return self.back.answered(line)
         method = jsonrpc.method(asked[0])
         head = RequestHead("POST", STDIO, self.name, 0, "/", "stdio")
         if len(asked) == 1 and (found := self._known(asked[0])) is not None:
@@ -89,7 +92,7 @@ class Server:
         answer = adapted(exchange, head, line).response_body.data
         if exchange.end is End.UPSTREAM_TRUNCATED:
             raise ServerDied(answer, exchange.error or "the server ended")
-        return answer
+        return self.back.begin(answer, self.playback.fixtures.asks.get(exchange.id, ()))
 
 
 def replayed(settings: Settings, ref: str, name: str | None, *, named: bool) -> int:
@@ -120,8 +123,9 @@ def relayed(api: ApiClient, run_id: str, name: str) -> int:
 
     Every message goes there, so that its report has all of them.
     """
+    back = AskingBack()
     try:
-        serve(lambda line: relay(api, run_id, name, line))
+        serve(lambda line: relay(api, run_id, name, line, back))
     except ServerDied as died:
         _write(died.args[0])
         _tell(died.args[1])
@@ -129,12 +133,12 @@ def relayed(api: ApiClient, run_id: str, name: str) -> int:
     return 0
 
 
-def relay(api: ApiClient, run_id: str, name: str, line: bytes) -> bytes:
+def relay(api: ApiClient, run_id: str, name: str, line: bytes, back: AskingBack) -> bytes:
     """What the replay at `api` has the server say to a line. Raises ServerDied."""
     found = jsonrpc.messages(loose.parse(line).value)
     asked = jsonrpc.of_kind(found, "request")
     if len(found) == len(jsonrpc.of_kind(found, "response")):
-        return b""  # to a request of the server, which asks nothing in a replay; or no message
+        return back.answered(line)  # or no message at all
     body = {"runId": run_id, "server": name, "message": line.decode("utf-8", "replace")}
     try:
         said = api.post("/answers", body)
@@ -144,7 +148,8 @@ def relay(api: ApiClient, run_id: str, name: str, line: bytes) -> bytes:
     if end == End.UPSTREAM_TRUNCATED:
         raise ServerDied(answer, str(said.get("error")))
     if end == End.COMPLETE:
-        return answer
+        asked_then = loose.array(said.get("asks"))
+        return back.begin(answer, [Ask(before, text.encode()) for before, text in asked_then])
     if end not in (End.MISSED, End.REFUSED):
         return b""  # the client had left, or cancelled
     missed = loose.obj(loose.parse(answer).value)
@@ -172,7 +177,9 @@ def _of(
     run: Run, exchanges: Iterable[Exchange], name: str | None, *, named: bool, redact: Any = None
 ) -> Server:
     recorded: dict[str, list[Exchange]] = defaultdict(list)
+    asks = Asks()
     for exchange in exchanges:
+        asks.add(exchange)
         if exchange.request.scheme == STDIO and exchange.request.target != FROM_SERVER:
             recorded[exchange.request.host].append(exchange)
     if not recorded:
@@ -197,6 +204,7 @@ def _of(
         elif jsonrpc.of_kind(asked, "request"):
             calls.append(exchange)
     fixtures = Fixtures.of(calls, steps=step_of, ignore_rules=ignore_rules(run), redact=redact)
+    fixtures.asks = asks.found()
     return Server(name, Playback(fixtures), dict(handshake))
 
 

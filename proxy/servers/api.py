@@ -219,7 +219,11 @@ class Api:
         head = RequestHead("POST", STDIO, server, 0, "/", "stdio")
         said = await ask(self.engine, run_id, head, message.encode("utf-8", "replace"))
         body = said.body.decode("utf-8", "replace")
-        return _json({"body": body, "end": str(said.end), "error": said.error})
+        answer: dict[str, Any] = {"body": body, "end": str(said.end), "error": said.error}
+        if said.asks:
+            asks = [[ask.before, ask.line.decode("utf-8", "replace")] for ask in said.asks]
+            answer["asks"] = asks
+        return _json(answer)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """See ROUTES."""

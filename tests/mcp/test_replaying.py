@@ -10,6 +10,7 @@ from proxy.core.model import Exchange, Run, Snapshot
 from proxy.core.recording import dump
 from proxy.core.wire.mcp import TOO_LATE
 from proxy.errors import ConfigError, DashcamError, StoreError
+from proxy.mcp.asking_back import AskingBack
 from proxy.mcp.pairing import Pairing
 from proxy.mcp.replaying import Server, ServerDied, make_server, relay, serve
 
@@ -119,6 +120,19 @@ def test_progress_comes_again_with_the_clients_token(tmp_path: Path) -> None:
     assert second["id"] == 8
 
 
+def test_what_the_server_asked_its_client_is_asked_again(tmp_path: Path) -> None:
+    pairing = Pairing("shop", "run_1", 0.0)
+    sample = asked(0, "sampling/createMessage", messages=[])
+    exchanges = pairing.line(1, from_client=True, data=ADD[0])
+    exchanges += pairing.line(2, from_client=False, data=sample)
+    exchanges += pairing.line(3, from_client=True, data=answered(0, text="hm"))
+    exchanges += pairing.line(4, from_client=False, data=ADD[1])
+    server = made(tmp_path, exchanges)
+    assert server.answer(asked("x", "tools/call", name="add", arguments={"a": 1})) == sample
+    said = server.answer(answered(0, text="another word"))
+    assert orjson.loads(said) == {"jsonrpc": "2.0", "id": "x", "result": {"sum": 41}}
+
+
 def test_what_came_when_it_was_cancelled_does_not_come_before(tmp_path: Path) -> None:
     exchanges = recorded(ADD, ADD_2)
     exchanges[0].notes = (TOO_LATE,)
@@ -183,9 +197,18 @@ MISSED = b'{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"no call"},"da
 
 def test_a_replay_that_runs_is_asked() -> None:
     api: Any = Api(body="answer\n", end="complete", error=None)
-    assert relay(api, "run_1", "shop", ASKED) == b"answer\n"
+    assert relay(api, "run_1", "shop", ASKED, AskingBack()) == b"answer\n"
     told = {"runId": "run_1", "server": "shop", "message": ASKED.decode()}
     assert api.asked == [("/answers", told)]
+
+
+def test_a_replay_that_runs_says_what_the_server_asks() -> None:
+    back = AskingBack()
+    sample = asked(0, "sampling/createMessage")
+    api: Any = Api(body="answer\n", end="complete", error=None, asks=[[0, sample.decode()]])
+    assert relay(api, "run_1", "shop", ASKED, back) == sample
+    assert relay(api, "run_1", "shop", answered(0), back) == b"answer\n"
+    assert len(api.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -198,21 +221,21 @@ def test_a_replay_that_runs_is_asked() -> None:
 )
 def test_what_the_replay_cannot_answer(said: dict[str, Any], message: str, data: Any) -> None:
     api: Any = Api(**said)
-    answer = orjson.loads(relay(api, "run_1", "shop", ASKED))
+    answer = orjson.loads(relay(api, "run_1", "shop", ASKED, AskingBack()))
     assert (answer["id"], answer["error"]["message"]) == (4, message)
     assert answer["error"].get("data") == data
 
 
 def test_ends_that_a_replay_has_recorded() -> None:
     gone: Any = Api(body="", end="client_gone", error=None)
-    assert relay(gone, "run_1", "shop", ASKED) == b""
+    assert relay(gone, "run_1", "shop", ASKED, AskingBack()) == b""
     died: Any = Api(body="half", end="upstream_truncated", error="exit code 3")
     with pytest.raises(ServerDied, match="exit code 3"):
-        relay(died, "run_1", "shop", ASKED)
+        relay(died, "run_1", "shop", ASKED, AskingBack())
 
 
 @pytest.mark.parametrize("said", [answered(1), b"\n", b"junk\n"])
 def test_what_asks_nothing_is_not_relayed(said: bytes) -> None:
     api: Any = Api()
-    assert relay(api, "run_1", "shop", said) == b""
+    assert relay(api, "run_1", "shop", said, AskingBack()) == b""
     assert api.asked == []

@@ -7,6 +7,7 @@ import pytest
 from proxy.core import records
 from proxy.core.model import Body, Event, Exchange, Part, RequestHead, ResponseHead, Run
 from proxy.core.replay import Fixtures
+from proxy.core.replay.asks import Ask
 from proxy.engine.replayer import Mode, Replayer
 from proxy.errors import StoreError
 from proxy.servers.api import ROUTES, openapi
@@ -108,12 +109,13 @@ async def test_a_stdio_server_of_a_replay(served: Served) -> None:
         assert "does not replay" in (await answer.json())["error"]["message"]
     recorded = records.read(records.EXCHANGE, over_stdio(1, "old"))
     fixtures = Fixtures.of([recorded], steps=lambda head, _body: head.host)
+    fixtures.asks = {recorded.id: [Ask(0, b'{"id":0}\n')]}
     served.engine.replays = Replayer(served.engine.router, Mode(), {"old": fixtures})
     call = recorded.request_body.data.decode().replace('"id":1', '"id":9')
     async with served.http.post(url, json={**asked, "message": call}) as answer:
         said = await answer.json()
     assert json.loads(said["body"]) == {"jsonrpc": "2.0", "id": 9, "result": {"content": []}}
-    assert said["end"] == "complete"
+    assert (said["end"], said["asks"]) == ("complete", [[0, '{"id":0}\n']])
     async with served.http.post(url, json=asked) as answer:
         assert (await answer.json())["end"] == "missed"
     async with served.http.post(url, json={"runId": "new"}) as answer:

@@ -6,16 +6,19 @@ same place and shape is no byte-for-byte match. It can be shared by any number o
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from proxy.core import canonical, plain, telemetry
 from proxy.core.kept import Kept
 from proxy.core.matching import IgnoreRule, Key, MatchRequest, exact, ignore, normalised
 from proxy.core.model import Body, End, Exchange, RequestHead
 from proxy.core.replay.origins import Origins
+
+if TYPE_CHECKING:
+    from proxy.core.replay.asks import Ask
 
 type Steps = Callable[[RequestHead, bytes], str]
 type Redact = Callable[[RequestHead, bytes], tuple[RequestHead, bytes]]
@@ -150,6 +153,7 @@ class Fixtures:
         self._steps = steps
         self._redact = redact
         self.loads = loads
+        self.asks: Mapping[str, Sequence[Ask]] = {}  # of a server, by the exchange it asked in
         self.at_hand = all(fixture.at_hand for fixture in fixtures)  # nothing is to be loaded
         self.origins = Origins(self)
         self._asked = Kept[tuple[str | None, RequestHead, bytes], MatchRequest]()
