@@ -10,8 +10,9 @@ text is parsed as a whole, so cut-off, broken and mixed texts are read as well a
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import groupby
 from urllib.parse import unquote_to_bytes
 
 from proxy.core import slices
@@ -21,10 +22,20 @@ from proxy.core.redaction.spans import Find
 from proxy.core.redaction.tokens import plain
 
 _ENDS = sorted({*NAME_ENDS, "lue"})
-_COLUMNS = "".join("[" + "".join(sorted({end[at] for end in _ENDS})) + "]" for at in range(3))
+
+
+def _either(letters: Iterable[str]) -> str:
+    """One of the letters, in either case: which is faster said so than with a flag."""
+    return f"[{''.join(sorted({case for one in letters for case in (one, one.upper())}))}]"
+
+
 # The last three letters of every name (and of `value`): column by column, then exactly.
-_COLUMN = "(?i:" + _COLUMNS + ")"
-_EXACT = "(?i:" + "|".join(_ENDS) + ")"
+_COLUMN = "".join(_either(end[at] for end in _ENDS) for at in range(3))
+_EXACT = "|".join(
+    f"{_either(first)}(?:{'|'.join(''.join(map(_either, end[1:])) for end in ends)})"
+    for first, ends in groupby(_ENDS, lambda end: end[0])
+)
+_EXACT = f"(?:{_EXACT})"
 _BEFORE = {
     ":": ("[\"']", "", r"\\[\"']"),
     "=": ("", " "),

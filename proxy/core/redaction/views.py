@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from proxy.core.slices import search
+from proxy.core.slices import find, search
 
 _UNICODE = re.compile(rb"\\++u00(?!5[cC])([2-7][0-9A-Fa-f])")
 # Characters that no serialiser has to escape, save quotes, which .NET writes as \u0022. Without one
@@ -77,7 +77,7 @@ def _plain(found: re.Match[bytes]) -> bytes:
 
 def unescaped(data: bytes) -> View | None:
     r"""The view without `\u00XX` escapes, None when they hide nothing."""
-    if b"\\" not in data or not search(_HIDING, data):
+    if b"\\" not in data or find(data, b"\\u00") < 0 or not search(_HIDING, data):
         return None
     return View(_UNICODE.sub(_plain, data), data, _UNICODE)
 
