@@ -5,12 +5,14 @@ are put together (`assembly`); this module does the rest, the same way for all: 
 wherever they hide, transport failures, request ids, rate limits, notes.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from proxy.core import faults, heads, loose, providers, streams
 from proxy.core.calls import Call, CallError, Message, Retrieval, ToolDef, ToolUse, Usage
+from proxy.core.condensing import condensed
 from proxy.core.model import End, Exchange, RequestHead, ResponseHead
 from proxy.errors import FormatError
 
@@ -64,6 +66,7 @@ class Dialect:
     name: ClassVar[str]
     vendor: ClassVar[str]  # the provider, where the host does not say
     kind: ClassVar[str] = "llm_call"
+    appended: ClassVar[re.Pattern[bytes] | None] = None  # see `condensed`
 
     def recognises(self, head: RequestHead, request: bytes) -> bool:  # noqa: ARG002 - the contract's
         """Whether this exchange is mine, from the request alone."""
@@ -224,12 +227,12 @@ class Dialect:
         kind: streams.Framing,
         assembly: streams.Assembly,
     ) -> Answer:
-        reader = streams.reader(kind)
-        for event in (*reader.feed(response), *reader.close()):
+        events, notes = self._events(response, kind)
+        for event in events:
             assembly.add(event)
         answer = self.answer(assembly.result(), exchange)
         answer.streamed = True
-        answer.notes += reader.notes
+        answer.notes += notes
         answer.complete = assembly.complete or (assembly.settled and exchange.end is End.COMPLETE)
         answer.error = assembly.error or answer.error
         if head.status >= _ERROR:
@@ -247,6 +250,21 @@ class Dialect:
                 embedded=True,
             )
         return answer
+
+    def _events(
+        self, response: bytes, kind: streams.Framing
+    ) -> tuple[list[streams.StreamEvent], list[str]]:
+        """The events of a stream, those alike as one, and what was odd about it."""
+        if kind == "sse" and self.appended is not None:
+            events, notes = _read(condensed(response, self.appended), kind)
+            if not notes:  # they name places in the stream as it came
+                return events, notes
+        return _read(response, kind)
+
+
+def _read(body: bytes, kind: streams.Framing) -> tuple[list[streams.StreamEvent], list[str]]:
+    reader = streams.reader(kind)
+    return [*reader.feed(body), *reader.close()], reader.notes
 
 
 def tool_use(id_: str | None, name: str | None, raw: str, *, finished: bool = True) -> ToolUse:

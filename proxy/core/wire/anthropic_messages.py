@@ -18,6 +18,9 @@ class AnthropicMessages(Dialect):
 
     name = "anthropic.messages"
     vendor = "anthropic"
+    appended = re.compile(
+        rb'"delta": ?\{ ?"type": ?"[a-z_]+", ?"(?:text|thinking|partial_json)": ?"'
+    )
 
     @override
     def recognises(self, head: RequestHead, request: bytes) -> bool:

@@ -46,6 +46,10 @@ class OpenAIChat(Dialect):
 
     name = "openai.chat"
     vendor = "openai"
+    appended = re.compile(
+        rb'"delta": ?\{ ?"(?:content|reasoning_content|reasoning)": ?"'
+        rb'|"function": ?\{ ?"arguments": ?"'
+    )
 
     @override
     def recognises(self, head: RequestHead, request: bytes) -> bool:
