@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 MAX_DEPTH = 64
+_TEXT = 1  # the group of a string
 _TOKEN = re.compile(
-    rb"\"(?P<text>(?:[^\"\\]++|\\.)*+)(?:\"|\\?\Z)|[{}\[\],:]|(?P<scalar>[^\s{}\[\],:\"]++)",
+    rb"\"((?:[^\"\\]++|\\.)*+)(?:\"|\\?\Z)|[{}\[\],:]|([^\s{}\[\],:\"]++)",
     re.DOTALL,
 )
 _ESCAPE = re.compile(
@@ -57,13 +58,17 @@ def walk(data: bytes) -> Iterator[Value]:
     deeper = 0
     is_name = False
     for token in _TOKEN.finditer(data):
-        char = token[0][:1]
-        group = token.lastgroup
-        if group and is_name and node is not None:
-            node.name = decode(token[group])
-        elif group:
-            place = node.next_place if node is not None else ""
-            yield Value(node, place, *token.span(group), group == "text")
+        group = token.lastindex
+        if group:
+            if is_name and node is not None:
+                node.name = decode(token[group])
+            else:
+                place = node.next_place if node is not None else ""
+                yield Value(node, place, *token.span(group), group == _TEXT)
+            continue
+        char = token[0]
+        if char == b":":
+            is_name = is_name and node is None
         elif char in b"{[":
             is_name = char == b"{"
             if node is not None and node.level >= MAX_DEPTH:
