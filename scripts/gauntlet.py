@@ -74,7 +74,11 @@ ROWS = {  # the longest first
         "3,000",
         variables={"DASHCAM_LOOKALIKES": "120"},
     ),
-    "disk full": Row("tests/stores/test_faults.py -k full_disk tests/e2e/test_faults.py", 1, "-"),
+    "disk full": Row(
+        "tests/stores/test_faults.py::test_a_full_disk_can_be_cleaned_up tests/e2e/test_faults.py",
+        1,
+        "-",
+    ),
     "API without its token": Row("tests/servers/test_app.py", 1, "every route"),
 }
 

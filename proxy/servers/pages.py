@@ -13,7 +13,8 @@ from proxy.core.http1 import Special
 from proxy.launch.api_token import is_loopback
 
 _OF_PAGES = frozenset({b"origin", b"sec-fetch-site", b"host"})
-_INSIDE = (".localhost", ".internal")  # nobody's on the web; RFC 6761 and ICANN's 2024.07.29.06
+# Nobody's on the web: RFC 6761, and what ICANN has reserved in 2024.
+_INSIDE = (".localhost", ".internal", ".test")
 _WEB = frozenset({"http", "https"})
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 SECRET: Final = b"sk-s3cr3t-5f1e"
-_HOST = b"Host: api.example\r\n"
+_HOST = b"Host: api.test\r\n"
 _KEY = b"Authorization: Bearer " + SECRET + b"\r\n"
 _CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
@@ -58,11 +58,11 @@ _REQUEST_LINES = {
     "tab in the target": _get(b"GET /a\tb HTTP/1.1"),
     "bare CR in the target": _get(b"GET /a\rb HTTP/1.1"),
     "bare LF in the target": _get(b"GET /a\nb HTTP/1.1"),
-    "authority form": _get(b"GET api.example:443 HTTP/1.1"),
-    "tunnel in a tunnel": _get(b"CONNECT api.example:443 HTTP/1.1"),
+    "authority form": _get(b"GET api.test:443 HTTP/1.1"),
+    "tunnel in a tunnel": _get(b"CONNECT api.test:443 HTTP/1.1"),
     "asterisk for another method": _get(b"GET * HTTP/1.1"),
     "path without a slash": _get(b"GET v1/models HTTP/1.1"),
-    "URL without a scheme": _get(b"GET ://api.example/ HTTP/1.1"),
+    "URL without a scheme": _get(b"GET ://api.test/ HTTP/1.1"),
 }
 
 _HOSTS = {
@@ -70,10 +70,10 @@ _HOSTS = {
     "two Hosts": _post(b"Host: other.example\r\n"),
     "two equal Hosts": _post(_HOST),
     "two Hosts in HTTP/1.0": b"GET / HTTP/1.0\r\n" + _HOST + _HOST + _KEY + b"\r\n",
-    "list of Hosts": b"GET / HTTP/1.1\r\nHost: a.example, b.example\r\n" + _KEY + b"\r\n",
-    "blank in the Host": b"GET / HTTP/1.1\r\nHost: a.example b.example\r\n" + _KEY + b"\r\n",
-    "path in the Host": b"GET / HTTP/1.1\r\nHost: a.example/x\r\n" + _KEY + b"\r\n",
-    "user in the Host": b"GET / HTTP/1.1\r\nHost: " + SECRET + b"@a.example\r\n\r\n",
+    "list of Hosts": b"GET / HTTP/1.1\r\nHost: a.test, b.example\r\n" + _KEY + b"\r\n",
+    "blank in the Host": b"GET / HTTP/1.1\r\nHost: a.test b.example\r\n" + _KEY + b"\r\n",
+    "path in the Host": b"GET / HTTP/1.1\r\nHost: a.test/x\r\n" + _KEY + b"\r\n",
+    "user in the Host": b"GET / HTTP/1.1\r\nHost: " + SECRET + b"@a.test\r\n\r\n",
 }
 
 _LENGTHS = {
@@ -135,8 +135,8 @@ _HEADERS = {
     "bare CR hides a coding": _post(b"X-A: one\rTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"),
     "CR CR LF": _post(b"X-A: one\r\r\n"),
     "bare LF in a value": _post(b"X-A: one\nX-B: two\r\n"),
-    "LF line ends": b"GET / HTTP/1.1\nHost: a.example\nX-Key: " + SECRET + b"\n\n",
-    "CR line ends": b"GET / HTTP/1.1\rHost: a.example\rX-Key: " + SECRET + b"\r\r",
+    "LF line ends": b"GET / HTTP/1.1\nHost: a.test\nX-Key: " + SECRET + b"\n\n",
+    "CR line ends": b"GET / HTTP/1.1\rHost: a.test\rX-Key: " + SECRET + b"\r\r",
     "LF blank line": b"GET / HTTP/1.1\r\n" + _HOST + _KEY[:-2] + b"\n\r\n",
     "NUL in a value": _post(b"X-A: one\x00two\r\n"),
     "control byte in a value": _post(b"X-A: one\x01two\r\n"),
@@ -270,12 +270,12 @@ ODD: Final[Mapping[str, tuple[bytes, bytes]]] = {
         ("HTTP/1.0 without a Host", b"GET / HTTP/1.0\r\n\r\n", b""),
         ("unknown method", _get(b"M-SEARCH!#$%&'*+.^_`|~ / HTTP/1.1"), b""),
         ("OPTIONS *", _get(b"OPTIONS * HTTP/1.1"), b""),
-        ("absolute form", _get(b"GET http://api.example/a?b HTTP/1.1"), b""),
+        ("absolute form", _get(b"GET http://api.test/a?b HTTP/1.1"), b""),
         ("obs-text in the target", _get(b"GET /caf\xc3\xa9 HTTP/1.1"), b""),
         ("unescaped target", _get(b'GET /a|b{c}"d"<e>^`\\[f]?g=[1]#h HTTP/1.1'), b""),
         ("IPv6 Host", b"GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n", b""),
         ("Host with an underscore", b"GET / HTTP/1.1\r\nHost: my_tool:80\r\n\r\n", b""),
-        ("Host in blanks", b"GET / HTTP/1.1\r\nHost: \t a.example \t\r\n\r\n", b""),
+        ("Host in blanks", b"GET / HTTP/1.1\r\nHost: \t a.test \t\r\n\r\n", b""),
         ("empty value", _post(b"X-A:\r\n"), b""),
         ("no blank after the colon", _post(b"X-A:one\r\n"), b""),
         ("blanks and tabs in a value", _post(b"X-A: \t one \t two \t \r\n"), b""),

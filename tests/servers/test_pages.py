@@ -35,6 +35,7 @@ ADMITTED = (
     b"Host: 10.0.0.7",
     b"Host: dashcam:8081",
     b"Host: host.docker.internal:8081",
+    b"Host: gateway.test:8081",
     b"User-Agent: one without a Host",
 )
 
