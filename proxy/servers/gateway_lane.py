@@ -23,7 +23,6 @@ from proxy.core.http1 import (
 from proxy.core.http1_messages import CONTINUE, answer_bytes, body_bytes, expects_continue
 from proxy.core.http1_response import ResponseStream, response_head
 from proxy.core.model import End, RequestHead, ResponseHead
-from proxy.core.replay.conversation import is_conversation
 from proxy.core.serving import acts
 from proxy.engine import answers
 from proxy.engine.endings import ABRUPT, break_off
@@ -34,7 +33,7 @@ from proxy.engine.upstream import Connection, UpstreamError
 from proxy.errors import FormatError
 from proxy.servers.client import HIGH_WATER, Factory
 from proxy.servers.gateway import Gateway
-from proxy.servers.gateway_sockets import Sockets
+from proxy.servers.gateway_sockets import SWITCHING, Sockets
 from proxy.servers.passing import IDEMPOTENT, upstream_head
 
 
@@ -414,7 +413,8 @@ class Lane(Sockets):
 
     async def _serve(self, tx: Tx, decision: Serve) -> None:
         """Plays a recorded answer back, broken ones included; what comes at once is one write."""
-        if is_conversation(decision.exchange):
+        recorded = decision.exchange.response
+        if recorded is not None and recorded.status == SWITCHING:
             await self._converse(tx, decision)
             return
         wire = b""

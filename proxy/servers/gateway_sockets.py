@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from proxy.core.decisions import Serve
 from proxy.core.model import End
-from proxy.core.replay.conversation import Conversation, Say
 from proxy.engine.recorder import Tx
 from proxy.engine.relay import Relay, goodbye
 from proxy.engine.upstream import Connection
 from proxy.servers.client import Client
+
+if TYPE_CHECKING:
+    from proxy.core.replay.conversation import Say
+
+SWITCHING = 101
 
 
 class Sockets(Client):
@@ -74,6 +78,8 @@ class Sockets(Client):
 
     async def _converse(self, tx: Tx, decision: Serve) -> None:
         """Plays a recorded conversation back; the client's part is its own."""
+        from proxy.core.replay.conversation import Conversation  # noqa: PLC0415 - a replay has it
+
         talk = Conversation(decision.exchange, decision.pace, decision.differed)
         self._keep = False
         heard = self._heard = asyncio.Event()
@@ -89,7 +95,7 @@ class Sockets(Client):
                     tx.frame(from_client=True, opcode=message[0], data=message[1])
                 await self._say(tx, said)
 
-    async def _say(self, tx: Tx, said: Iterable[Say]) -> None:
+    async def _say(self, tx: Tx, said: "Iterable[Say]") -> None:
         for one in said:
             if one.delay:
                 await asyncio.sleep(one.delay)
