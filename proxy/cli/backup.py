@@ -1,6 +1,10 @@
 """`dashcam backup`: a copy of the store that opens as one."""
 
+import signal
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -29,6 +33,7 @@ def command(cli: Cli, *, file: str, force: bool) -> None:
         raise taken(path)
     private_files.make_folder(path.parent)
     with (
+        _ended_in_order(),
         reading(cli) as store,
         tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder,
     ):
@@ -50,3 +55,13 @@ def command(cli: Cli, *, file: str, force: bool) -> None:
         put_json({"file": str(path), "bytes": written})
     else:
         note(f"wrote {path} ({size(written)})")
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM ends what is in here as Ctrl-C does: no half of a copy stays behind."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,5 +1,7 @@
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,23 @@ def test_nothing_is_overwritten_unless_forced(dashcam: Dashcam) -> None:
     assert Path("copy.db").read_text() == "mine"
     assert dashcam("backup", "copy.db", "--force").code == 0
     assert dashcam("runs", "--store", "sqlite:///copy.db").out.count("run_") == 2
+
+
+TOLD_TO_STOP = """
+import os, signal
+from proxy.cli import main
+from proxy.stores.sqlite import SqliteStore
+
+copied = SqliteStore.backup
+def backup(self, path):
+    copied(self, path)
+    os.kill(os.getpid(), signal.SIGTERM)
+SqliteStore.backup = backup
+main(["backup", "away/copy.db"])
+"""
+
+
+def test_told_to_stop_it_leaves_nothing_behind() -> None:
+    done = subprocess.run([sys.executable, "-c", TOLD_TO_STOP], check=False)
+    assert done.returncode == 128 + 15
+    assert list(Path("away").iterdir()) == []
