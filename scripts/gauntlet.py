@@ -47,30 +47,32 @@ class Row(NamedTuple):
 
 
 ROWS = {  # the longest first
-    "kill -9 under load": Row(
-        "tests/e2e/test_kill.py", 12, "1,000 kills", variables={"DASHCAM_KILLS": "1000"}
-    ),
-    "secrets": Row(
-        "tests/conformance/test_secrets.py -k planted",
-        8,
-        "21,000 secrets: 66 formats, 14 places, 23 of each",
-        variables={"DASHCAM_SECRETS": "23"},
-    ),
-    "power cuts": Row("tests/stores/test_faults.py -k power", 6, "10,000 cuts", 2),
-    "each file operation fails": Row(
-        "tests/stores/test_faults.py -k operation", 6, "every single one", 3
-    ),
     "kill -9 of a writing store": Row(
         "tests/stores/test_sqlite_processes.py -k 'killed_writer or too_early'",
-        7,
+        14,
         "10,000 kills",
         variables={"DASHCAM_STORE_KILLS": "10000"},
     ),
+    "kill -9 under load": Row(
+        "tests/e2e/test_kill.py", 9, "1,000 kills", variables={"DASHCAM_KILLS": "1000"}
+    ),
+    "secrets": Row(
+        "tests/conformance/test_secrets.py -k planted",
+        6,
+        "23,100 secrets: 66 formats, 14 places, 25 of each",
+        variables={"DASHCAM_SECRETS": "25"},
+    ),
+    "each file operation fails": Row(
+        "tests/stores/test_faults.py -k operation", 5, "every single one", 3
+    ),
+    "malformed requests": Row(
+        "tests/addons/test_gauntlet.py", 4, "10,000 requests at each entrance", 5
+    ),
+    "power cuts": Row("tests/stores/test_faults.py -k power", 3, "10,000 cuts in each mode", 2),
     "tampering": Row("tests/stores/test_sqlite_chain_verify.py -k any_change", 2, "1,000 changes"),
-    "malformed requests": Row("tests/addons/test_gauntlet.py", 2.5, "10,000 requests", 5),
     "look-alikes": Row(
         "tests/conformance/test_secrets.py -k looks_like",
-        1.5,
+        2,
         "3,000",
         variables={"DASHCAM_LOOKALIKES": "120"},
     ),

@@ -28,7 +28,7 @@ from tests.stores.faulty_vfs import Disk, Faulty, Op
 type Call = Callable[..., AddExchange]
 
 GAUNTLET = bool(os.environ.get("DASHCAM_GAUNTLET"))
-CUTS = 5000 if GAUNTLET else 20  # of each mode
+CUTS = 10_000 if GAUNTLET else 20  # of each mode
 EACH = 1 if GAUNTLET else 41  # of how many operations one is made to fail
 UNLINKED = """
 SELECT count(*) FROM exchanges x WHERE NOT EXISTS (SELECT 1 FROM chain c WHERE c.ref = x.event_id)
