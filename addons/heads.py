@@ -3,9 +3,11 @@
 import contextlib
 
 from proxy.core.correlation import forwarded, is_ours
-from proxy.core.http1 import Head
+from proxy.core.http1 import Head, connection_tokens
 from proxy.core.model import RequestHead
 from proxy.errors import FormatError
+
+_LAST = frozenset({b"close"})
 
 
 def absolute(target: str) -> tuple[str, str, int, str]:
@@ -29,14 +31,20 @@ def absolute(target: str) -> tuple[str, str, int, str]:
 
 
 def upstream_head(head: Head, request: RequestHead, raw: bytes, absolute: bool) -> bytes:
-    """The head as it goes on: the bytes as they came, without what was for us."""
+    """The head as it goes on: the bytes as they came, without what was for us.
+
+    That the client's connection ends after this is for us, too: ours to the upstream need not.
+    """
     ours = forwarded(head.headers) is not head.headers
-    if not ours and not absolute:
+    last = head.version == b"HTTP/1.1" and connection_tokens(head.special) == _LAST
+    if not ours and not absolute and not last:
         return raw
     first, _, lines = raw.partition(b"\r\n")
     if absolute:
         first = b"%b %b %b" % (head.method, request.target.encode("latin-1"), head.version)
     kept = [line for line in lines.split(b"\r\n") if not is_ours(line.partition(b":")[0])]
+    if last:
+        kept = [line for line in kept if line.partition(b":")[0].lower() != b"connection"]
     if absolute:  # the target's authority counts, whatever Host says (RFC 9112, 3.2.2)
         kept = [_host(line, request) for line in kept]
     return b"\r\n".join((first, *kept))

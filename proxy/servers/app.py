@@ -118,7 +118,7 @@ class Site:
             return
         if not self.wide and not path.startswith("/api/") and self._is_gateway(request):
             if not is_admitted(special_of(request.raw_headers)):
-                raise _elsewhere()
+                raise _elsewhere("use http://127.0.0.1 or http://localhost")
             return
         if not self.wide and not is_here(request.headers.get("Host", "")):
             raise web.HTTPForbidden(
@@ -143,8 +143,8 @@ class Site:
         return any(hmac.compare_digest(one, self.token.encode()) for one in given)
 
 
-def _elsewhere() -> web.HTTPForbidden:
-    return web.HTTPForbidden(text=_text("requests from other sites are refused"))
+def _elsewhere(hint: str | None = None) -> web.HTTPForbidden:
+    return web.HTTPForbidden(text=_text("requests from other sites are refused", hint))
 
 
 def _given(path: str, headers: Mapping[str, str]) -> Iterator[bytes]:

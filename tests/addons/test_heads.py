@@ -36,6 +36,13 @@ def test_targets_that_are_none(target: str) -> None:
         (b"host: A.test", True, b"host: A.test"),
         (b"Host: a.test:80", True, b"Host: a.test:80"),
         (b"Host: a.test\r\nDashcam-Run: r\r\nX: 1", False, b"Host: a.test\r\nX: 1"),
+        (b"Host: a.test\r\nconnection: Close\r\nX: 1", False, b"Host: a.test\r\nX: 1"),
+        (
+            b"Host: a.test\r\nConnection: keep-alive",
+            False,
+            b"Host: a.test\r\nConnection: keep-alive",
+        ),
+        (b"Host: a.test\r\nConnection: close, x", False, b"Host: a.test\r\nConnection: close, x"),
     ],
 )
 def test_what_goes_on(lines: bytes, absolute_form: bool, expected: bytes) -> None:
