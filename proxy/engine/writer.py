@@ -340,7 +340,8 @@ class Writer:
         if isinstance(write, AddOutcome):
             said = write.outcome
             impact = json(said.user_impact)
-            return AddOutcome(replace(said, reason=json(said.reason), user_impact=impact))
+            label, reason = json(said.label), json(said.reason)
+            return AddOutcome(replace(said, label=label, reason=reason, user_impact=impact))
         return write
 
     def _exchange(self, tx: Finished) -> list[Write]:

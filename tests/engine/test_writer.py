@@ -20,6 +20,7 @@ from proxy.core.model import (
     ResponseHead,
     Run,
 )
+from proxy.core.redaction.redactor import Redactor
 from proxy.core.schemas import Book, Declared
 from proxy.engine import writer as writer_module
 from proxy.engine.finished import Ready
@@ -290,6 +291,16 @@ async def test_a_callers_outcome_is_not_judged_over(writer: Writer, store: Memor
     await writer.close_run("r", 9.0, exit_code=3, ended_by="exit")
     assert [outcome.source for outcome in store.outcomes("r")] == ["caller"]
     assert store.find_run("r").outcome == "Completed"
+
+
+async def test_a_callers_outcome_keeps_no_secret(writer: Writer, store: MemoryStore) -> None:
+    writer._redactor = Redactor(bytes(32))
+    secret = "ghp_" + "a1B2c3D4e5F6" * 3
+    mine = Outcome("r", secret, "Failed", "Tool Error", secret, None, secret, 5.0, source="caller")
+    writer.put(OpenRun(Run("r", secret, "r", 1.0)), AddOutcome(mine))
+    await writer.close_run("r", 9.0, exit_code=3, ended_by="exit")
+    assert secret not in repr(store.outcomes("r"))
+    assert store.outcomes("r")[0].label == store.find_run("r").label
 
 
 async def test_runs_that_end_together_are_one_commit_and_one_that_fails_costs_no_other() -> None:

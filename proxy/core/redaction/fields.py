@@ -81,7 +81,8 @@ def _before_break(data: bytes, start: int, end: int) -> int:
 def header(value: bytes, rule: Rule, *, listed: bool) -> Iterator[Find]:
     """The credentials in a header's value; `listed` when its very name is known."""
     if rule in (Rule.COOKIE, Rule.SET_COOKIE):
-        for start, end in cookie_values(value, first_only=rule is Rule.SET_COOKIE):
+        only_first = rule is Rule.SET_COOKIE
+        for start, end in cookie_values(value, first_only=only_first, nameless=True):
             yield Find(start, end, value[start:end])
         return
     if rule is Rule.PROTOCOLS:

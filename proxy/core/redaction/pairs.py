@@ -308,14 +308,23 @@ def _element(data: bytes, at: int) -> Iterator[Find]:
         yield Find(found.start(1), found.end(1), found[1])
 
 
-def cookie_values(text: bytes, *, first_only: bool) -> Iterator[tuple[int, int]]:
-    """Where the values in a cookie header are; of Set-Cookie only each cookie's own."""
+def cookie_values(
+    text: bytes, *, first_only: bool, nameless: bool = False
+) -> Iterator[tuple[int, int]]:
+    """Where the values in a cookie header are; of Set-Cookie only each cookie's own.
+
+    A `nameless` cookie is all value (draft-ietf-httpbis-rfc6265bis, 5.6).
+    """
     at = 0
     cuts = [found.end() for found in _COOKIE_COMMA.finditer(text)] if first_only else []
     for stop in (*cuts, len(text)):
         for piece in text[at:stop].split(b";"):
             name, equals, value = piece.partition(b"=")
-            start = at + len(name) + 1
+            if nameless and not equals:
+                name, equals, value = b"", b"=", piece
+                start = at
+            else:
+                start = at + len(name) + 1
             at += len(piece) + 1
             value = value.rstrip(b", \t\r\n") if first_only else value.rstrip(b" \t\r\n")
             start += len(value) - len(value.lstrip(b' \t"'))

@@ -275,7 +275,8 @@ class Redactor:
                 for key, one in value.items()
             }
         if isinstance(value, list | tuple):
-            return [self._json(one, rule, depth + 1) for one in value]
+            pairs = zip((None, *value), value, strict=False)
+            return [self._json(one, rule or _flag(last, one), depth + 1) for last, one in pairs]
         return value
 
     def _clean(self, data: bytes, finds: Iterable[Find] | None = None) -> bytes:
@@ -293,6 +294,13 @@ class Redactor:
         if self._keep is not None:
             self._keep(made, hit.value)
         return made
+
+
+def _flag(last: Any, value: Any) -> Rule | None:
+    """How a value is treated that comes after `last` in a list of arguments: --api-key VALUE."""
+    if not isinstance(last, str) or not last.startswith("-") or not isinstance(value, str):
+        return None
+    return None if value.startswith(("-", "$")) else names.key_rule(last.lstrip("-").encode())
 
 
 def _with_length(headers: Headers, size: int) -> tuple[Headers, bool]:

@@ -137,6 +137,34 @@ def test_basic_credentials_teach_their_password() -> None:
     assert b"hunter22birds" not in done.response_body.data
 
 
+NAMELESS = "S5fpsxyFkHSaV82EhbDO"
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        (b"cookie", b"%b"),
+        (b"cookie", b"; %b ; "),
+        (b"cookie2", b"%b"),
+        (b"set-cookie", b"%b; Secure; HttpOnly"),
+    ],
+)
+def test_a_cookie_without_a_name_is_all_value(name: bytes, line: bytes) -> None:
+    done = fresh().exchange(exchange(headers=((name, line % NAMELESS.encode()),)))
+    before, _, after = line.partition(b"%b")
+    new = done.request.headers[0][1]
+    assert new.startswith(before + b"SECRET-")
+    assert new.endswith(after)
+    assert NAMELESS.encode() not in new
+
+
+def test_an_argument_after_its_flag_in_a_list() -> None:
+    command = ["agent", "--api-key", NAMELESS, "--password", "--verbose", "--token", "$TOKEN", "x"]
+    _, _, hidden, *rest = fresh().json({"command": command})["command"]
+    assert hidden.startswith("SECRET-")
+    assert rest == command[3:]
+
+
 def test_a_key_among_websocket_protocols() -> None:
     """It goes from the offer and from its echo, and is found again in a message."""
     offer = ((b"Sec-WebSocket-Protocol", b"realtime, openai-insecure-api-key.Zq81Xw72Mn"),)
