@@ -10,6 +10,8 @@ _END = b"\n\n"
 _LAST = b'"}'  # the text is the last member of its object
 # The inside of a JSON string (RFC 8259, section 7), up to where it is none.
 _TEXT = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
+# OpenAI makes all events of a stream about as long, by a last member that says nothing.
+_PADDING = re.compile(rb', ?"obfuscation": ?"[0-9A-Za-z]*+"\}\Z')
 
 
 def condensed(stream: bytes, appended: re.Pattern[bytes]) -> bytes:
@@ -27,7 +29,7 @@ def condensed(stream: bytes, appended: re.Pattern[bytes]) -> bytes:
     for event in events:
         if head and event.startswith(head):
             end = _text_end(event, len(head))
-            if event[end:] == tail:
+            if event[end:] == tail or _tail(event, end) == tail:
                 texts.append(event[len(head) : end])
                 continue
         if head:
@@ -35,7 +37,7 @@ def condensed(stream: bytes, appended: re.Pattern[bytes]) -> bytes:
         head = _head(event, appended)
         if head:
             end = _text_end(event, len(head))
-            texts, tail = [event[len(head) : end]], event[end:]
+            texts, tail = [event[len(head) : end]], _tail(event, end)
         else:
             made.append(event)
     if head:
@@ -49,6 +51,11 @@ def _head(event: bytes, appended: re.Pattern[bytes]) -> bytes:
     if found is None or appended.search(event, found.end()) is not None:
         return b""
     return event[: found.end()] if event.startswith(_LAST, _text_end(event, found.end())) else b""
+
+
+def _tail(event: bytes, end: int) -> bytes:
+    """What stands behind the text of an event, without padding."""
+    return _PADDING.sub(b"}", event[end:])
 
 
 def _text_end(event: bytes, begin: int) -> int:

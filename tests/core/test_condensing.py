@@ -30,6 +30,10 @@ def stream(*events: str) -> bytes:
         (['{"d":"a"}', '{"x":1}', '{"d":"b"}'], ['{"d":"a"}', '{"x":1}', '{"d":"b"}']),
         (['{"n":1,"d":"a"}', '{"n":2,"d":"b"}'], ['{"n":1,"d":"a"}', '{"n":2,"d":"b"}']),
         (['{"d":"a"},"n":1', '{"d":"b"},"n":2'], ['{"d":"a"},"n":1', '{"d":"b"},"n":2']),
+        (
+            ['{"c":{"d":"a"},"obfuscation":"x1"}', '{"c":{"d":"b"},"obfuscation":"y"}'],
+            ['{"c":{"d":"ab"}}'],
+        ),
         # Not the last of its object, twice in an event, and no text of JSON.
         (['{"d":"a","n":1}', '{"d":"b","n":1}'], ['{"d":"a","n":1}', '{"d":"b","n":1}']),
         (['[{"d":"a"},{"d":"x"}]'] * 2, ['[{"d":"a"},{"d":"x"}]'] * 2),
@@ -66,6 +70,10 @@ def chat(delta: dict[str, Any]) -> dict[str, Any]:
     return {"id": "c1", "object": "chat.completion.chunk", "model": "m", "choices": [choice]}
 
 
+def padded(text: str) -> dict[str, Any]:
+    return chat({"content": text}) | {"usage": None, "obfuscation": "xY3"[: len(text)]}
+
+
 def tool(arguments: str, **more: Any) -> dict[str, Any]:
     return chat({"tool_calls": [{"index": 0, "function": {"arguments": arguments}, **more}]})
 
@@ -84,6 +92,7 @@ TEXTS = st.one_of(
 EVENTS = {
     openai_chat.FORMAT: st.one_of(
         TEXTS.map(lambda text: chat({"content": text})),
+        TEXTS.map(padded),
         TEXTS.map(lambda text: chat({"reasoning_content": text})),
         TEXTS.map(lambda text: chat({"role": "assistant", "content": text})),
         TEXTS.map(tool),
