@@ -11,6 +11,7 @@ from mitmproxy.proxy import commands
 from addons._lane import Commands, Lane
 from addons.hooks import WaitHook
 from proxy.core.decisions import Serve
+from proxy.core.heads import is_websocket
 from proxy.core.http1 import keeps_alive
 from proxy.core.model import End
 from proxy.core.replay.conversation import Conversation, Say, is_conversation
@@ -30,7 +31,7 @@ class Playing(Lane):
         """Plays a recorded answer back, broken ones included; what comes at once is one write."""
         tx = self._tx
         assert tx is not None  # noqa: S101 - only called while a request is open
-        if is_conversation(decision.exchange):
+        if is_conversation(decision.exchange) and is_websocket(tx.exchange.request):
             yield from self._converse(tx, decision)
             return
         wire = b""

@@ -18,7 +18,7 @@ _SMALL = 16 * 1024  # bytes of a body whose acts are worth remembering: it may b
 _CHUNKED: Headers = ((b"transfer-encoding", b"chunked"),)
 _SWITCHING = 101
 _OLD = "HTTP/1.0"
-_NO_SOCKETS = "a WebSocket conversation is replayed over HTTP/1.1 through the forward proxy"
+_NO_SOCKETS = "a WebSocket conversation is replayed to who asks for one, over HTTP/1.1"
 _NO_BODY = frozenset({204, 304})
 _WHOLE = frozenset({End.COMPLETE, End.REFUSED, End.MISSED})
 # Where there was no answer, and nobody to say why.

@@ -3,7 +3,7 @@
 import hmac
 import json
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -77,7 +77,7 @@ class Site:
             for name, value in reversed(head.headers)
         }
         path = unquote(head.target.decode("latin-1"))
-        return not is_foreign(headers) and self._has_token(path, headers)
+        return not is_foreign(headers) and self._is_one(_given_to_the_gateway(path, headers))
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Next) -> web.StreamResponse:
@@ -116,7 +116,8 @@ class Site:
         path = request.path
         if path in _OPEN:
             return
-        if not self.wide and not path.startswith("/api/") and self._is_gateway(request):
+        for_gateway = not path.startswith("/api/") and self._is_gateway(request)
+        if not self.wide and for_gateway:
             if not is_admitted(special_of(request.raw_headers)):
                 raise _elsewhere("use http://127.0.0.1 or http://localhost")
             return
@@ -131,15 +132,19 @@ class Site:
             raise _elsewhere()
         if not self.wide and path in _NUMBERS:
             return
-        if not self._has_token(path, request.headers):
+        if for_gateway:
+            if not self._is_one(_given_to_the_gateway(path, request.headers)):
+                hint = "send DASHCAM_TOKEN: a header Dashcam-Token, or /key-TOKEN/NAME as base URL"
+                raise web.HTTPUnauthorized(text=_text("this gateway asks for its token", hint))
+        elif not self._is_one(_given(request.headers)):
             hint = "send DASHCAM_TOKEN, or what `api-token` in `home` says: Authorization: Bearer …"
             raise web.HTTPUnauthorized(text=_text("this API asks for its token", hint))
 
     def _is_gateway(self, request: web.Request) -> bool:
         return request.match_info.handler == self._no_gateway
 
-    def _has_token(self, path: str, headers: Mapping[str, str]) -> bool:
-        given = _given(path, headers)
+    def _is_one(self, given: Iterable[bytes]) -> bool:
+        """Whether the token is among these."""
         return any(hmac.compare_digest(one, self.token.encode()) for one in given)
 
 
@@ -147,19 +152,28 @@ def _elsewhere(hint: str | None = None) -> web.HTTPForbidden:
     return web.HTTPForbidden(text=_text("requests from other sites are refused", hint))
 
 
-def _given(path: str, headers: Mapping[str, str]) -> Iterator[bytes]:
-    """Tokens: of Bearer, the password of Basic (a URL's userinfo), Dashcam-Token, /key-TOKEN/."""
+def _given(headers: Mapping[str, str]) -> Iterator[bytes]:
+    """Tokens: of Bearer, the password of Basic (a URL's userinfo), Dashcam-Token."""
     scheme, _, value = headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         yield value.strip().encode("utf-8", _ANY)
     if scheme.lower() == "basic":
         with suppress(ValueError):
             yield b64decode(value).partition(b":")[2]
-    if own := headers.get("Dashcam-Token"):
-        yield own.encode("utf-8", _ANY)
+    yield from _own(headers)
+
+
+def _given_to_the_gateway(path: str, headers: Mapping[str, str]) -> Iterator[bytes]:
+    """Tokens: Dashcam-Token, /key-TOKEN/. Authorization is the upstream's, and goes on to it."""
     first = path.removeprefix("/").partition("/")[0]
     if first.startswith(KEY):
         yield first.removeprefix(KEY).encode("utf-8", _ANY)
+    yield from _own(headers)
+
+
+def _own(headers: Mapping[str, str]) -> Iterator[bytes]:
+    if own := headers.get("Dashcam-Token"):
+        yield own.encode("utf-8", _ANY)
 
 
 async def _openapi(_request: web.Request) -> web.Response:

@@ -414,7 +414,8 @@ class Lane(Sockets):
     async def _serve(self, tx: Tx, decision: Serve) -> None:
         """Plays a recorded answer back, broken ones included; what comes at once is one write."""
         recorded = decision.exchange.response
-        if recorded is not None and recorded.status == SWITCHING:
+        switches = recorded is not None and recorded.status == SWITCHING
+        if switches and is_websocket(tx.exchange.request):
             await self._converse(tx, decision)
             return
         wire = b""

@@ -9,7 +9,7 @@ from proxy.core.model import End
 from proxy.engine.recorder import Tx
 from proxy.engine.relay import Relay, goodbye
 from proxy.engine.upstream import Connection
-from proxy.servers.client import Client
+from proxy.servers.client import HIGH_WATER, Client
 
 if TYPE_CHECKING:
     from proxy.core.replay.conversation import Say
@@ -57,6 +57,8 @@ class Sockets(Client):
         """There is more in `_input`."""
         if self._heard is not None:
             self._heard.set()
+            if len(self._input) > HIGH_WATER:
+                self._transport.pause_reading()  # what is early waits for its turn
             return
         data, self._input = self._input, b""
         relay, upstream = self._relay, self._upstream
@@ -90,6 +92,7 @@ class Sockets(Client):
                 heard.clear()
                 await heard.wait()
             data, self._input = self._input, b""
+            self._transport.resume_reading()
             for message, said in talk.heard(data):
                 if message is not None:
                     tx.frame(from_client=True, opcode=message[0], data=message[1])

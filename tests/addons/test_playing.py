@@ -112,6 +112,18 @@ async def test_conversations_are_played_to_a_client_that_takes_part(proxy: Proxy
     assert [frame[1:] for frame in exchange.frames] == [frame[1:] for frame in then.frames]
 
 
+async def test_conversations_are_not_played_to_a_client_that_asks_for_none(proxy: Proxy) -> None:
+    then = recorded(ResponseHead(101, "Switching Protocols", headers=((b"Upgrade", b"websocket"),)))
+    proxy.engine.replays = Playback(then)
+    reader, writer = await proxy.tunnel()
+    writer.write(GET)
+    async with asyncio.timeout(20):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 502 ")
+    writer.close()
+    (exchange,) = await proxy.exchanges()
+    assert exchange.end is End.UPSTREAM_INVALID
+
+
 SAID = ResponseHead(200, "OK", headers=((b"Content-Type", b"application/grpc"),))
 ALONE = ResponseHead(200, "OK", headers=((b"Grpc-Status", b"5"),))
 WITH_TRAILERS = replace(recorded(SAID, b"ab"), response_body=Body(b"ab", (), ((b"x-t", b"1"),)))

@@ -1,4 +1,5 @@
 import asyncio
+from base64 import b64encode
 
 import pytest
 
@@ -205,6 +206,8 @@ async def test_an_answer_before_the_request_is_whole_is_not_lost(place: Place) -
         ("/mine/x", b"dashcam-token: %b\r\n" % TOKEN.encode(), 200),
         (f"/key-{TOKEN}/mine/x", b"", 200),
         ("/key-wrong/mine/x", b"", 401),
+        ("/mine/x", TOKEN_LINE, 401),  # these lines are the upstream's, and would go on to it
+        ("/mine/x", b"Authorization: Basic %b\r\n" % b64encode(f":{TOKEN}".encode()), 401),
         ("/mine/x", b"Origin: http://a.test\r\nDashcam-Token: %b\r\n" % TOKEN.encode(), 403),
     ],
 )

@@ -1,8 +1,12 @@
 import asyncio
 
+import pytest
+
 from proxy.core.decisions import Decision, Serve
 from proxy.core.model import End, Exchange, Frame, Own, RequestHead, ResponseHead
 from proxy.engine.recorder import Tx
+from proxy.servers.client import HIGH_WATER
+from proxy.servers.gateway_lane import Lane
 from tests.servers.conftest import Place, Reader, Writer
 
 GET = b"GET /mine/x HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -35,6 +39,9 @@ RECORDED = Exchange(
 class Playback:
     """Answers every request with the recorded conversation."""
 
+    def __init__(self, pace: float = 0.0) -> None:
+        self.pace = pace
+
     def wants(self, own: Own) -> bool:
         return True
 
@@ -42,7 +49,7 @@ class Playback:
         return False
 
     def decide_at_once(self, tx: Tx) -> Decision:
-        return Serve(RECORDED)
+        return Serve(RECORDED, self.pace)
 
     async def decide(self, tx: Tx) -> Decision:
         return self.decide_at_once(tx)
@@ -123,3 +130,67 @@ async def test_a_client_that_leaves_a_recorded_conversation_has_gone(place: Plac
         await reader.readuntil(b"\x81\x05hello")
         writer.transport.abort()
         assert (await ended.get()).end is End.CLIENT_GONE
+
+
+@pytest.mark.parametrize("replays", [False, True])
+@pytest.mark.parametrize(
+    "said", [b"Origin: http://evil.example", b"Origin: null", b"Sec-Fetch-Site: cross-site"]
+)
+async def test_a_page_of_another_site_opens_none(
+    place: Place, said: bytes, *, replays: bool
+) -> None:
+    """Its browser would let it read what comes: there is no CORS for WebSockets."""
+    reached: list[bytes] = []
+
+    async def play(reader: Reader, writer: Writer) -> None:
+        reached.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(SWITCH)
+
+    if replays:
+        place.served.engine.replays = Playback()
+    ended: list[Exchange] = []
+    place.served.engine.on_finish.append(ended.append)
+    await place.upstream(play)
+    reader, writer = await place.client()
+    writer.write(GET + said + b"\r\n" + ASKED)
+    async with asyncio.timeout(20):
+        assert (await reader.read()).startswith(b"HTTP/1.1 403 ")
+    assert (reached, ended) == ([], [])
+
+
+async def test_who_asks_for_no_socket_is_played_none(place: Place) -> None:
+    ended: list[Exchange] = []
+    place.served.engine.on_finish.append(ended.append)
+    place.served.engine.replays = Playback()
+    await place.upstream(converse)
+    reader, writer = await place.client()
+    writer.write(GET + b"\r\n")
+    async with asyncio.timeout(20):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 502 ")
+    assert [one.end for one in ended] == [End.UPSTREAM_INVALID]
+
+
+async def test_a_client_that_does_not_wait_for_its_turn_is_not_read_on(place: Place) -> None:
+    place.served.engine.replays = Playback(pace=1e9)
+    await place.upstream(converse)
+    _reader, writer = await place.client()
+    writer.write(GET + ASKED + bytes(16 * HIGH_WATER))
+    lanes = place.served.site.gateway.open
+    async with asyncio.timeout(20):
+        while not lanes or any(lane._transport.is_reading() for lane in lanes):  # noqa: ASYNC110 - nobody sets an event for this
+            await asyncio.sleep(0)
+    (lane,) = lanes
+    assert isinstance(lane, Lane)
+    assert len(lane._input) <= 3 * HIGH_WATER
+
+
+async def test_a_message_larger_than_what_is_read_at_once_is_heard(place: Place) -> None:
+    place.served.engine.replays = Playback()
+    await place.upstream(converse)
+    reader, writer = await place.client()
+    writer.write(GET + ASKED)
+    size = 8 * HIGH_WATER
+    async with asyncio.timeout(20):
+        await reader.readuntil(b"\x81\x05hello")
+        writer.write(b"\x82\xff" + size.to_bytes(8) + bytes(4 + size))
+        assert await reader.readexactly(5) == b"\x81\x03you"
