@@ -1,13 +1,17 @@
 """Heads on the fast lane: what a plain proxy request asks for, what goes on."""
 
-import contextlib
+import re
 
 from proxy.core.correlation import forwarded, is_ours
-from proxy.core.http1 import Head, connection_tokens
+from proxy.core.http1 import Head, connection_tokens, is_host
 from proxy.core.model import RequestHead
 from proxy.errors import FormatError
 
 _LAST = frozenset({b"close"})
+# Userinfo, an address or a name, a port, and what is asked for there.
+_PLACE = re.compile(
+    r"(?:[^/?]*@)?(?:\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]+)\]|([^:/?]+))(?::([0-9]{0,5}))?([/?].*)?"
+)
 
 
 def absolute(target: str) -> tuple[str, str, int, str]:
@@ -15,18 +19,12 @@ def absolute(target: str) -> tuple[str, str, int, str]:
     scheme, separator, rest = target.partition("://")
     if not separator or scheme.lower() != "http":
         raise FormatError("the target is not an absolute http URL")
-    authority, slash, path = rest.partition("/")
-    if "?" in authority:
-        authority, _, query = authority.partition("?")
-        path, slash = f"?{query}", "/"
-    host, _, port = authority.rpartition("@")[2].partition(":")
-    if authority.startswith("["):
-        host, _, port = authority[1:].partition("]")
-        port = port.removeprefix(":")
-    with contextlib.suppress(ValueError):
-        number = int(port) if port else 80
-        if host and 0 < number < 65536:  # noqa: PLR2004 - ports
-            return "http", host, number, f"/{path}" if slash else "/"
+    found = _PLACE.fullmatch(rest)
+    if found is not None:
+        address, name, port, path = found.groups("")
+        host, number = address or name, int(port or 80)
+        if is_host(host) and 0 < number < 65536:  # noqa: PLR2004 - ports
+            return "http", host, number, path if path.startswith("/") else f"/{path}"
     raise FormatError("the target's host is malformed")
 
 

@@ -35,6 +35,9 @@ _SIZE_LINE = 9  # its most bytes
 _TARGET = re.compile(rb"/|[A-Za-z][A-Za-z0-9+.-]*://")
 _HOST = re.compile(rb"[\w.~%!$&'()*+;=:\[\]-]*")  # RFC 3986, 3.2.2 and a port; no list of them
 _AUTHORITY = re.compile(rb"([\w.~-]+|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]+):([0-9]{1,5})")
+# RFC 3986, 3.2.2 in the lengths of RFC 1035, 2.3.4: nobody can look up another.
+_LABEL = r"[\w~%!$&'()*+;=-]{1,63}"
+_NAME_OF_HOST = re.compile(rf"(?=.{{1,254}}\Z)(?:{_LABEL}\.)*{_LABEL}\.?", re.ASCII)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNKED = b"chunked"
 _SPECIAL = frozenset(
@@ -179,7 +182,7 @@ def parse_connect(data: bytes) -> tuple[Head, str, int]:
     line = _REQUEST_LINE.match(data)
     place = _AUTHORITY.fullmatch(line[2]) if line is not None else None
     host = place[1].strip(b"[]").decode("ascii") if place is not None else ""
-    if line is None or line[1] != b"CONNECT" or place is None or not _is_host(host):
+    if line is None or line[1] != b"CONNECT" or place is None or not is_host(host):
         raise FormatError("the request line is malformed: CONNECT takes host:port")
     port = int(place[2])
     if not 0 < port < 65536:  # noqa: PLR2004 - ports
@@ -193,10 +196,12 @@ def parse_connect(data: bytes) -> tuple[Head, str, int]:
     return head, host, port
 
 
-def _is_host(host: str) -> bool:
-    """Whether what has colons is an IPv6 address; the rest has been looked at."""
+def is_host(host: str) -> bool:
+    """Whether it can be a host's name, or is an address (of IPv6 without brackets)."""
+    if ":" not in host:
+        return _NAME_OF_HOST.fullmatch(host) is not None
     try:
-        return ":" not in host or bool(ipaddress.IPv6Address(host))
+        return bool(ipaddress.IPv6Address(host))
     except ValueError:
         return False
 

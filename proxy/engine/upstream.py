@@ -253,6 +253,7 @@ class Pool:
     async def _explained(self, address: Address, hop: Hop | None) -> AsyncIterator[None]:
         """In time, or an UpstreamError."""
         try:
+            address.host.encode("idna")  # as those who look it up do, not all of them here
             async with asyncio.timeout(self._connect_timeout):
                 yield
         except ProxyError as error:
@@ -261,6 +262,9 @@ class Pool:
             through = f" through the upstream proxy {hop.place}" if hop is not None else ""
             said = f"no connection to {place(address)}{through} in {self._connect_timeout:g} s"
             raise UpstreamError(End.UPSTREAM_TIMEOUT, said) from None
+        except UnicodeError:
+            said = f"{place(address)} cannot be reached: that is no name of a host"
+            raise UpstreamError(End.UPSTREAM_REFUSED, said) from None
         except OSError as error:
             raise UpstreamError(*explain(error, address, hop)) from error
 

@@ -47,6 +47,17 @@ async def test_pipelined_requests_are_answered_in_order(proxy: Proxy) -> None:
     assert [exchange.request.target for exchange in await proxy.exchanges()] == ["/x", "/y"]
 
 
+@pytest.mark.parametrize("host", [b"a..b", b"tes\x8e", b"a" * 64, b"[::1"])
+async def test_a_host_that_nobody_can_look_up_is_refused(proxy: Proxy, host: bytes) -> None:
+    reader, writer = await proxy.connect()
+    writer.write(b"GET http://%b/x HTTP/1.1\r\nHost: a\r\n\r\n" % host)
+    async with asyncio.timeout(20):
+        said = await reader.read()
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"the target's host is malformed" in said
+    writer.close()
+
+
 async def test_the_hops_and_dashcams_own_headers_stay_here(proxy: Proxy) -> None:
     reader, writer = await proxy.connect()
     url = f"http://127.0.0.1:{proxy.upstream.port}/x".encode()

@@ -16,13 +16,24 @@ REQUEST = RequestHead("GET", "http", "a.test", 80, "/x?y=1")
         ("http://a?q=1", ("http", "a", 80, "/?q=1")),
         ("http://u:p@a/", ("http", "a", 80, "/")),
         ("http://[::1]:9/x", ("http", "::1", 9, "/x")),
+        ("http://[::1]?q", ("http", "::1", 80, "/?q")),
+        ("http://u@[::1]:9/x", ("http", "::1", 9, "/x")),
+        ("http://a.b.:/", ("http", "a.b.", 80, "/")),
+        ("http://a?q=/x@b", ("http", "a", 80, "/?q=/x@b")),
     ],
 )
 def test_absolute_targets(target: str, parts: tuple[str, str, int, str]) -> None:
     assert absolute(target) == parts
 
 
-@pytest.mark.parametrize("target", ["/x", "ftp://a/", "http:///x", "http://a:0/", "http://a:x/"])
+NO_HOSTS = (
+    *("", "a..b", ".a", "..", "a" * 64, ".".join(["a" * 50] * 6), "tes\x8e", "b\xfccher", "a<b"),
+    *("a:0", "a:x", "a:+80", "a:8_0", "a:65536", "a:1:2", "a#b"),
+    *("[::1", "[::1]80", "[a]", "[80]", "[1::1::1]", "::1", "x[::1]"),
+)
+
+
+@pytest.mark.parametrize("target", ["/x", "ftp://a/", *(f"http://{host}/x" for host in NO_HOSTS)])
 def test_targets_that_are_none(target: str) -> None:
     with pytest.raises(FormatError):
         absolute(target)

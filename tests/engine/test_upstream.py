@@ -13,6 +13,7 @@ import trustme
 from proxy.core.decisions import Address
 from proxy.core.model import End
 from proxy.engine import upstream
+from proxy.engine.proxies import Proxies
 from proxy.engine.upstream import Pool, UpstreamError, explain
 
 
@@ -135,6 +136,14 @@ async def test_nobody_listens() -> None:
     with pytest.raises(UpstreamError, match="refused the connection") as caught:
         await Pool().acquire(at(port), Listener())
     assert caught.value.end is End.UPSTREAM_REFUSED
+
+
+@pytest.mark.parametrize("host", ["a..b", "tes\x8e", "a" * 64])
+async def test_what_is_no_name_of_a_host_is_not_reached(host: str) -> None:
+    for proxies in (None, Proxies.of("http://127.0.0.1:9", {})):
+        with pytest.raises(UpstreamError, match="is no name of a host") as caught:
+            await Pool(proxies=proxies).dial(Address("http", host, 80, host), Listener())
+        assert caught.value.end is End.UPSTREAM_REFUSED
 
 
 async def test_nobody_answers() -> None:
