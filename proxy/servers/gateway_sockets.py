@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.core.decisions import Serve
 from proxy.core.model import End
+from proxy.engine.endings import ABRUPT, break_off
 from proxy.engine.recorder import Tx
 from proxy.engine.relay import Relay, goodbye
 from proxy.engine.upstream import Connection
@@ -76,6 +77,8 @@ class Sockets(Client):
 
     def _upstream_left(self, tx: Tx, error: Exception | None) -> None:
         end, said = goodbye(tx, from_client=False, abruptly=error is not None)
+        if end in ABRUPT:
+            break_off(self._transport)
         self._end(tx, end, b"", said)
 
     async def _converse(self, tx: Tx, decision: Serve) -> None:

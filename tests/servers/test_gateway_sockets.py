@@ -4,6 +4,7 @@ import pytest
 
 from proxy.core.decisions import Decision, Serve
 from proxy.core.model import End, Exchange, Frame, Own, RequestHead, ResponseHead
+from proxy.engine.endings import break_off
 from proxy.engine.recorder import Tx
 from proxy.servers.client import HIGH_WATER
 from proxy.servers.gateway_lane import Lane
@@ -86,6 +87,26 @@ async def test_both_directions_go_on_as_they_come_and_messages_are_noted(place: 
     (exchange,) = ended
     assert (exchange.end, exchange.error) == (End.COMPLETE, None)
     assert [frame[1:] for frame in exchange.frames] == [frame[1:] for frame in SAID]
+
+
+async def test_a_reset_of_the_upstream_is_passed_on(place: Place) -> None:
+    async def play(reader: Reader, writer: Writer) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(SWITCH + b"\x81\x05hello")
+        assert await reader.readexactly(8) == b"\x81\x82\0\0\0\0me"
+        break_off(writer.transport)
+
+    ended: list[Exchange] = []
+    place.served.engine.on_finish.append(ended.append)
+    await place.upstream(play)
+    reader, writer = await place.client()
+    writer.write(GET + ASKED)
+    async with asyncio.timeout(20):
+        await reader.readuntil(b"\x81\x05hello")
+        writer.write(b"\x81\x82\0\0\0\0me")
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+    assert [one.end for one in ended] == [End.UPSTREAM_RESET]
 
 
 async def test_what_was_not_asked_for_is_no_socket(place: Place) -> None:

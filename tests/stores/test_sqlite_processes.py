@@ -45,6 +45,7 @@ for line in sys.stdin:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(reading)  # so that nobody is written to, and it ends, when its parent does
         noise = random.Random(cycle)
         store = open_store(url)
         number = 0
