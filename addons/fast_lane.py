@@ -380,8 +380,10 @@ class FastLane(Playing, Relaying):
 
         A reset is an answer to this: one that was closed earlier shows its end first.
         """
-        head = self._head
+        head, tx = self._head, self._tx
         if head is None or self._retried or self._body is not None or server.lost is not None:
+            return False
+        if tx is None or not tx.repeatable:
             return False
         used = server.reused or server.idle_since > 0
         return used and head.method in _IDEMPOTENT

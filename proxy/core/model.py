@@ -5,12 +5,15 @@ Times: `*_at` are Unix seconds (float); `*_us` are integer microseconds since th
 their Content-Encoding, header names keep their case and order.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 type Headers = tuple[tuple[bytes, bytes], ...]
+
+_UNKEPT = re.compile(r"(?:response body|server messages|[0-9]+ messages) dropped: ")  # notes
 
 
 def header(headers: Headers, name: bytes) -> bytes | None:
@@ -172,6 +175,11 @@ class Exchange:
     durability: str = "durable"
     lane: str = ""  # which code path carried it: fast | slow | gateway | stdio
     notes: tuple[str, ...] = ()  # e.g. "body dropped: redaction failed"
+
+    @property
+    def unkept(self) -> str | None:
+        """Why some of the answer was not stored; None when all of it was."""
+        return next((note for note in self.notes if _UNKEPT.match(note)), None)
 
     @property
     def ok(self) -> bool:

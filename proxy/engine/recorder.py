@@ -5,7 +5,7 @@ in the writer, after `finish`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from proxy.core.serving import Act
 
 HELD_MOST = 16 * 1024 * 1024  # bytes of an answer that is checked before it is passed on
+KEPT_MOST = 48 * 1024 * 1024  # bytes of an exchange; what is larger passes, and is not kept
+_MESSAGES = (1, 2)  # the opcodes of a WebSocket's messages
 _BEGUN = "Dashcam ended before the answer did"
 
 
@@ -36,9 +38,12 @@ class Tx:
 
     __slots__ = (
         "_finish",
+        "_kept",
         "_request",
         "_response",
         "_start",
+        "_too_large",
+        "_unkept",
         "abort",
         "activity",
         "decision",
@@ -72,6 +77,9 @@ class Tx:
         self._finish = finish
         self._request: list[tuple[int, bytes]] = []
         self._response: list[tuple[int, bytes]] = []
+        self._kept = 0  # bytes of all that is kept
+        self._too_large: tuple[str, ...] = ()  # the sides whose bodies are not
+        self._unkept = 0  # messages that are not
         self.activity = self._start
         self.peer = peer
         self.hold = False
@@ -107,6 +115,7 @@ class Tx:
         """Pieces of the request body came in."""
         at = self.now()
         self._request += [(at, data) for data in pieces]
+        self._keep(pieces)
 
     def request_end(self, trailers: Headers = ()) -> None:
         """The request is whole."""
@@ -158,6 +167,30 @@ class Tx:
         """Pieces of the response body came in."""
         at = self.now()
         self._response += [(at, data) for data in pieces]
+        self._keep(pieces)
+
+    def _keep(self, pieces: Sequence[bytes]) -> None:
+        """Counts what came; the larger body goes where both are too large to be recorded."""
+        self._kept += sum(map(len, pieces))
+        if self._kept <= KEPT_MOST:
+            return
+        sides = {"response": self._response}
+        if not self.hold:  # else all of it is needed to decide
+            sides["request"] = self._request
+        sizes = {side: sum(len(data) for _, data in kept) for side, kept in sides.items()}
+        side = max(sizes, key=sizes.__getitem__)
+        if not sizes[side]:
+            return
+        sides[side].clear()
+        self._kept -= sizes[side]
+        if side not in self._too_large:
+            self._too_large += (side,)
+            self.note(f"{side} body dropped: over {KEPT_MOST >> 20} MiB")
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the request body is there to be sent again."""
+        return "request" not in self._too_large
 
     def response_cut(self, data: bytes, missing: int) -> None:
         """The answer ended inside a chunk: what came of it, and how much of it did not."""
@@ -180,6 +213,12 @@ class Tx:
 
     def frame(self, *, from_client: bool, opcode: int, data: bytes) -> None:
         """A whole WebSocket message passed."""
+        if opcode in _MESSAGES:
+            if self._kept + len(data) > KEPT_MOST:
+                self._unkept += 1
+                self.now()
+                return
+            self._kept += len(data)
         self.frames.append(Frame(self.now(), from_client, opcode, data))
 
     def finish(self, end: End, error: str | None = None) -> asyncio.Future[bool] | None:
@@ -205,6 +244,11 @@ class Tx:
 
     def build(self) -> Exchange:
         """The finished exchange with its bodies; called once, off the forward path."""
+        for side, pieces in (("request", self._request), ("response", self._response)):
+            if side in self._too_large:
+                pieces.clear()  # the end of it
+        if self._unkept:
+            self.note(f"{self._unkept} messages dropped: over {KEPT_MOST >> 20} MiB")
         exchange = self.exchange
         exchange.request_body = _body(self._request, self.request_trailers)
         exchange.response_body = _body(

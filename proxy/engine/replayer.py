@@ -148,6 +148,8 @@ class Replayer:
     def _answer(self, session: Session, tx: Tx, found: Hit | Miss) -> Decision:
         if isinstance(found, Miss):
             return self._missed(session, tx, found)
+        if (why := found.exchange.unkept) is not None:
+            return self._unserved(session, tx, f"the answer of call {found.exchange.seq}: {why}")
         tx.exchange.served_from = found.exchange.id
         differed = partial(session.playback.differed, found.fixture)
         served = adapted(found.exchange, tx.exchange.request, tx.request_bytes)
@@ -257,6 +259,14 @@ class Replayer:
             request, tx.request_bytes, answers.MISS_STATUS, "replay-miss", text
         )
         return _with_detail(refusal, miss_body(miss))
+
+    def _unserved(self, session: Session, tx: Tx, why: str) -> Refuse:
+        """A call that was recorded without its answer, which nobody can play."""
+        request = tx.exchange.request
+        session.playback.refuse(request.host, request.url)
+        if self.on_miss is not None:
+            self.on_miss(why)
+        return answers.refused(request, tx.request_bytes, answers.MISS_STATUS, "replay-unkept", why)
 
 
 def _with_detail(refusal: Refuse, detail: Mapping[str, Any]) -> Refuse:

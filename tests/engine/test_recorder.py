@@ -1,8 +1,11 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from proxy.core.correlation import Peer
 from proxy.core.model import Body, End, Own, Part, RequestHead, ResponseHead
+from proxy.engine import recorder
 from proxy.engine.recorder import Tx
 
 HEAD = RequestHead("POST", "https", "a.test", 443, "/")
@@ -94,3 +97,51 @@ def test_a_rewritten_request_is_recorded_as_it_goes_out() -> None:
     empty, _ = made()
     empty.rewrite(head, b"", "changed: base URL")
     assert empty.build().request_body == Body()
+
+
+def test_what_is_too_large_to_be_recorded_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "KEPT_MOST", 10)
+    tx, _ = made()
+    tx.request_data(b"abc")
+    tx.request_end()
+    most = 0
+    for _ in range(50):
+        tx.response_data(b"xyz", b"!")
+        most = max(most, tx.size)
+    assert most <= 2048 + 10
+    assert tx.repeatable
+    tx.finish(End.COMPLETE)
+    exchange = tx.build()
+    assert (exchange.request_body.data, exchange.response_body) == (b"abc", Body())
+    assert exchange.notes == ("response body dropped: over 0 MiB",)
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_a_large_request_is_kept_only_where_it_decides(
+    hold: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "KEPT_MOST", 10)
+    tx, _ = made()
+    tx.hold = hold
+    for _ in range(5):
+        tx.request_data(b"abcd")
+    assert tx.repeatable is hold
+    tx.response_data(b"ok")
+    tx.finish(End.COMPLETE)
+    exchange = tx.build()
+    assert exchange.request_body.data == (b"abcd" * 5 if hold else b"")
+    assert exchange.notes[:1] == (
+        ("response body dropped: over 0 MiB",) if hold else ("request body dropped: over 0 MiB",)
+    )
+
+
+def test_messages_beyond_what_can_be_recorded_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder, "KEPT_MOST", 10)
+    tx, _ = made()
+    for _ in range(9):
+        tx.frame(from_client=True, opcode=1, data=b"abcd")
+    tx.frame(from_client=False, opcode=8, data=b"\x03\xe8")
+    tx.finish(End.COMPLETE)
+    exchange = tx.build()
+    assert [frame.opcode for frame in exchange.frames] == [1, 1, 8]
+    assert exchange.notes == ("7 messages dropped: over 0 MiB",)

@@ -1,6 +1,7 @@
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -58,6 +59,34 @@ async def test_a_recorded_call_is_served_once_to_each_run(replayer: Replayer) ->
         assert isinstance(await replayer.decide(ask("/orders/1", run=run)), Refuse)
     assert [report["counts"]["served"] for report in replayer.reports()] == [1, 1]
     assert replayer.report().exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "response body dropped: over 48 MiB",
+        "server messages dropped: redaction failed (ValueError)",
+        "7 messages dropped: over 48 MiB",
+    ],
+)
+async def test_an_answer_that_was_not_kept_is_not_played_as_an_empty_one(note: str) -> None:
+    bare = replace(recorded(1), response_body=Body(), notes=("x", note))
+    fixtures = Fixtures.of([bare], steps=lambda head, _body: head.method)
+    replayer = Replayer(Router.of({}), Mode(), {"old": fixtures})
+    told: list[str] = []
+    replayer.on_miss = told.append
+    decision = await replayer.decide(ask("/orders/1"))
+    assert isinstance(decision, Refuse)
+    assert told == [f"the answer of call 1: {note}"]
+    assert note in decision.body.decode()
+    assert replayer.report().exit_code == 2
+
+
+async def test_a_request_body_that_was_not_kept_is_no_reason() -> None:
+    bare = replace(recorded(1), notes=("request body dropped: over 48 MiB",))
+    fixtures = Fixtures.of([bare], steps=lambda head, _body: head.method)
+    replayer = Replayer(Router.of({}), Mode(), {"old": fixtures})
+    assert isinstance(await replayer.decide(ask("/orders/1")), Serve)
 
 
 async def test_a_miss_names_the_nearest_for_people_and_machines(replayer: Replayer) -> None:
