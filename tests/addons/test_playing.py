@@ -170,6 +170,8 @@ async def test_answers_are_played_over_http2(
     proxy: Proxy, then: Exchange, expected: list[str]
 ) -> None:
     proxy.engine.replays = Playback(then)
+    ended: list[Exchange] = []
+    proxy.engine.on_finish.append(ended.append)
     reader, writer = await proxy.tunnel("h2")
     client = H2Connection(H2Configuration(client_side=True))
     client.initiate_connection()
@@ -186,6 +188,8 @@ async def test_answers_are_played_over_http2(
             if found == expected:
                 client.ping(b"12345678")
             writer.write(client.data_to_send())
+        while not (ended or proxy.engine._open):  # noqa: ASYNC110 - nobody sets an event for this
+            await asyncio.sleep(0)
     if then.end is End.CLIENT_GONE:
         client.reset_stream(1)
         writer.write(client.data_to_send())
